@@ -1,0 +1,204 @@
+"""SavedModels: a folder with ``saved_model.pb``, ``variables/`` and ``assets/``.
+
+What zoo writes is the layout of TensorFlow 1 with the resource variables of TensorFlow 2, which every
+loader takes.  A SavedModel of TensorFlow 2 that was not changed is written back as it was.
+
+Source: ``tensorflow/core/protobuf/saved_model.proto``, ``tensorflow/python/saved_model/loader_impl.py``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo import atomic, bundle, graph_file, protos, signatures
+from zoo.assets import asset_files
+from zoo.attach import attach
+from zoo.errors import FormatError, UnknownNameError, UsageError, WriteError, some
+from zoo.formats import Format, Option
+from zoo.hookspecs import hookimpl
+from zoo.importable import parsable
+from zoo.model import Model
+from zoo.restorable import changes, restorable, stored_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from zoo.weights import Weights
+
+zoo_api = 1
+
+SERVE = "serve"
+_BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
+_VARIABLES, _ASSETS = "variables", "assets"
+_SCHEMA = 1
+_FIRST_BYTES = (b"\x08", b"\x12")
+"""The tag of the schema version, or of the first MetaGraph where that is left out."""
+
+_OPTIONS = (
+    Option("tags", "which MetaGraph: its tags, several with commas between", load=True, save=True),
+)
+
+
+@hookimpl
+def zoo_formats() -> Iterable[Format]:
+    """Offer the ``saved_model`` format."""
+    summary = "a folder with saved_model.pb, variables and assets"
+    return [Format("saved_model", summary, recognises, load, save, _OPTIONS, choices)]
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether `path` is a SavedModel's folder, or the graph file in one."""
+    folder = _folder(path)
+    try:
+        if (folder / _TEXT).is_file():
+            return True
+        with (folder / _BINARY).open("rb") as file:
+            return file.read(1) in _FIRST_BYTES
+    except OSError:
+        return False
+
+
+def load(path: Path, *, tags: Iterable[str] | None = None) -> Model:
+    """Read a SavedModel: one of its MetaGraphs, and weights and assets that stay in their files.
+
+    Parameters
+    ----------
+    tags
+        The tags of the MetaGraph; not needed where there is only one, or one for serving.
+
+    Raises
+    ------
+    FormatError
+        A file is missing or damaged.
+    UnknownNameError
+        No MetaGraph has these tags.
+    UsageError
+        There are several MetaGraphs and none is for serving.
+    """
+    folder = _folder(path)
+    meta_graph = _chosen(folder, _parsed(folder).meta_graphs, tags)
+    prefix = folder / _VARIABLES / _VARIABLES
+    tensors = bundle.read(prefix) if bundle.index_path(prefix).is_file() else {}
+    return Model(meta_graph, attach(meta_graph, tensors), _asset_paths(folder, meta_graph))
+
+
+def choices(path: Path) -> dict[str, list[list[str]]]:
+    """Return the tags of each MetaGraph of the SavedModel at `path`."""
+    meta_graphs = _parsed(_folder(path)).meta_graphs
+    return {"tags": [sorted(meta_graph.meta_info_def.tags) for meta_graph in meta_graphs]}
+
+
+def save(model: Model, path: Path, *, tags: Iterable[str] = (SERVE,)) -> list[str]:
+    """Write `model` as a SavedModel with one MetaGraph, its weights resource variables.
+
+    Parameters
+    ----------
+    path
+        The folder, made new; one that is there is replaced as a whole.
+    tags
+        Tags of the MetaGraph.
+    """
+    if path.is_dir() and any(path.iterdir()) and not recognises(path):
+        raise WriteError(
+            f"{path} is a folder with something else in it",
+            found=some(sorted(inside.name for inside in path.iterdir())),
+            hint="name a folder that is not there yet",
+        )
+    meta_graph, weights = model.meta_graph, model.weights
+    if not _is_whole(model):
+        meta_graph, weights = restorable(meta_graph, weights, resources=True)
+    with atomic.replacing(path) as draft:
+        draft.mkdir()
+        (draft / _BINARY).write_bytes(_serialized(meta_graph, weights, tags))
+        tensors = stored_tensors(meta_graph, weights)
+        if tensors:
+            (draft / _VARIABLES).mkdir()
+            bundle.write(draft / _VARIABLES / _VARIABLES, tensors)
+        _copy_assets(model, draft / _ASSETS)
+    return changes(model.meta_graph, meta_graph)
+
+
+def _folder(path: Path) -> Path:
+    return path.parent if path.name in (_BINARY, _TEXT) else path
+
+
+def _parsed(folder: Path) -> protos.SavedModel:
+    from google.protobuf import text_format
+    from google.protobuf.message import DecodeError
+
+    path = folder / _BINARY if (folder / _BINARY).is_file() else folder / _TEXT
+    try:
+        if path.name == _TEXT:
+            text = path.read_text(encoding="utf-8")
+            return text_format.Parse(text, protos.SavedModel(), allow_unknown_field=True)
+        parsed = protos.SavedModel.FromString(path.read_bytes())
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read", found=error.strerror or "") from error
+    except (DecodeError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error
+    if not parsed.meta_graphs:
+        raise FormatError(f"{path} is no SavedModel", found="no MetaGraph in it")
+    return parsed
+
+
+def _chosen(
+    folder: Path, meta_graphs: Sequence[protos.MetaGraphDef], tags: Iterable[str] | None
+) -> protos.MetaGraphDef:
+    by_tags = {frozenset(meta.meta_info_def.tags): meta for meta in meta_graphs}
+    there = " | ".join(",".join(sorted(key)) or "(no tags)" for key in by_tags)
+    if tags is not None:
+        wanted = frozenset(tags)
+        if wanted not in by_tags:
+            raise UnknownNameError(
+                f"{folder} has no MetaGraph with the tags {','.join(sorted(wanted))!r}", found=there
+            )
+        return by_tags[wanted]
+    for usual in (frozenset({SERVE}), frozenset()):
+        if usual in by_tags:
+            return by_tags[usual]
+    if len(by_tags) == 1:
+        return next(iter(by_tags.values()))
+    raise UsageError(f"{folder} has several MetaGraphs", found=there, hint="choose one with --tags")
+
+
+def _asset_paths(folder: Path, meta_graph: protos.MetaGraphDef) -> dict[str, Path]:
+    paths = {}
+    for asset in asset_files(meta_graph):
+        inside = Path(asset.filename)
+        if inside.is_absolute() or ".." in inside.parts:
+            raise FormatError(
+                f"{folder} refers to a file outside of it", found=f"asset {asset.filename!r}"
+            )
+        paths[asset.filename] = folder / _ASSETS / inside
+    return paths
+
+
+def _is_whole(model: Model) -> bool:
+    """Tell whether `model` is a SavedModel of TensorFlow 2 as it was read."""
+    return bool(model.meta_graph.object_graph_def.nodes and model.weights.metadata)
+
+
+def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterable[str]) -> bytes:
+    whole = protos.SavedModel(saved_model_schema_version=_SCHEMA)
+    written = whole.meta_graphs.add()
+    written.CopyFrom(meta_graph)
+    info = written.meta_info_def
+    info.tensorflow_version = parsable(info.tensorflow_version)
+    info.tags[:] = sorted(tags)
+    written.graph_def.CopyFrom(graph_file.filled(meta_graph.graph_def, weights))
+    if not signatures.signatures(meta_graph):
+        shown = signatures.inferred(meta_graph)
+        if shown.outputs:
+            written.signature_def[signatures.DEFAULT].CopyFrom(signatures.to_proto(shown))
+    serialized: bytes = whole.SerializeToString(deterministic=True)
+    return serialized
+
+
+def _copy_assets(model: Model, folder: Path) -> None:
+    for name, path in model.assets.items():
+        if not path.is_file():
+            raise FormatError("a file that the graph refers to is missing", found=str(path))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)

@@ -1,0 +1,45 @@
+"""Write ``zoo/ops.txt``, the table of what every TensorFlow operation puts out.
+
+Run it after an upgrade of TensorFlow: ``python tests/golden/make_op_table.py``.  The test
+``tests/end_to_end/test_op_table.py`` fails while the table and the installed release differ.
+"""
+
+from pathlib import Path
+
+TARGET = Path(__file__).parents[2] / "zoo" / "ops.txt"
+
+
+def table() -> str:
+    """Return the table for the installed TensorFlow, a line for each operation."""
+    from tensorflow.core.framework import op_def_pb2
+    from tensorflow.python.client import pywrap_tf_session
+
+    buffer = pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList())
+    ops = op_def_pb2.OpList.FromString(buffer).op
+    return "".join(f"{line(op)}\n" for op in sorted(ops, key=lambda op: op.name))
+
+
+def line(op) -> str:
+    """Return ``Name [&reference inputs] output:type ...`` for one operation."""
+    words = [op.name]
+    refs = [str(i) for i, argument in enumerate(op.input_arg) if argument.is_ref]
+    if refs:
+        words.append("&" + ",".join(refs))
+    defaults = {a.name: a.default_value.type for a in op.attr if a.default_value.type}
+    words += [f"{out.name}:{kind(out, defaults)}" for out in op.output_arg]
+    return " ".join(words)
+
+
+def kind(out, defaults) -> str:
+    """Return the type of one output: a number, ``attr[=default]``, ``*list``, each ``xattr`` if repeated."""
+    if out.type_list_attr:
+        return "*" + out.type_list_attr
+    dtype = str(out.type) if out.type else out.type_attr
+    if out.type_attr in defaults:
+        dtype += f"={defaults[out.type_attr]}"
+    repeated = f"*{out.number_attr}" if out.number_attr else ""
+    return ("&" if out.is_ref else "") + dtype + repeated
+
+
+if __name__ == "__main__":
+    TARGET.write_text(table(), encoding="utf-8")

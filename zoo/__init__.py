@@ -1,0 +1,60 @@
+"""A registry of TensorFlow models: fetch, inspect, run, convert and fine-tune them.
+
+This module is a face: it hands on names from the rooms behind it, each loaded when it is first used,
+so that ``import zoo`` is a matter of milliseconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.api import convert, fetch, inspect, list_models, load, save
+    from zoo.architectures import Architecture
+    from zoo.formats import Format, Option
+    from zoo.hookspecs import hookimpl
+    from zoo.model import Model
+    from zoo.signatures import Signature, TensorSpec
+    from zoo.weights import Weights
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Architecture",
+    "Format",
+    "Model",
+    "Option",
+    "Signature",
+    "TensorSpec",
+    "Weights",
+    "ZooError",
+    "convert",
+    "fetch",
+    "hookimpl",
+    "inspect",
+    "list_models",
+    "load",
+    "save",
+]
+
+_ROOMS = {
+    "zoo.api": ("convert", "fetch", "inspect", "list_models", "load", "save"),
+    "zoo.architectures": ("Architecture",),
+    "zoo.formats": ("Format", "Option"),
+    "zoo.hookspecs": ("hookimpl",),
+    "zoo.model": ("Model",),
+    "zoo.signatures": ("Signature", "TensorSpec"),
+    "zoo.weights": ("Weights",),
+}
+_ROOM = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    return getattr(import_module(_ROOM[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,126 @@
+"""The functions of `zoo`, as Python programs call them; each is a line over a `Library`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.library import Conversion, Library
+from zoo.model import Model
+
+
+def load(
+    ref: str | Path,
+    format: str | None = None,  # noqa: A002  (the word users know)
+    tags: Iterable[str] | None = None,
+    architecture: str | None = None,
+) -> Model:
+    """Return the model that `ref` means: a registered name, a path, or a URL with ``#sha256=``.
+
+    A registered model is fetched first if it is not in the store.  Weights are read when used.
+
+    Parameters
+    ----------
+    format
+        The format to read it in; recognised by its contents if not given.
+    tags
+        Which MetaGraph of a SavedModel; not needed where only one makes sense.
+    architecture
+        A graph for weights that come without one, by the name a plugin offers it under.
+
+    Raises
+    ------
+    UnknownNameError
+        Nothing has this name, or nothing lies there.
+    FormatError
+        What lies there is damaged, or in no format that is installed.
+    """
+    options = {"tags": None if tags is None else list(tags)}
+    return Library().open(ref, format=format, architecture=architecture, options=options).model
+
+
+def save(
+    model: Model,
+    path: str | Path,
+    format: str,  # noqa: A002  (the word users know)
+    **options: Any,
+) -> list[str]:
+    """Write `model` to `path` in `format`, whole or not at all.
+
+    Parameters
+    ----------
+    options
+        What the format takes besides, as ``global_step=1000`` for a checkpoint; ``zoo formats`` lists
+        them.
+
+    Returns
+    -------
+    list[str]
+        A sentence for each thing that the format made necessary to change or leave out.
+
+    Raises
+    ------
+    UnsupportedError
+        The format cannot hold the model.
+    WriteError, DiskError
+        It cannot be written; nothing was left behind.
+    """
+    return Library().save(model, path, format, options)
+
+
+def convert(
+    ref: str | Path,
+    dest: str | Path,
+    to: str,
+    *,
+    outputs: Iterable[str] = (),
+    signature: str | None = None,
+    tags: Iterable[str] | None = None,
+    force: bool = False,
+) -> Conversion:
+    """Write the model that `ref` means to `dest`, in the format `to`.
+
+    Parameters
+    ----------
+    outputs
+        Signature outputs or tensors to keep, with what they need; by default all there are.
+    signature
+        The signature whose outputs are kept.
+    tags
+        Which MetaGraph of a SavedModel is read.
+    force
+        Whether what is at `dest` is replaced.
+    """
+    options = {"tags": None if tags is None else list(tags)}
+    return Library().convert(
+        ref,
+        dest,
+        to,
+        outputs=outputs,
+        signature=signature,
+        force=force,
+        load_options=options,
+    )
+
+
+def fetch(ref: str, *, offline: bool = False) -> Path:
+    """Return the path of the registered model `ref` in the store, fetched if it was not there.
+
+    Raises
+    ------
+    FetchError, IntegrityError
+        No source gave it, or what came is not what was pinned.
+    """
+    return Library(offline=offline).fetch(ref)[1].path
+
+
+def inspect(ref: str | Path, tags: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return what is in the model that `ref` means, as ``zoo inspect --json`` prints it."""
+    options = {"tags": None if tags is None else list(tags)}
+    return Library().inspect(ref, options)
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Return the registered names that match the glob `pattern`, in natural order."""
+    return [listed.row.name for listed in Library().catalogue.listed(pattern)]

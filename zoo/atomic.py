@@ -1,0 +1,129 @@
+"""Write a file or a folder so that it is there whole or not at all."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo.errors import DiskError, WriteError, ZooError
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, which takes the place of `path` if the block succeeds.
+
+    The draft lies in the folder of `path`, so the last step is a rename within one file system,
+    and it is on the disk before that step.  If the block or that step raises, the draft is gone
+    and `path` is as it was.
+
+    Raises
+    ------
+    DiskError
+        The disk is full or failed.
+    WriteError
+        The folder cannot be made or written to.
+    """
+    with drafting(path.parent, path.name) as room:
+        draft = room / path.name
+        yield draft
+        with written(path):
+            publish(draft, path, aside=room / "old")
+
+
+@contextmanager
+def drafting(folder: Path, name: str) -> Iterator[Path]:
+    """Yield an empty folder inside `folder`, gone when the block ends; disk errors become ours."""
+    with written(folder / name):
+        folder.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix=f".{name[:100]}.", dir=folder))
+    try:
+        with written(folder / name):
+            yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def publish(draft: Path, path: Path, *, aside: Path) -> None:
+    """Move `draft` to `path`; a folder already there is moved to `aside` first, and back if that fails."""
+    if path.is_dir() and not draft.is_dir():
+        raise WriteError(f"{path} is a folder, where a file should go", hint="name the file")
+    sync(draft)
+    try:
+        if path.is_dir() and not path.is_symlink():  # a folder cannot be renamed over another
+            path.rename(aside)
+        os.replace(draft, path)  # noqa: PTH105  (tests make this very call fail)
+    except BaseException:
+        if aside.exists():
+            aside.rename(path)
+        raise
+    sync_folder(path.parent)
+
+
+def publish_all(room: Path, folder: Path, names: Sequence[str]) -> None:
+    """Move the files `names` from `room` to `folder`, the last of them being what readers look for.
+
+    Files that are there go aside first, the last one before all others, so that no reader finds new
+    files under an old one.  If a step fails, everything is as it was.
+    """
+    old = room / "old"
+    old.mkdir()
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for name in reversed(names):
+            if (folder / name).exists():
+                moved.append((folder / name, old / name))
+                os.replace(*moved[-1])  # noqa: PTH105
+        for name in names:
+            sync(room / name)
+            moved.append((room / name, folder / name))
+            os.replace(*moved[-1])  # noqa: PTH105
+    except BaseException:
+        for start, end in reversed(moved):
+            if end.exists():
+                end.rename(start)
+        raise
+    sync_folder(folder)
+
+
+def sync(path: Path) -> None:
+    """Bring the file `path`, or the folder and everything in it, to the disk."""
+    if path.is_dir():
+        for folder, _, names in os.walk(path):
+            for name in names:
+                _sync_one(Path(folder, name))
+            _sync_one(Path(folder))
+    else:
+        _sync_one(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring to the disk which files `folder` has, so that a rename in it lasts."""
+    _sync_one(folder)
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block, which writes `path`, into one of ours."""
+    try:
+        yield
+    except ZooError:
+        raise
+    except OSError as error:
+        what = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        if error.errno in _DISK:
+            hint = "free some space, or write to another disk; nothing was left half-written"
+            raise DiskError(f"{path} could not be written", found=what, hint=hint) from error
+        raise WriteError(f"{path} could not be written", found=what) from error

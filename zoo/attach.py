@@ -1,0 +1,64 @@
+"""Bring the tensors of a bundle and the variables of a graph together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo.errors import FormatError
+from zoo.saver import Stored, restored
+from zoo.tensors import SliceTensor, Tensor
+from zoo.variables import is_variable
+from zoo.weights import Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zoo import protos
+
+METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH"
+"""The key under which a checkpoint of TensorFlow 2 describes itself."""
+
+
+def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> Weights:
+    """Return `tensors`, which come by their keys, as the weights of `meta_graph`.
+
+    Each variable gets what the graph's saver restores into it, or what is stored under its own name.
+    Tensors that belong to no variable are weights under their keys.
+
+    Raises
+    ------
+    FormatError
+        A variable is a slice of a stored tensor that has other axes.
+    """
+    stored = restored(meta_graph)
+    weights: dict[str, Tensor] = {}
+    keys: dict[str, str] = {}
+    for node in meta_graph.graph_def.node:
+        if is_variable(node):
+            place = stored.get(node.name, Stored(node.name))
+            if place.key in tensors:
+                weights[node.name] = _part(tensors[place.key], place)
+                keys[node.name] = place.key
+    metadata = {key: tensor for key, tensor in tensors.items() if key == METADATA}
+    claimed = {*keys.values(), *metadata}
+    for key in tensors:
+        if key not in claimed:
+            name = _free(key, weights)
+            weights[name], keys[name] = tensors[key], key
+    return Weights(weights, keys, metadata)
+
+
+def _part(whole: Tensor, place: Stored) -> Tensor:
+    if place.extents is None:
+        return whole
+    if len(place.extents) != len(whole.shape):
+        raise FormatError(
+            f"a variable is stored as a slice of {place.key!r} that has other axes",
+            found=f"{len(place.extents)} axes for the shape {list(whole.shape)}",
+        )
+    return SliceTensor(whole, place.extents)
+
+
+def _free(key: str, taken: Mapping[str, Tensor]) -> str:
+    """Return `key`, marked where a variable has that name but holds another tensor."""
+    return f"{key} (stored)" if key in taken else key

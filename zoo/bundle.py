@@ -1,0 +1,276 @@
+"""Tensor bundles: the ``.index`` and ``.data-00000-of-00001`` files that hold a checkpoint's weights.
+
+The index is a table from a tensor's key to its dtype, shape, place in a data file and checksum; the
+data files are the values, one after the other.  Checkpoints and the ``variables/`` folder of a
+SavedModel are bundles.
+
+Source: ``tensorflow/core/util/tensor_bundle/tensor_bundle.cc``.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from zoo import atomic, dtypes, ordered_code, protos, table, wire
+from zoo.checksums import crc32c, masked, unmasked
+from zoo.errors import FormatError, UnsupportedError
+from zoo.mapped import MappedFile
+from zoo.tensor_protos import shape_of
+from zoo.tensors import FileTensor, JoinedTensor, Shape, Tensor, damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from zoo.dtypes import DType
+
+_HEADER_KEY = b""
+_BIG_ENDIAN = 1
+
+
+def index_path(prefix: Path) -> Path:
+    """Return the path of the index of the bundle called `prefix`."""
+    return prefix.with_name(f"{prefix.name}.index")
+
+
+def data_path(prefix: Path, shard: int = 0, shards: int = 1) -> Path:
+    """Return the path of one data file of the bundle called `prefix`."""
+    return prefix.with_name(f"{prefix.name}.data-{shard:05}-of-{shards:05}")
+
+
+def recognises(prefix: Path) -> bool:
+    """Tell whether a bundle's index lies at `prefix`; never raises."""
+    try:
+        with index_path(prefix).open("rb") as file:
+            file.seek(-8, 2)
+            return table.recognises(file.read(8))
+    except OSError:
+        return False
+
+
+def read(prefix: Path) -> dict[str, Tensor]:
+    """Return the tensors of the bundle at `prefix` by key, none of them read yet.
+
+    Partitioned variables come as one tensor, joined from their slices.
+
+    Raises
+    ------
+    FormatError
+        The index is missing or damaged, or a data file is missing or shorter than promised.  A
+        damaged value is found when it is read.
+    """
+    path = index_path(prefix)
+    header, entries = _index(path)
+    shards = [MappedFile(data_path(prefix, i, header.num_shards)) for i in range(header.num_shards)]
+    _check_shards(path, shards)
+    stored = _Stored(path, shards, entries)
+    return {key.decode(): stored.tensor(key) for key in entries if not stored.is_slice(key)}
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """An index and the data files it speaks of."""
+
+    path: Path
+    shards: list[MappedFile]
+    entries: Mapping[bytes, protos.BundleEntryProto]
+    slices: set[bytes] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for key, entry in self.entries.items():
+            self.slices.update(ordered_code.slice_key(key, extents) for extents in _extents(entry))
+
+    def is_slice(self, key: bytes) -> bool:
+        return key in self.slices
+
+    def tensor(self, key: bytes) -> Tensor:
+        entry = self.entries[key]
+        dtype, shape = dtypes.dtype(entry.dtype), shape_of(entry.shape)
+        if entry.slices:
+            return self._joined(key, dtype, shape)
+        if not 0 <= entry.shard_id < len(self.shards):
+            raise _wrong(self.path, f"{key!r} lies in data file {entry.shard_id}")
+        if entry.offset < 0 or entry.size < 0:
+            raise _wrong(self.path, f"{key!r} has the offset {entry.offset}, size {entry.size}")
+        file, label = self.shards[entry.shard_id], key.decode(errors="replace")
+        crc = unmasked(entry.crc32c)
+        if dtype is dtypes.STRING:
+            return StringsTensor(file, entry.offset, entry.size, shape, label, crc)
+        tensor = FileTensor(file, entry.offset, dtype, shape, label, crc)
+        if tensor.nbytes != entry.size:
+            raise _wrong(self.path, f"{key!r}: {dtype} {list(shape)} in {entry.size} bytes")
+        return tensor
+
+    def _joined(self, key: bytes, dtype: DType, shape: Shape) -> Tensor:
+        parts = []
+        for extents in _extents(self.entries[key]):
+            name = ordered_code.slice_key(key, extents)
+            if name not in self.entries or len(extents) != len(shape):
+                raise _wrong(self.path, f"a slice of {key!r} is missing")
+            parts.append((extents, self.tensor(name)))
+        return JoinedTensor(dtype, shape, parts)
+
+
+def _extents(entry: protos.BundleEntryProto) -> list[tuple[tuple[int, int] | None, ...]]:
+    return [
+        tuple((e.start, e.length) if e.HasField("length") else None for e in part.extent)
+        for part in entry.slices
+    ]
+
+
+def _index(path: Path) -> tuple[protos.BundleHeaderProto, dict[bytes, protos.BundleEntryProto]]:
+    from google.protobuf.message import DecodeError
+
+    try:
+        pairs = dict(table.entries(path.read_bytes()))
+        header = protos.BundleHeaderProto.FromString(pairs.pop(_HEADER_KEY))
+        entries = {k: protos.BundleEntryProto.FromString(v) for k, v in pairs.items()}
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read", found=str(error.strerror)) from error
+    except wire.Damaged as error:
+        raise FormatError(f"{path} is damaged, or no checkpoint", found=str(error)) from error
+    except KeyError as error:
+        raise FormatError(f"{path} is no checkpoint", found="a table without a header") from error
+    except DecodeError as error:
+        raise FormatError(f"{path} is damaged", found=f"an entry: {error}") from error
+    if header.endianness == _BIG_ENDIAN:
+        raise UnsupportedError(f"{path} was written on a big-endian machine")
+    return header, entries
+
+
+def _check_shards(path: Path, shards: list[MappedFile]) -> None:
+    missing = [shard.path.name for shard in shards if not shard.path.is_file()]
+    if missing:
+        raise FormatError(
+            f"{path} speaks of data files that are not there",
+            found=f"no {', '.join(missing[:3])}" + (" and more" if len(missing) > 3 else ""),
+            hint="copy every file of the checkpoint: .index and each .data-*",
+        )
+
+
+def _wrong(path: Path, found: str) -> FormatError:
+    return FormatError(f"{path} is damaged", found=found, hint="fetch or copy the file again")
+
+
+@dataclass(frozen=True, eq=False)
+class StringsTensor(Tensor):
+    """Strings at an offset of a data file: all lengths, a checksum of these, then all the bytes."""
+
+    file: MappedFile
+    offset: int
+    stored: int
+    shape: Shape
+    label: str
+    crc: int
+    dtype: DType = dtypes.STRING
+
+    def __post_init__(self) -> None:
+        if self.offset + self.stored > self.file.size:
+            raise self.file.cut_off(self.offset + self.stored)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes as stored, lengths included."""
+        return self.stored
+
+    def read(self) -> np.ndarray:
+        """Return the strings as an array of bytes objects, after comparing both checksums."""
+        import numpy as np
+
+        data = b"".join(self.file.chunks(self.offset, self.stored))
+        try:
+            texts, crc = _split(data, self.size)
+        except (wire.Damaged, struct.error) as error:
+            raise damaged(self.file, self.offset, self.label) from error
+        if crc != self.crc:
+            raise damaged(self.file, self.offset, self.label)
+        array = np.empty(self.size, object)
+        array[:] = texts
+        return array.reshape(self.shape)
+
+
+def _split(data: bytes, count: int) -> tuple[list[bytes], int]:
+    """Return the `count` strings of `data` and the checksum that the index should have for them.
+
+    Until 2018 the lengths were fixed-size numbers, and the checksum of the lengths covered them as
+    such; both spellings are read.
+    """
+    lengths, at = [], 0
+    for _ in range(count):
+        length, at = wire.varint(data, at, len(data))
+        lengths.append(length)
+    crc = _lengths_crc(lengths)
+    stored = data[at : at + 4]
+    if struct.unpack("<I", stored)[0] != masked(crc):
+        raise wire.Damaged("the lengths of the strings do not match their checksum", at)
+    at += 4
+    texts = []
+    for length in lengths:
+        texts.append(data[at : at + length])
+        at += length
+    if at != len(data):
+        raise wire.Damaged("the strings do not fill their place", at)
+    return texts, crc32c(data[len(data) - sum(lengths) :], crc32c(stored, crc))
+
+
+def _lengths_crc(lengths: list[int]) -> int:
+    """Return the checksum of `lengths` as numbers of 4 bytes, or of 8 where 4 are too few."""
+    crc = 0
+    for length in lengths:
+        crc = crc32c(struct.pack("<I" if length < 1 << 32 else "<Q", length), crc)
+    return crc
+
+
+def write(prefix: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write `tensors` as a bundle in one data file; the index comes last.
+
+    The files are byte for byte what TensorFlow writes for the same keys and values.  Tensors stream
+    from where they lie; no more than `zoo.mapped.CHUNK` bytes of one are held at a time.
+    """
+    with atomic.written(data_path(prefix)):
+        pairs = [(_HEADER_KEY, _header())]
+        with data_path(prefix).open("wb") as file:
+            for key in sorted(tensors, key=str.encode):
+                pairs.append((key.encode(), _append(file, tensors[key]).SerializeToString()))
+        index_path(prefix).write_bytes(table.write(pairs))
+
+
+def _header() -> bytes:
+    header = protos.BundleHeaderProto(num_shards=1)
+    header.version.producer = 1
+    encoded: bytes = header.SerializeToString()
+    return encoded
+
+
+def _append(file: BinaryIO, tensor: Tensor) -> protos.BundleEntryProto:
+    entry = protos.BundleEntryProto(dtype=tensor.dtype.number, offset=file.tell())
+    entry.shape.SetInParent()
+    for size in tensor.shape:
+        entry.shape.dim.add(size=size)
+    crc = 0
+    if tensor.dtype is dtypes.STRING:
+        crc = _append_strings(file, tensor.read().reshape(-1).tolist())
+    else:
+        for piece in tensor.chunks():
+            file.write(piece)
+            crc = crc32c(piece, crc)
+    entry.size = file.tell() - entry.offset
+    entry.crc32c = masked(crc)
+    return entry
+
+
+def _append_strings(file: BinaryIO, texts: list[bytes]) -> int:
+    lengths = [len(text) for text in texts]
+    file.write(b"".join(map(wire.encode, lengths)))
+    crc = _lengths_crc(lengths)
+    stored = struct.pack("<I", masked(crc))
+    file.write(stored)
+    crc = crc32c(stored, crc)
+    for text in texts:
+        file.write(text)
+        crc = crc32c(text, crc)
+    return crc

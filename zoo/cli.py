@@ -1,0 +1,133 @@
+"""The ``zoo`` command: find the subcommand, load only that, and end with the right exit code."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from zoo import output
+from zoo.errors import UsageError, ZooError, did_you_mean
+
+_BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
+
+COMMANDS = {
+    "check": ("zoo.commands.catalogue", "Check every entry of a registry, all faults at once."),
+    "convert": ("zoo.commands.models", "Write a model in another format."),
+    "fetch": ("zoo.commands.catalogue", "Bring models into the store, verified."),
+    "formats": ("zoo.commands.environment", "List the formats that are installed."),
+    "info": ("zoo.commands.catalogue", "Show what the registry says of a model."),
+    "inspect": ("zoo.commands.models", "Show what is in a model, without TensorFlow."),
+    "list": ("zoo.commands.catalogue", "List the registered models."),
+    "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
+    "run": ("zoo.commands.models", "Run a model once."),
+}
+"""The commands of the core: the module of each, and its line in ``zoo --help``."""
+
+
+class Zoo(click.Group):
+    """The group of all commands, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return the names of all commands, those of plugins too."""
+        return sorted({*COMMANDS, *_from_plugins().commands})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return the command `cmd_name`; plugins are asked only for what the core does not have."""
+        if cmd_name in COMMANDS:
+            module = importlib.import_module(COMMANDS[cmd_name][0])
+            command: click.Command = module.COMMANDS[cmd_name]
+            return command
+        return _from_plugins().commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that `args` begin with; an unknown one is offered its neighbours."""
+        if args and self.get_command(ctx, args[0]) is None:
+            known = self.list_commands(ctx)
+            raise UsageError(
+                f"zoo has no command {args[0]!r}",
+                found=", ".join(known),
+                hint=did_you_mean(args[0], known, "zoo --help"),
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; the core's are not imported for it."""
+        rows = [(name, line) for name, (_, line) in COMMANDS.items()]
+        for name in self.list_commands(ctx):
+            command = None if name in COMMANDS else self.get_command(ctx, name)
+            if command is not None:
+                rows.append((name, command.get_short_help_str()))
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
+
+
+def _from_plugins() -> click.Group:
+    from zoo import plugins
+
+    return plugins.commands(plugins.installed(), taken=COMMANDS)
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        import zoo
+
+        python = ".".join(map(str, sys.version_info[:3]))
+        output.say(f"zoo {zoo.__version__} (TensorFlow {version('tensorflow')}, Python {python})")
+        ctx.exit()
+
+
+@click.group(cls=Zoo, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version
+)
+def zoo() -> None:
+    """Fetch, inspect, run and convert TensorFlow models by name."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``zoo`` and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run ``zoo`` with `arguments` and return its exit code; see docs/errors.md for what they mean."""
+    as_json = "--json" in arguments
+    try:
+        code = zoo.main(list(arguments), prog_name="zoo", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except ZooError as error:
+        return _failed(error, as_json)
+    except click.UsageError as error:
+        hint = error.ctx.command_path + " --help" if error.ctx else "zoo --help"
+        return _failed(UsageError(error.format_message().rstrip("."), hint=hint), as_json)
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception:  # noqa: BLE001  (whatever it is, it is ours; the traceback says where)
+        output.note(traceback.format_exc())
+        output.note("zoo: this is a bug in zoo, not in what you did; the lines above say where")
+        return _BUG
+
+
+def _failed(error: ZooError, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(output.document({"error": error.facts()}) + "\n")
+    output.note(f"zoo: {error}")
+    return error.code
+
+
+def _terminate(*_: Any) -> None:
+    sys.exit(_TERMINATED)

@@ -1,0 +1,182 @@
+"""``zoo list``, ``info``, ``fetch`` and ``check``: what the registries say, and the bytes behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo import catalogue as catalogues
+from zoo import home, output
+from zoo.commands.options import (
+    json_option,
+    offline_option,
+    quiet_option,
+    registry_option,
+    remarks,
+)
+from zoo.errors import UsageError
+from zoo.names import reference
+from zoo.registry import Registry
+from zoo.store import Pin, Store
+
+if TYPE_CHECKING:
+    from zoo.catalogue import Listed
+    from zoo.entries import Entry
+
+
+@click.command("list")
+@click.argument("pattern", metavar="[GLOB]", default="*")
+@click.option("--cached", is_flag=True, help="Only those that are in the store.")
+@registry_option
+@json_option
+def list_models(pattern: str, cached: bool, registry: Path | None, as_json: bool) -> None:
+    """List the registered models whose names match GLOB, as in `zoo list 'vgg*'`."""
+    store = Store(home.cache())
+    models = [
+        {
+            "name": listed.row.name,
+            "summary": listed.row.summary,
+            "tags": [tag for tag, _ in listed.row.tags],
+            "cached": _is_cached(listed, store),
+            "registry": str(listed.registry),
+            "overrides": [str(path) for path in listed.overrides],
+        }
+        for listed in catalogues.standard(registry).listed(pattern)
+    ]
+    models = [model for model in models if model["cached"] or not cached]
+    if as_json:
+        output.say(output.document({"models": models}))
+        return
+    rows = [[str(model["name"]), _line(model)] for model in models]
+    output.say(output.table(rows) or f"no model matches {pattern!r}")
+
+
+def _is_cached(listed: Listed, store: Store) -> bool:
+    """Tell whether any weights of a model are in the store, as far as the index alone can say."""
+    return any(
+        digest is not None and store.find(Pin((("sha256", digest),))) is not None
+        for _, digest in listed.row.tags
+    )
+
+
+def _line(model: dict[str, Any]) -> str:
+    marks = [model["summary"]]
+    if model["overrides"]:
+        marks.append(f"(overrides {', '.join(model['overrides'])})")
+    return " ".join(marks)
+
+
+@click.command("info")
+@click.argument("name")
+@registry_option
+@json_option
+def info(name: str, registry: Path | None, as_json: bool) -> None:
+    """Show what the registry says of the model NAME: sources, licence, inputs, head, labels."""
+    wanted = reference(name)
+    if wanted is None:
+        raise UsageError(f"{name!r} is no name", hint="`zoo inspect` looks at files")
+    found = catalogues.standard(registry)
+    entry, place = found.entry(wanted.name), found.registry_of(wanted.name).path
+    if as_json:
+        facts = entry.model_dump(mode="json", exclude_none=True)
+        output.say(output.document({"name": wanted.name, "registry": str(place), **facts}))
+    else:
+        output.say(_card(wanted.name, entry, place))
+
+
+def _card(name: str, entry: Entry, place: Path) -> str:
+    """Return `entry` as people read it."""
+    rows = [["name", name], ["summary", entry.summary], ["registry", str(place)]]
+    for key in ("architecture", "license", "paper", "base_model", "labels", "card"):
+        value = getattr(entry, key)
+        if value is not None:
+            rows.append([key, ", ".join(value) if isinstance(value, list) else str(value)])
+    for key in ("inputs", "outputs"):
+        for short, tensor in getattr(entry, key).items():
+            rows.append([key, f"{short} = {tensor}"])
+    for key in ("head", "preprocessing"):
+        stated = getattr(entry, key)
+        if stated is not None:
+            facts = stated.model_dump()
+            rows.append([key, ", ".join(f"{k} {v}" for k, v in facts.items())])
+    for tag, weights in entry.weights.items():
+        rows.append([f"weights:{tag}", f"{weights.format}, {_pinned(weights)}"])
+        rows += [["", url] for url in weights.urls]
+        rows += [["", f"{file.path}: {file.urls[0]}"] for file in weights.files]
+    return output.table(rows)
+
+
+def _pinned(weights: Any) -> str:
+    if weights.files:
+        total = sum(file.size for file in weights.files)
+        return f"{output.size(total)} in {len(weights.files)} files"
+    digests = [f"{n} {d[:12]}..." for n in ("sha256", "sha384", "md5") if (d := getattr(weights, n))]
+    return ", ".join([output.size(weights.size)] * (weights.size is not None) + digests)
+
+
+@click.command("fetch")
+@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Copy them there.")
+@registry_option
+@offline_option
+@json_option
+@quiet_option
+def fetch(
+    refs: tuple[str, ...],
+    into: Path | None,
+    registry: Path | None,
+    offline: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Bring the models REF into the store, verified, and print where they are."""
+    from zoo.fetching import copy_into
+    from zoo.library import Library
+
+    library = Library(registry, offline)
+    models = []
+    for ref in refs:
+        name, fetched = library.fetch(ref)
+        path = fetched.path if into is None else copy_into(fetched, into, name.name)
+        done = "in the store already" if fetched.from_cache else "fetched and verified"
+        remarks([f"{name}: {output.size(fetched.size)}, {done}"], quiet)
+        if not as_json:
+            output.say(str(path))
+        models.append(
+            {
+                "name": name.name,
+                "tag": name.tag,
+                "path": str(path),
+                "sha256": fetched.sha256,
+                "bytes": fetched.size,
+                "from_cache": fetched.from_cache,
+            }
+        )
+    if as_json:
+        output.say(output.document({"models": models}))
+
+
+@click.command("check")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@click.pass_context
+def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
+    """Check every entry of the registry FILE (by default the bundled one), all faults at once."""
+    path = file or catalogues.bundled()
+    registry = Registry(path, home.cache())
+    faults = registry.faults()
+    count = len(registry.names())
+    if as_json:
+        facts = [fault.facts() for fault in faults]
+        output.say(output.document({"path": str(path), "models": count, "faults": facts}))
+    elif faults:
+        for fault in faults:
+            output.say(str(fault))
+    else:
+        output.say(f"{path}: {count} models, no faults")
+    ctx.exit(65 if faults else 0)
+
+
+COMMANDS = {"list": list_models, "info": info, "fetch": fetch, "check": check}

@@ -1,0 +1,177 @@
+"""Which constants of a graph are weights: decided by what they are used for, not by their size.
+
+A frozen graph has constants for everything: kernels, but also shapes, axes, scalars, filter banks.
+The first evidence is the name that freezing leaves behind, an ``Identity`` called ``X/read`` or
+``.../ReadVariableOp``.  The next is use: the operand that a convolution or matrix product multiplies
+by, a bias, a scale, a table, the matrices of a recurrent cell - also through reshapes, casts and
+arithmetic on constants alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo import dtypes, protos
+from zoo.graph import by_name, consumers, data_inputs, downstream, source
+from zoo.variables import is_statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PASS_ON = {
+    "Cast",
+    "Enter",
+    "ExpandDims",
+    "Identity",
+    "ReadVariableOp",
+    "Reshape",
+    "Squeeze",
+    "StopGradient",
+    "Transpose",
+}
+_ARITHMETIC = {
+    "Add",
+    "AddV2",
+    "ConcatV2",
+    "Maximum",
+    "Mul",
+    "Neg",
+    "Pack",
+    "RealDiv",
+    "Reciprocal",
+    "Rsqrt",
+    "Sqrt",
+    "Square",
+    "Sub",
+    "Tile",
+}
+_ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub", "RealDiv"}
+_OPERANDS = {
+    "BatchMatMul": (0, 1),
+    "BatchMatMulV2": (0, 1),
+    "BatchMatMulV3": (0, 1),
+    "BiasAdd": (1,),
+    "BiasAddV1": (1,),
+    "BlockLSTM": (4, 5, 6, 7, 8),
+    "BlockLSTMV2": (4, 5, 6, 7, 8),
+    "Conv": (1,),
+    "Conv2D": (1,),
+    "Conv2DBackpropInput": (1,),
+    "Conv3D": (1,),
+    "Conv3DBackpropInputV2": (1,),
+    "CudnnRNN": (3,),
+    "DepthwiseConv2dNative": (1,),
+    "DepthwiseConv2dNativeBackpropInput": (1,),
+    "Dilation2D": (1,),
+    "Einsum": (0, 1),
+    "FusedBatchNorm": (1, 2, 3, 4),
+    "FusedBatchNormV2": (1, 2, 3, 4),
+    "FusedBatchNormV3": (1, 2, 3, 4),
+    "GRUBlockCell": (2, 3, 4, 5),
+    "Gather": (0,),
+    "GatherNd": (0,),
+    "GatherV2": (0,),
+    "LSTMBlockCell": (3, 4, 5, 6, 7),
+    "MatMul": (0, 1),
+    "QuantizedConv2D": (1,),
+    "QuantizedDepthwiseConv2D": (1,),
+    "QuantizedMatMul": (1,),
+    "SparseMatMul": (0, 1),
+    "SparseTensorDenseMatMul": (3,),
+}
+_BATCH_NORM = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
+_MEAN_AND_VARIANCE = (3, 4)
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a constant: by `node`, as its input `position`, after `arithmetic` or as it is."""
+
+    node: protos.NodeDef
+    position: int
+    arithmetic: bool
+
+
+def weight_constants(graph: protos.GraphDef) -> dict[str, bool]:
+    """Return the constants of `graph` that are weights, each with whether it can be trained.
+
+    Statistics of batch normalisation, integers and tables of text are weights that cannot.
+    """
+    return _Constants(graph).weights()
+
+
+class _Constants:
+    def __init__(self, graph: protos.GraphDef) -> None:
+        self.graph = graph
+        self.nodes = by_name(graph)
+        self.users = consumers(graph)
+        self.constant = self._constant_valued()
+
+    def weights(self) -> dict[str, bool]:
+        uses = {n.name: list(self._uses(n.name)) for n in self.graph.node if n.op == "Const"}
+        layers = {use.node.name for found in uses.values() for use in found if self._operand(use)}
+        self.after_layers = downstream(self.graph, layers)
+        return {
+            name: self._can_train(name, found)
+            for name, found in uses.items()
+            if self._was_variable(name) or any(self._is_weight(name, use) for use in found)
+        }
+
+    def _constant_valued(self) -> set[str]:
+        """Return the nodes whose value follows from constants alone, through operations passed on."""
+        known = {node.name for node in self.graph.node if node.op == "Const"}
+        todo = list(known)
+        while todo:
+            for user, _ in self.users.get(todo.pop(), ()):
+                if user.name in known or user.op not in _PASS_ON | _ARITHMETIC:
+                    continue
+                if all(source(edge) in known for edge in data_inputs(user)):
+                    known.add(user.name)
+                    todo.append(user.name)
+        return known
+
+    def _uses(self, name: str, arithmetic: bool = False) -> Iterator[Use]:
+        for user, position in self.users.get(name, ()):
+            if user.input[position].startswith("^"):
+                continue
+            if user.name not in self.constant:
+                yield Use(user, position, arithmetic)
+            elif user.op in _ARITHMETIC:
+                yield from self._uses(user.name, arithmetic=True)
+            elif position == 0:  # the second input of a reshape is no weight
+                yield from self._uses(user.name, arithmetic)
+
+    def _was_variable(self, name: str) -> bool:
+        return any(
+            (user.op == "Identity" and user.name in (f"{name}/read", f"{name}/Read/ReadVariableOp"))
+            or (user.op == "Identity" and user.name.rpartition("/")[2].startswith("ReadVariableOp"))
+            for user, _ in self.users.get(name, ())
+        )  # fmt: skip
+
+    def _operand(self, use: Use) -> bool:
+        """Tell whether `use` is as a kernel, bias, table or the like; integers never are."""
+        return use.position in _OPERANDS.get(use.node.op, ())
+
+    def _is_weight(self, name: str, use: Use) -> bool:
+        if not self._dtype(name).floating and not use.node.op.startswith("Quantized"):
+            return False
+        if use.arithmetic and not self._sizes(name):
+            return False  # an epsilon, not a weight
+        if self._operand(use):
+            return True
+        return bool(
+            use.node.op in _ELEMENTWISE and use.node.name in self.after_layers and self._sizes(name)
+        )
+
+    def _can_train(self, name: str, uses: list[Use]) -> bool:
+        statistics = any(
+            use.node.op in _BATCH_NORM and use.position in _MEAN_AND_VARIANCE for use in uses
+        )
+        return self._dtype(name).floating and not statistics and not is_statistic(name)
+
+    def _dtype(self, name: str) -> dtypes.DType:
+        return dtypes.dtype(self.nodes[name].attr["dtype"].type)
+
+    def _sizes(self, name: str) -> list[int]:
+        return [dim.size for dim in self.nodes[name].attr["value"].tensor.tensor_shape.dim]

@@ -1,0 +1,135 @@
+"""What lies at a path: which format it is in, and which model a folder means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import FormatError, UnknownNameError, UsageError, nearest, some
+from zoo.formats import Format
+
+_DEEPEST = 3
+_MOST = 2000
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model that lies somewhere, and the format that recognises it."""
+
+    form: Format
+    path: Path
+
+
+def detect(path: Path, forms: Mapping[str, Format]) -> Found:
+    """Return the model at `path`; a folder that holds exactly one model is that model.
+
+    Raises
+    ------
+    UnknownNameError
+        Nothing lies there.
+    FormatError
+        No format recognises it.
+    UsageError
+        It is several models, or several formats recognise it.
+    """
+    here = _recognised(path, forms)
+    if here is not None:
+        return here
+    if not path.exists():
+        raise _nothing(path)
+    if not path.is_dir():
+        raise FormatError(
+            f"{path} is no model that an installed format reads", found=_looks_like(path)
+        )
+    inside = list(_models(path, forms, _DEEPEST))
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        raise UsageError(
+            f"{path} holds several models",
+            found=some(str(found.path.relative_to(path)) for found in inside),
+            hint="name one of them",
+        )
+    raise FormatError(
+        f"{path} holds no model that an installed format reads",
+        found=some(sorted(child.name for child in path.iterdir())) or "an empty folder",
+    )
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of what lies at `path`: a file, a folder, or all files of a prefix."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}.*"))
+
+
+def _recognised(path: Path, forms: Mapping[str, Format]) -> Found | None:
+    found = [form for form in forms.values() if form.recognises(path)]
+    if len(found) > 1:
+        raise UsageError(
+            f"several formats recognise {path}",
+            found=some(form.name for form in found),
+            hint="choose one with --format",
+        )
+    return Found(found[0], _called(path, found[0])) if found else None
+
+
+def _called(path: Path, form: Format) -> Path:
+    """Return the path by which the model is called that the file `path` belongs to.
+
+    A model of several files is called by what their names share, its prefix.
+    """
+    prefix = path.with_suffix("")
+    shared = path.is_file() and not prefix.exists() and form.recognises(prefix)
+    return prefix if shared else path
+
+
+def _models(folder: Path, forms: Mapping[str, Format], depth: int) -> Iterator[Found]:
+    """Yield the models inside `folder`, each once, not looking inside of a model."""
+    seen: set[Path] = set()
+    for child in sorted(folder.iterdir())[:_MOST]:
+        if child.name.startswith("."):
+            continue
+        found = _recognised(child, forms)
+        if found is None and child.is_dir() and depth > 1:
+            yield from _models(child, forms, depth - 1)
+        elif found is not None and found.path not in seen:
+            seen.add(found.path)
+            yield found
+
+
+def _nothing(path: Path) -> UnknownNameError:
+    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = nearest(path.name, siblings)
+    missing = "" if path.parent.is_dir() else f"no folder {path.parent}"
+    return UnknownNameError(
+        f"nothing lies at {path}",
+        found=missing or some(sorted(siblings)) or "an empty folder",
+        hint=f"did you mean {path.parent / near[0]}?" if near else "",
+    )
+
+
+_STARTS = (
+    (b"<!DOCTYPE", "an HTML page, not a model: the download went wrong"),
+    (b"<html", "an HTML page, not a model: the download went wrong"),
+    (b"version https://git-lfs", "a Git LFS pointer: `git lfs pull` brings the file itself"),
+    (b"\x89HDF", "an HDF5 file, as Keras writes them"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+)
+
+
+def _looks_like(path: Path) -> str:
+    """Return what a file that is no model seems to be."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        return error.strerror or str(error)
+    if not start:
+        return "an empty file"
+    named = next((what for begin, what in _STARTS if start.lower().startswith(begin.lower())), "")
+    return named or f"{path.stat().st_size} bytes that begin with {start[:16]!r}"

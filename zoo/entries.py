@@ -1,0 +1,211 @@
+"""What a registry says of one model, checked when it is used."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from zoo.errors import RegistryError, did_you_mean
+from zoo.names import NAME, NAME_RULE
+
+_DIGESTS = {"sha256": 64, "sha384": 96, "md5": 32}
+_SCHEMES = ("file:", "package:", "http://", "https://", "hf://")
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not path or "\\" in path or PurePosixPath(path).is_absolute() or ".." in parts:
+        raise ValueError("must be a relative path without '..'")
+    return path
+
+
+def _address(url: str) -> str:
+    if not url.startswith(_SCHEMES):
+        raise ValueError(f"must begin with one of {', '.join(_SCHEMES)}")
+    if any(ord(letter) < 33 for letter in url) or "@" in url.partition("//")[2].partition("/")[0]:
+        raise ValueError("must have no spaces, and no user name or password")
+    return url
+
+
+def _hexadecimal(length: int) -> AfterValidator:
+    def check(digest: str) -> str:
+        if not re.fullmatch(f"[0-9a-f]{{{length}}}", digest):
+            raise ValueError(f"must be {length} lower-case hexadecimal digits")
+        return digest
+
+    return AfterValidator(check)
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Inside = Annotated[str, AfterValidator(_inside)]
+Sha256 = Annotated[str, _hexadecimal(_DIGESTS["sha256"])]
+Sha384 = Annotated[str, _hexadecimal(_DIGESTS["sha384"])]
+Md5 = Annotated[str, _hexadecimal(_DIGESTS["md5"])]
+Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_extensions(cls, values: Any) -> Any:
+        """Leave out the keys that begin with ``x-``, which are anyone's own."""
+        if isinstance(values, dict):
+            return {key: value for key, value in values.items() if not key.startswith("x-")}
+        return values
+
+
+class File(_Strict):
+    """One file of a model that has several."""
+
+    path: Inside
+    urls: Annotated[list[Address], Field(min_length=1)]
+    sha256: Sha256
+    size: Bytes
+
+
+class Weights(_Strict):
+    """Where the bytes behind one tag are, and what they must hash to."""
+
+    format: str
+    urls: list[Address] = []
+    sha256: Sha256 | None = None
+    sha384: Sha384 | None = None
+    md5: Md5 | None = None
+    size: Bytes | None = None
+    member: Inside | None = None
+    files: list[File] = []
+
+    @model_validator(mode="after")
+    def _is_pinned(self) -> Weights:
+        if bool(self.files) == bool(self.urls):
+            raise ValueError("needs either urls or files")
+        if self.files:
+            if len({file.path.casefold() for file in self.files}) < len(self.files):
+                raise ValueError("two files have one path")
+            return self
+        if not (self.sha256 or self.sha384 or self.md5):
+            raise ValueError("needs a sha256 (or the sha384 or md5 that upstream states)")
+        if self.size is None and self.sha256:
+            raise ValueError("needs a size in bytes beside its sha256")
+        return self
+
+
+class Head(_Strict):
+    """The layer that gives the outputs: the tensor before it, and the logits it computes."""
+
+    features: str
+    logits: str
+
+
+class Preprocessing(_Strict):
+    """How an image becomes an input: ``(x - mean) * scale`` of values from 0 to 255."""
+
+    size: Annotated[list[int], Field(min_length=2, max_length=2)]
+    resize: Literal["stretch", "crop"] = "stretch"
+    channels: Literal["rgb", "bgr", "gray"] = "rgb"
+    mean: list[float] = [0.0]
+    scale: float = 1.0
+
+
+class Entry(_Strict):
+    """What a registry says of one model."""
+
+    summary: str
+    architecture: str | None = None
+    weights: dict[str, Weights] = {}
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    head: Head | None = None
+    preprocessing: Preprocessing | None = None
+    labels: str | list[str] | None = None
+    license: str | None = None
+    paper: str | None = None
+    base_model: str | None = None
+    card: str | None = None
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Entry:
+        if not self.architecture and not self.weights:
+            raise ValueError("needs an architecture, weights, or both")
+        bad = [tag for tag in self.weights if not NAME.fullmatch(tag)]
+        if bad:
+            raise ValueError(f"tag {bad[0]!r} is no name: {NAME_RULE}")
+        return self
+
+
+def validated(raw: Any, place: str, lines: dict[tuple[str, ...], int], start: int) -> Entry:
+    """Return `raw`, an entry as the YAML has it, as an `Entry`.
+
+    Parameters
+    ----------
+    place
+        The path of the registry, for errors.
+    lines
+        The line of each key below the entry.
+    start
+        The line of the entry itself.
+
+    Raises
+    ------
+    RegistryError
+        The first fault; `faults` gives all.
+    """
+    found = faults(raw, place, lines, start)
+    if found:
+        raise found[0]
+    return Entry.model_validate(raw)
+
+
+def faults(
+    raw: Any, place: str, lines: dict[tuple[str, ...], int], start: int
+) -> list[RegistryError]:
+    """Return everything that is wrong with `raw`, each fault with its line."""
+    try:
+        Entry.model_validate(raw)
+    except ValidationError as error:
+        return [_as_ours(detail, place, lines, start) for detail in error.errors()]
+    return []
+
+
+def _as_ours(
+    detail: Any, place: str, lines: dict[tuple[str, ...], int], start: int
+) -> RegistryError:
+    path = tuple(str(part) for part in detail["loc"])
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), start)
+    where, key = ".".join(path), path[-1] if path else ""
+    if detail["type"] == "extra_forbidden":
+        known = _fields_at(path[:-1])
+        return RegistryError(
+            f"{place}:{line}: nobody reads {where!r}",
+            found=key,
+            hint=did_you_mean(key, known, f"the keys here are {', '.join(known)}"),
+        )
+    if detail["type"] == "missing":
+        return RegistryError(f"{place}:{line}: {where!r} is missing")
+    message = detail["msg"].removeprefix("Value error, ")
+    shown = repr(detail["input"])
+    found = shown if len(shown) < 100 else ""
+    return RegistryError(f"{place}:{line}: {where + ' ' if where else ''}{message}", found=found)
+
+
+def _fields_at(path: tuple[str, ...]) -> list[str]:
+    kinds: dict[str, type[_Strict]] = {
+        "weights": Weights,
+        "files": File,
+        "head": Head,
+        "preprocessing": Preprocessing,
+    }
+    kind = next((kinds[part] for part in reversed(path) if part in kinds), Entry)
+    return sorted(kind.model_fields)

@@ -1,0 +1,199 @@
+"""Values for a model's inputs, checked against the graph before TensorFlow sees them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo import dtypes, protos
+from zoo.errors import InputError, UnknownNameError, UnsupportedError, did_you_mean, some
+from zoo.graph import by_name, require, source, tensor_name, upstream
+from zoo.signatures import Signature, TensorSpec, spec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from zoo.dtypes import DType
+
+_MUST_BE_FED = {"Placeholder", "PlaceholderV2"}
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """Arrays for tensors of a graph, each of the dtype and a shape that the graph takes.
+
+    Attributes
+    ----------
+    values
+        The arrays by tensor name, ``"x:0"``.
+    open_ranks
+        Nodes whose rank the graph leaves open, with the rank they are given.
+    """
+
+    values: Mapping[str, np.ndarray]
+    open_ranks: tuple[tuple[str, int], ...]
+
+
+def named(
+    signature: Signature, values: Mapping[str, object], graph: protos.GraphDef
+) -> dict[str, object]:
+    """Return `values`, given by signature key or tensor name, by tensor name.
+
+    Raises
+    ------
+    UnknownNameError
+        A name is neither.
+    InputError
+        Two names mean the same tensor, and their values differ.
+    """
+    nodes = by_name(graph)
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        if name in signature.inputs:
+            tensor = signature.inputs[name].tensor
+        elif source(name) in nodes:
+            tensor = tensor_name(name)
+        else:
+            keys = [*signature.inputs]
+            raise UnknownNameError(
+                f"the model has no input {name!r}",
+                found=some(keys) or "no inputs",
+                hint=did_you_mean(name, [*keys, *nodes], "give a key of these, or a tensor's name"),
+            )
+        if tensor in found and not _same(found[tensor], value):
+            raise InputError(f"input {tensor!r} is given two values", found=f"again as {name!r}")
+        found[tensor] = value
+    return found
+
+
+def checked(graph: protos.GraphDef, values: Mapping[str, object], fetches: list[str]) -> Feeds:
+    """Return `values`, by tensor name, as arrays that `graph` takes for `fetches`.
+
+    Numbers become the tensor's dtype where nothing is lost but precision; text becomes UTF-8.
+
+    Raises
+    ------
+    InputError
+        A value has another dtype, rank or size than its tensor, or an input that `fetches` need is
+        missing.
+    UnknownNameError
+        The graph has no such tensor.
+    UnsupportedError
+        An input is not one tensor but several (ragged, sparse).
+    """
+    nodes = by_name(graph)
+    for name in [*values, *fetches]:
+        if "," in name:
+            raise UnsupportedError(
+                "ragged and sparse values cannot be fed or fetched as one", found=name
+            )
+    require(nodes, [*values, *fetches])
+    arrays, ranks = {}, []
+    for name, value in values.items():
+        spec = spec_of(graph, name, nodes)
+        array = as_array(name, value, spec.dtype)
+        _check_shape(spec, array.shape)
+        if spec.shape is None and nodes[source(name)].op in _MUST_BE_FED:
+            ranks.append((source(name), array.ndim))
+        arrays[spec.tensor] = array
+    _check_complete(nodes, arrays, fetches)
+    return Feeds(arrays, tuple(ranks))
+
+
+def as_array(name: str, value: object, dtype: DType) -> np.ndarray:
+    """Return `value` as an array of `dtype`.
+
+    Raises
+    ------
+    InputError
+        Something other than precision would be lost: a fraction, a sign, a number too large, text.
+    """
+    import numpy as np
+
+    if dtype is dtypes.STRING:
+        return _text(name, value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"the value for {name!r} is no array", found=str(error)) from error
+    if array.dtype.kind in "OSU":
+        raise _wrong_dtype(name, array, dtype)
+    target = dtype.numpy
+    if array.dtype == target:
+        return array
+    if not _keeps(array, target):
+        raise _wrong_dtype(name, array, dtype)
+    return array.astype(target)
+
+
+def _same(one: object, other: object) -> bool:
+    import numpy as np
+
+    return one is other or np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def _text(name: str, value: object) -> np.ndarray:
+    import numpy as np
+
+    array = np.asarray(value, dtype=object) if isinstance(value, str | bytes) else np.asarray(value)
+    flat = [item.encode() if isinstance(item, str) else item for item in array.reshape(-1).tolist()]
+    if not all(isinstance(item, bytes) for item in flat):
+        raise _wrong_dtype(name, array, dtypes.STRING)
+    texts = np.empty(len(flat), object)
+    texts[:] = flat
+    return texts.reshape(array.shape)
+
+
+def _keeps(array: np.ndarray, target: np.dtype) -> bool:
+    """Tell whether `array` fits `target` but for precision."""
+    import numpy as np
+
+    kind = "f" if "float" in target.name else target.kind
+    if array.dtype.kind == "b" or kind == "b":
+        return False
+    if kind in "iu" and array.dtype.kind in "iu":
+        limits = np.iinfo(target)
+        return bool(array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max))
+    allowed = {"f": "iufV", "c": "iufcV"}.get(kind, "")
+    return array.dtype.kind in allowed
+
+
+def _wrong_dtype(name: str, array: np.ndarray, dtype: DType) -> InputError:
+    what = "text" if array.dtype.kind in "SUO" else str(array.dtype)
+    if array.size == 1:
+        what += f" {array.reshape(-1)[0]!r}"
+    return InputError(f"input {name!r} takes {dtype}", found=what)
+
+
+def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
+    if spec.shape is None:
+        return
+    fits = len(spec.shape) == len(shape) and all(
+        wanted in (None, size) for wanted, size in zip(spec.shape, shape, strict=True)
+    )
+    if not fits:
+        hint = ""
+        if len(shape) == len(spec.shape) - 1 and spec.shape[0] in (None, 1):
+            hint = "the first axis is the batch: wrap a single example in [...]"
+        elif None not in spec.shape and math.prod(shape) == math.prod(s or 1 for s in spec.shape):
+            hint = "the number of values is right: reshape them"
+        raise InputError(
+            f"input {spec.tensor!r} takes {spec}", found=f"shape {tuple(shape)}", hint=hint
+        )
+
+
+def _check_complete(
+    nodes: dict[str, protos.NodeDef], arrays: Mapping[str, np.ndarray], fetches: list[str]
+) -> None:
+    fed = {source(name) for name in arrays}
+    needed = upstream(nodes, fetches, stop=fed)
+    missing = sorted(n for n in needed - fed if nodes[n].op in _MUST_BE_FED)
+    if missing:
+        raise InputError(
+            f"{'inputs are' if len(missing) > 1 else 'an input is'} missing: {some(missing)}",
+            found=some(source(name) for name in arrays) or "no inputs",
+            hint=f"give a value for each, as in -i {missing[0]}=VALUE",
+        )

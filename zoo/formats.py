@@ -1,0 +1,70 @@
+"""What a format plugin hands over: a name, three functions, and the options these take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from zoo.model import Model
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword argument that a format's ``load`` or ``save`` takes.
+
+    Attributes
+    ----------
+    name
+        The keyword, ``"global_step"``.
+    summary
+        One line on what it does.
+    load, save
+        Which of the two functions takes it.
+    """
+
+    name: str
+    summary: str
+    load: bool = False
+    save: bool = False
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to lay a model out on disk.
+
+    The contract, which `zoo.testing.FormatContract` checks:
+
+    - ``recognises(path)`` looks at a few kilobytes of contents, not at the name, and never raises.
+    - ``load(path, **options)`` reads the graph and leaves weights in the file.  For bytes that are
+      damaged it raises `FormatError`, and nothing else.
+    - ``save(model, path, **options)`` leaves `model` as it was, and leaves at `path` all or nothing.
+      What the format cannot hold it refuses (`UnsupportedError`), or returns a sentence on what it
+      left out or changed, one for each; it drops nothing in silence.
+    - ``load`` after ``save`` gives a model that computes the same function, its weights bit for bit.
+
+    Attributes
+    ----------
+    name
+        What a user types and a registry entry says, ``"frozen"``.
+    summary
+        One line for ``zoo formats``.
+    recognises, load, save
+        See the contract.
+    options
+        What ``load`` and ``save`` take besides; they are given nothing else.
+    choices
+        Returns, for the model at a path, the values that options of ``load`` can have there:
+        ``{"tags": [["serve"], ["train"]]}``.  None where there is never a choice.
+    """
+
+    name: str
+    summary: str
+    recognises: Callable[[Path], bool]
+    load: Callable[..., Model]
+    save: Callable[..., Sequence[str] | None]
+    options: Sequence[Option] = field(default_factory=tuple)
+    choices: Callable[[Path], Mapping[str, Sequence[Any]]] | None = None

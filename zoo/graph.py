@@ -1,0 +1,212 @@
+"""Questions to a graph, and the one edit that asks nothing of its operations: pruning.
+
+An edge is the string by which a node names an input: ``"conv1"`` or ``"conv1:0"`` for its first
+output, ``"conv1:1"`` for its second, ``"^conv1"`` for "after conv1".
+
+Source: ``tensorflow/core/framework/graph.proto`` and ``node_def.proto``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from zoo import protos
+from zoo.errors import UnknownNameError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+CONTROL = "^"
+
+
+def source(edge: str) -> str:
+    """Return the name of the node that `edge` comes from.
+
+    >>> source("^init"), source("split:1"), source("x")
+    ('init', 'split', 'x')
+    """
+    return edge.removeprefix(CONTROL).partition(":")[0]
+
+
+def port(edge: str) -> int:
+    """Return the number of the output that `edge` takes, -1 for a control edge.
+
+    >>> port("x"), port("split:1"), port("^init")
+    (0, 1, -1)
+    """
+    if edge.startswith(CONTROL):
+        return -1
+    number = edge.partition(":")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def tensor_name(name: str) -> str:
+    """Return `name` as a tensor's: with ``:0`` where it is a node's.
+
+    >>> tensor_name("x"), tensor_name("x:1")
+    ('x:0', 'x:1')
+    """
+    return name if ":" in name else f"{name}:0"
+
+
+def by_name(graph: protos.GraphDef) -> dict[str, protos.NodeDef]:
+    """Return the nodes of `graph` by name."""
+    return {node.name: node for node in graph.node}
+
+
+def data_inputs(node: protos.NodeDef) -> list[str]:
+    """Return the edges of `node` that carry values."""
+    return [edge for edge in node.input if not edge.startswith(CONTROL)]
+
+
+def consumers(graph: protos.GraphDef) -> dict[str, list[tuple[protos.NodeDef, int]]]:
+    """Return for each node that is used, who uses it: pairs of (node, position among its inputs)."""
+    users: dict[str, list[tuple[protos.NodeDef, int]]] = defaultdict(list)
+    for node in graph.node:
+        for position, edge in enumerate(node.input):
+            users[source(edge)].append((node, position))
+    return dict(users)
+
+
+def upstream(
+    nodes: dict[str, protos.NodeDef], roots: Iterable[str], stop: Iterable[str] = ()
+) -> set[str]:
+    """Return the names of `roots` and of all nodes that they need, not going beyond `stop`.
+
+    Parameters
+    ----------
+    nodes
+        The graph, by name; an edge from a node that is not there is passed over.
+    roots
+        Names of nodes or tensors.
+    stop
+        Names of nodes that are part of the answer but whose inputs are not followed.
+    """
+    walls = set(stop)
+    found: set[str] = set()
+    todo = [source(root) for root in roots]
+    while todo:
+        name = todo.pop()
+        if name in found or name not in nodes:
+            continue
+        found.add(name)
+        if name not in walls:
+            todo.extend(source(edge) for edge in nodes[name].input)
+    return found
+
+
+def downstream(graph: protos.GraphDef, roots: Iterable[str]) -> set[str]:
+    """Return the names of `roots` and of all nodes that need one of them."""
+    users = consumers(graph)
+    found: set[str] = set()
+    todo = list(roots)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(node.name for node, _ in users.get(name, ()))
+    return found
+
+
+def require(nodes: dict[str, protos.NodeDef], tensors: Iterable[str]) -> None:
+    """Check that each of `tensors` belongs to one of `nodes`.
+
+    Raises
+    ------
+    UnknownNameError
+        One does not; the nearest names are offered.
+    """
+    for name in tensors:
+        if source(name) not in nodes:
+            raise UnknownNameError(
+                f"the graph has no tensor {name!r}",
+                found=f"{len(nodes)} nodes",
+                hint=did_you_mean(
+                    source(name), nodes, "`zoo inspect` lists the inputs and outputs"
+                ),
+            )
+
+
+def subgraph(graph: protos.GraphDef, names: set[str]) -> protos.GraphDef:
+    """Return `graph` with the nodes called `names` only, and the functions that these still call.
+
+    Control edges from nodes that are left out go; every other field stays.
+    """
+    kept = shell(graph)
+    for node in graph.node:
+        if node.name in names:
+            copy = kept.node.add()
+            copy.CopyFrom(node)
+            edges = [e for e in node.input if not e.startswith(CONTROL) or source(e) in names]
+            if len(edges) != len(node.input):
+                del copy.input[:]
+                copy.input.extend(edges)
+    keep_called_functions(kept)
+    return kept
+
+
+def shell(graph: protos.GraphDef) -> protos.GraphDef:
+    """Return a copy of `graph` without its nodes."""
+    bare = protos.GraphDef()
+    for field, value in graph.ListFields():
+        if field.name != "node":
+            getattr(bare, field.name).CopyFrom(value) if hasattr(value, "CopyFrom") else setattr(
+                bare, field.name, value
+            )
+    return bare
+
+
+def functions_named_by(node: protos.NodeDef) -> Iterator[str]:
+    """Yield the names of the functions that `node` may call: its operation, and those in attributes."""
+    yield node.op
+    for value in node.attr.values():
+        if value.HasField("func"):
+            yield value.func.name
+        elif value.HasField("list"):
+            yield from (func.name for func in value.list.func)
+
+
+def called_functions(graph: protos.GraphDef, nodes: Iterable[protos.NodeDef]) -> set[str]:
+    """Return the names of the functions in the library of `graph` that `nodes` lead to."""
+    library = {function.signature.name: function for function in graph.library.function}
+    gradients = {g.function_name: g.gradient_func for g in graph.library.gradient}
+    found: set[str] = set()
+    todo = [name for node in nodes for name in functions_named_by(node)]
+    while todo:
+        name = todo.pop()
+        if name in found or name not in library:
+            continue
+        found.add(name)
+        todo.extend(n for inner in library[name].node_def for n in functions_named_by(inner))
+        if name in gradients:
+            todo.append(gradients[name])
+    return found
+
+
+def keep_called_functions(graph: protos.GraphDef) -> None:
+    """Take out of the library of `graph` what no node of it leads to."""
+    called = called_functions(graph, graph.node)
+    kept = [f for f in graph.library.function if f.signature.name in called]
+    gradients = [g for g in graph.library.gradient if g.function_name in called]
+    if len(kept) == len(graph.library.function):
+        return
+    library = type(graph.library)()
+    library.function.extend(kept)
+    library.gradient.extend(gradients)
+    graph.library.CopyFrom(library)
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """Return `name`, or the first of ``name_1``, ``name_2``... that is not in `taken`; it is then.
+
+    >>> taken = {"save", "save_1"}
+    >>> unique("save", taken), "save_2" in taken
+    ('save_2', True)
+    """
+    free, number = name, 0
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free)
+    return free

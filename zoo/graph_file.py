@@ -1,0 +1,282 @@
+"""A ``GraphDef`` in a file: read without its large constants, written by streaming them in.
+
+Source: ``tensorflow/core/framework/graph.proto``, ``node_def.proto``, ``attr_value.proto`` and
+``tensor.proto``; the numbers below are theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zoo import dtypes, protos, wire
+from zoo.errors import FormatError, UnsupportedError
+from zoo.graph import shell
+from zoo.mapped import MappedFile
+from zoo.tensor_protos import from_proto, header, one_value, shape_of, to_proto
+from zoo.tensors import FileTensor, FilledTensor, LazyTensor, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+    from zoo.dtypes import DType
+    from zoo.weights import Weights
+
+_GRAPH_NODE = 1
+_NODE_NAME, _NODE_OP, _NODE_ATTR = 1, 2, 5
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_ATTR_TENSOR = 8
+_TENSOR_HEAD = {1, 2, 3}
+_TENSOR_CONTENT = 4
+_MAPPED_LISTS = {5: "float32", 6: "float64"}
+_LARGE = 4096
+"""Bytes from which on a node's value is left in the file."""
+
+MOST = (1 << 31) - 1
+"""Bytes that a serialized message may have, a rule of protobuf."""
+
+
+def recognises(start: bytes) -> bool:
+    """Tell whether a file that begins with `start` (a kilobyte) begins with a node, as a graph does."""
+    try:
+        first = next(_fields_of_cut(start))
+        inner = _fields_of_cut(start[first.start : first.end])
+        name, op = next(inner), next(inner)
+    except (wire.Damaged, StopIteration):
+        return False
+    numbers = (first.number, name.number, op.number) == (_GRAPH_NODE, _NODE_NAME, _NODE_OP)
+    kinds = {first.kind, name.kind, op.kind} == {wire.BYTES}
+    word = start[first.start + op.start : first.start + op.end]
+    return numbers and kinds and word.replace(b">", b"").replace(b"_", b"").isalnum()
+
+
+def _fields_of_cut(data: bytes) -> Iterator[wire.Field]:
+    """Yield the fields that begin in `data`, which may end in the middle of one."""
+    at = 0
+    while at < len(data):
+        key, start = wire.varint(data, at, len(data))
+        length, start = wire.varint(data, start, len(data))
+        yield wire.Field(key >> 3, key & 7, at, start, min(start + length, len(data)))
+        at = start + length
+
+
+def read(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:
+    """Return the graph in the file at `path`, and the values of its large constants by node.
+
+    The nodes of these keep dtype and shape; their values stay in the file.
+
+    Raises
+    ------
+    FormatError
+        The file is cut off, or no graph.
+    """
+    from google.protobuf.message import DecodeError
+
+    file = MappedFile(path)
+    parts: list[bytes] = []
+    tensors: dict[str, Tensor] = {}
+    try:
+        data = file.view()
+        for field in wire.fields(data, 0, len(data)):  # type: ignore[arg-type]
+            large = field.number == _GRAPH_NODE and field.end - field.start > _LARGE
+            reduced = _reduced(file, field, tensors) if large and field.kind == wire.BYTES else None
+            parts.append(data[field.head : field.end] if reduced is None else reduced)
+        graph = protos.GraphDef.FromString(b"".join(parts))
+    except (wire.Damaged, DecodeError) as error:
+        raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
+    if not graph.node:
+        raise FormatError(f"{path} is no graph", found=f"no nodes in {len(data)} bytes")
+    return graph, tensors
+
+
+def _reduced(file: MappedFile, node: wire.Field, tensors: dict[str, Tensor]) -> bytes | None:
+    """Return `node` as a field of a graph without its value, which goes into `tensors`.
+
+    None if it is no constant, or spelled as no serializer spells one.
+    """
+    data: Any = file.view()
+    name = op = b""
+    value: wire.Field | None = None
+    rest = []
+    for field in wire.fields(data, node.start, node.end):
+        if field.number == _NODE_ATTR and _entry_key(data, field) == b"value":
+            if value is not None:
+                return None
+            value = field
+            continue
+        if field.number == _NODE_NAME:
+            name = data[field.start : field.end]
+        elif field.number == _NODE_OP:
+            op = data[field.start : field.end]
+        rest.append(data[field.head : field.end])
+    place = _tensor_of(data, value) if value is not None and op == b"Const" else None
+    if place is None:
+        return None
+    head, tensor = _placed(file, place, name.decode(errors="replace"))
+    tensors[name.decode()] = tensor
+    entry = wire.field(_ENTRY_KEY, b"value") + wire.field(
+        _ENTRY_VALUE, wire.field(_ATTR_TENSOR, head)
+    )
+    return wire.field(_GRAPH_NODE, b"".join(rest) + wire.field(_NODE_ATTR, entry))
+
+
+def _entry_key(data: bytes, entry: wire.Field) -> bytes:
+    for field in wire.fields(data, entry.start, entry.end):
+        if field.number == _ENTRY_KEY and field.kind == wire.BYTES:
+            return data[field.start : field.end]
+    return b""
+
+
+def _tensor_of(data: bytes, entry: wire.Field) -> wire.Field | None:
+    """Return where in the attribute `entry` its one tensor lies."""
+    values = [f for f in wire.fields(data, entry.start, entry.end) if f.number == _ENTRY_VALUE]
+    if len(values) != 1:
+        return None
+    inner = list(wire.fields(data, values[0].start, values[0].end))
+    return inner[0] if len(inner) == 1 and inner[0].number == _ATTR_TENSOR else None
+
+
+def _placed(file: MappedFile, place: wire.Field, name: str) -> tuple[bytes, Tensor]:
+    """Return the head of the ``TensorProto`` at `place`, and the tensor whose values stay there."""
+    data: Any = file.view()
+    head, payload = b"", []
+    for field in wire.fields(data, place.start, place.end):
+        if field.number in _TENSOR_HEAD:
+            head += data[field.head : field.end]
+        else:
+            payload.append(field)
+    proto = protos.TensorProto.FromString(head)
+    dtype, shape = dtypes.dtype(proto.dtype), shape_of(proto.tensor_shape)
+    if len(payload) == 1 and payload[0].kind == wire.BYTES:
+        plain = FileTensorPlan(dtype, payload[0])
+        if plain.fits(shape):
+            return head, FileTensor(file, payload[0].start, dtype, shape, name)
+
+    def parse() -> np.ndarray:
+        stored = data[place.start : place.end]
+        return from_proto(protos.TensorProto.FromString(stored)).read()
+
+    return head, LazyTensor(dtype, shape, parse)
+
+
+@dataclass(frozen=True)
+class FileTensorPlan:
+    """A payload that may be the plain bytes of a tensor of `dtype`."""
+
+    dtype: DType
+    payload: wire.Field
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether the payload is just the little-endian values of a tensor of this shape."""
+        import math
+
+        if not self.dtype.itemsize:
+            return False
+        raw = self.payload.number == _TENSOR_CONTENT
+        listed = _MAPPED_LISTS.get(self.payload.number) == self.dtype.name
+        size = math.prod(shape) * self.dtype.itemsize
+        return (raw or listed) and self.payload.end - self.payload.start == size
+
+
+def read_text(path: Path) -> protos.GraphDef:
+    """Return the graph that the file at `path` spells as text.
+
+    Raises
+    ------
+    FormatError
+        The text is no graph.
+    """
+    from google.protobuf import text_format
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        graph: protos.GraphDef = text_format.Parse(text, protos.GraphDef())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path} is no graph in text form", found=str(error)) from error
+    return graph
+
+
+def write(path: Path, graph: protos.GraphDef, weights: Weights) -> None:
+    """Write `graph` to `path`, with the values of those of its constants that are `weights`.
+
+    Raises
+    ------
+    UnsupportedError
+        It would be larger than a message can be.
+    """
+    _check_size(graph, weights)
+    with path.open("wb") as file:
+        for node in graph.node:
+            if node.op == "Const" and node.name in weights:
+                file.writelines(_pieces(node, weights.tensor(node.name)))
+            else:
+                file.write(wire.field(_GRAPH_NODE, node.SerializeToString(deterministic=True)))
+        file.write(shell(graph).SerializeToString(deterministic=True))
+
+
+def filled(graph: protos.GraphDef, weights: Weights) -> protos.GraphDef:
+    """Return `graph` with the values of those of its constants that are `weights`, all in memory.
+
+    Raises
+    ------
+    UnsupportedError
+        It would be larger than a message can be.
+    """
+    names = [node.name for node in graph.node if node.op == "Const" and node.name in weights]
+    if not names:
+        return graph
+    _check_size(graph, weights)
+    whole = protos.GraphDef()
+    whole.CopyFrom(graph)
+    for node in whole.node:
+        if node.op == "Const" and node.name in weights:
+            node.attr["value"].tensor.CopyFrom(to_proto(weights.tensor(node.name)))
+    return whole
+
+
+def _check_size(graph: protos.GraphDef, weights: Weights) -> None:
+    names = [node.name for node in graph.node if node.op == "Const" and node.name in weights]
+    size = graph.ByteSize() + sum(_stored_size(weights.tensor(name)) for name in names)
+    if size > MOST:
+        raise UnsupportedError(
+            "the graph is too large with its constants in it",
+            found=f"{size} bytes, where a graph may have {MOST}",
+            hint="a checkpoint or a SavedModel holds weights of any size",
+        )
+
+
+def _stored_size(tensor: Tensor) -> int:
+    return len(tensor.element) if isinstance(tensor, FilledTensor) else tensor.nbytes
+
+
+def _pieces(node: protos.NodeDef, tensor: Tensor) -> Iterator[bytes]:
+    """Yield `node`, a field of a graph, with the values of `tensor` in it."""
+    bare = protos.NodeDef()
+    bare.CopyFrom(node)
+    bare.attr.pop("value", None)
+    if tensor.dtype is dtypes.STRING or isinstance(tensor, FilledTensor):
+        proto = to_proto(tensor) if tensor.dtype is dtypes.STRING else header(tensor)
+        if isinstance(tensor, FilledTensor):
+            proto.MergeFrom(one_value(tensor))
+        bare.attr["value"].tensor.CopyFrom(proto)
+        yield wire.field(_GRAPH_NODE, bare.SerializeToString(deterministic=True))
+        return
+    start = bare.SerializeToString(deterministic=True)
+    head = (
+        header(tensor).SerializeToString() + wire.tag(_TENSOR_CONTENT) + wire.encode(tensor.nbytes)
+    )
+    opening = _opening((_ATTR_TENSOR, _ENTRY_VALUE), head, tensor.nbytes)
+    opening = wire.field(_ENTRY_KEY, b"value") + opening
+    opening = start + wire.tag(_NODE_ATTR) + wire.encode(len(opening) + tensor.nbytes) + opening
+    yield wire.tag(_GRAPH_NODE) + wire.encode(len(opening) + tensor.nbytes) + opening
+    yield from tensor.chunks()
+
+
+def _opening(numbers: tuple[int, ...], head: bytes, follows: int) -> bytes:
+    """Return `head` inside messages of these field `numbers`, when `follows` bytes come after it."""
+    for number in numbers:
+        head = wire.tag(number) + wire.encode(len(head) + follows) + head
+    return head

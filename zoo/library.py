@@ -1,0 +1,342 @@
+"""Registries, the store and the plugins together: what a name, path or URL means, and how it loads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import catalogue, detect, fetching, home, names, plugins, signatures
+from zoo.attach import attach
+from zoo.errors import (
+    FormatError,
+    UnknownNameError,
+    UnsupportedError,
+    UsageError,
+    WriteError,
+    did_you_mean,
+    some,
+)
+from zoo.fetching import Fetched
+from zoo.model import Model
+from zoo.store import Store
+from zoo.variables import is_variable
+
+if TYPE_CHECKING:
+    from zoo.entries import Entry
+    from zoo.formats import Format
+    from zoo.plugins import Loaded
+
+BUILT = "architecture"
+"""The format of a model that no file holds: a plugin builds it."""
+
+_SCHEMES = ("file:", "package:", "http:", "https:", "hf:")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model, and where it came from.
+
+    Attributes
+    ----------
+    model
+        The model.
+    format
+        The name of its format, ``"architecture"`` if it was built.
+    path
+        Where it lies; None if it was built.
+    entry
+        What a registry says of it, if it was called by name.
+    """
+
+    model: Model
+    format: str
+    path: Path | None
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion did.
+
+    Attributes
+    ----------
+    source, target
+        The model before and after.
+    bytes
+        Size of the target.
+    repairs
+        A sentence for each thing that was changed or left out.
+    """
+
+    source: Opened
+    target: Opened
+    bytes: int
+    repairs: tuple[str, ...]
+
+
+@dataclass
+class Library:
+    """What the functions of `zoo` and its commands work with.
+
+    Attributes
+    ----------
+    registry
+        A registry that counts before all others.
+    offline
+        Whether nothing may be asked over the network; ``ZOO_OFFLINE`` in the environment says so too.
+    """
+
+    registry: Path | None = None
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        self.offline = self.offline or os.environ.get("ZOO_OFFLINE", "") not in ("", "0")
+
+    @cached_property
+    def catalogue(self) -> catalogue.Catalogue:
+        """The registries."""
+        return catalogue.standard(self.registry)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store of fetched models."""
+        return Store(home.cache())
+
+    @property
+    def plugins(self) -> Loaded:
+        """The plugins of this environment."""
+        return plugins.installed()
+
+    def open(
+        self,
+        ref: str | Path,
+        *,
+        format: str | None = None,  # noqa: A002  (the word users know)
+        architecture: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Opened:
+        """Return the model that `ref` means: a registered name, a path or a URL.
+
+        Parameters
+        ----------
+        format
+            The format to read it in, recognised by its contents if not given.
+        architecture
+            A graph to attach its weights to.
+        options
+            What the format's ``load`` is given besides; it must declare them.
+
+        Raises
+        ------
+        UnknownNameError
+            Nothing has this name, or nothing lies there.
+        FormatError
+            What lies there is damaged, or in no format that is installed.
+        UsageError
+            `ref` means several models, or an option is not the format's.
+        """
+        name = self._named(ref)
+        if name is not None:
+            return self._open_entry(name, options or {})
+        found = self._find(ref, format)
+        model = _call(found.form.load, found.form, "load", options or {}, found.path)
+        if architecture is not None:
+            model = self._attached(architecture, model)
+        return Opened(model, found.form.name, found.path)
+
+    def inspect(self, ref: str | Path, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what is in the model that `ref` means, the document of ``zoo inspect --json``."""
+        from zoo.describe import describe
+
+        opened = self.open(ref, options=options)
+        tag_sets: Sequence[Sequence[str]] = ()
+        if opened.path is not None:
+            form = plugins.format_named(self.plugins, opened.format)
+            tag_sets = form.choices(opened.path).get("tags", ()) if form.choices else ()
+        return describe(opened.model, opened.format, opened.path, tag_sets)
+
+    def fetch(self, ref: str) -> tuple[names.Reference, Fetched]:
+        """Return the model called `ref` as it lies in the store, fetched if it was not there.
+
+        Raises
+        ------
+        UnknownNameError
+            No registry has it.
+        UsageError
+            There is nothing to fetch: a plugin builds it.
+        FetchError
+            No source gave it.
+        """
+        name = self._named(ref)
+        if name is None:
+            raise self._unknown(ref)
+        entry = self.catalogue.entry(name.name)
+        if not entry.weights:
+            raise UsageError(
+                f"{name.name} has nothing to fetch",
+                found=f"the architecture {entry.architecture!r}, which is installed",
+                hint=f"`zoo run {name.name}` works at once",
+            )
+        return self._fetched(name, entry)
+
+    def save(
+        self,
+        model: Model,
+        path: str | Path,
+        format: str,  # noqa: A002  (the word users know)
+        options: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Write `model` to `path` in `format`; return a sentence for each thing changed or left out."""
+        form = plugins.format_named(self.plugins, format)
+        given = options or {}
+        return list(_call(form.save, form, "save", given, model, Path(path)) or ())
+
+    def convert(
+        self,
+        ref: str | Path,
+        dest: str | Path,
+        to: str,
+        *,
+        outputs: Iterable[str] = (),
+        signature: str | None = None,
+        force: bool = False,
+        options: Mapping[str, Any] | None = None,
+        load_options: Mapping[str, Any] | None = None,
+    ) -> Conversion:
+        """Write the model that `ref` means to `dest`, in the format `to`.
+
+        Parameters
+        ----------
+        outputs
+            Signature outputs or tensors to keep, with what they need; by default all there are.
+        signature
+            The signature whose outputs are kept.
+        force
+            Whether what is at `dest` is replaced.
+
+        Raises
+        ------
+        WriteError
+            There is something at `dest`.
+        """
+        form, target = plugins.format_named(self.plugins, to), Path(dest)
+        if not force and (target.is_file() or form.recognises(target)):
+            raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
+        source = self.open(ref, options=load_options)
+        model = _cut(source.model, list(outputs), signature)
+        repairs = self.save(model, target, to, options)
+        path = detect.detect(target, {to: form}).path
+        written = Opened(model, to, path)
+        return Conversion(source, written, detect.size_of(path), tuple(repairs))
+
+    def _named(self, ref: str | Path) -> names.Reference | None:
+        """Return the registered name that `ref` is, None if it is a path or a URL."""
+        found = names.reference(ref) if isinstance(ref, str) else None
+        if found is None or found.name not in self.catalogue:
+            return None
+        return found
+
+    def _find(self, ref: str | Path, form: str | None) -> detect.Found:
+        path = Path(ref)
+        if isinstance(ref, str) and ref.startswith(_SCHEMES):
+            wanted = fetching.pinned_url(ref)
+            path = fetching.fetch([wanted], self.store, Path.cwd(), offline=self.offline).path
+        if form is not None:
+            return detect.Found(plugins.format_named(self.plugins, form), path)
+        forms = plugins.formats(self.plugins)
+        looks_named = isinstance(ref, str) and names.reference(ref) is not None
+        if looks_named and not path.exists() and not any(f.recognises(path) for f in forms.values()):
+            raise self._unknown(str(ref))
+        return detect.detect(path, forms)
+
+    def _unknown(self, ref: str) -> UnknownNameError:
+        known = self.catalogue.names()
+        return UnknownNameError(
+            f"no model is called {ref!r}",
+            found=f"{len(known)} registered, and no file of that name",
+            hint=did_you_mean(ref.partition(":")[0], known, "`zoo list` shows the names"),
+        )
+
+    def _open_entry(self, name: names.Reference, options: Mapping[str, Any]) -> Opened:
+        entry = self.catalogue.entry(name.name)
+        if not entry.weights:
+            model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
+            return Opened(_with_signature(model, entry), BUILT, None, entry)
+        reference, fetched = self._fetched(name, entry)
+        weights = entry.weights[str(reference.tag)]
+        form = plugins.format_named(self.plugins, weights.format)
+        if weights.member is not None and not fetched.path.is_dir():
+            raise UnsupportedError("members of archives are not read yet", found=weights.member)
+        path = fetched.path / weights.member if weights.member else fetched.path
+        model = _call(form.load, form, "load", options, path)
+        if entry.architecture is not None:
+            model = self._attached(entry.architecture, model)
+        return Opened(_with_signature(model, entry), form.name, path, entry)
+
+    def _fetched(self, name: names.Reference, entry: Entry) -> tuple[names.Reference, Fetched]:
+        tag = name.tag or next(iter(entry.weights))
+        if tag not in entry.weights:
+            raise UnknownNameError(
+                f"{name.name} has no weights tagged {tag!r}",
+                found=some(entry.weights),
+                hint=did_you_mean(tag, entry.weights),
+            )
+        base = self.catalogue.registry_of(name.name).path.absolute().parent
+        files = fetching.wanted(entry.weights[tag])
+        fetched = fetching.fetch(files, self.store, base, offline=self.offline)
+        return names.Reference(name.name, tag), fetched
+
+    def _attached(self, architecture: str, stored: Model) -> Model:
+        """Return the graph of `architecture` with the weights of `stored`, matched by key."""
+        built = plugins.architecture_named(self.plugins, architecture).build()
+        tensors = {stored.weights.key(name): stored.weights.tensor(name) for name in stored.weights}
+        weights = attach(built.meta_graph, tensors)
+        variables = [node.name for node in built.graph.node if is_variable(node)]
+        missing = sorted(set(variables) - set(weights))
+        if missing:
+            raise FormatError(
+                f"the weights do not fit the architecture {architecture!r}",
+                found=f"none for {some(missing)}",
+            )
+        return replace(built, weights=weights)
+
+
+def _cut(model: Model, outputs: list[str], signature: str | None) -> Model:
+    """Return `model` with what the outputs named need; as it is if none is."""
+    if not outputs and signature is None:
+        return model
+    stated = model.signature(signature).outputs
+    if not outputs:
+        return model.prune([spec.tensor for spec in stated.values()])
+    return model.prune([stated[name].tensor if name in stated else name for name in outputs])
+
+
+def _with_signature(model: Model, entry: Entry) -> Model:
+    """Return `model` with the inputs and outputs that `entry` states as its default signature."""
+    if not entry.outputs:
+        return model
+    stated = signatures.named(model.meta_graph, entry.inputs, entry.outputs)
+    edited = type(model.meta_graph)()
+    edited.CopyFrom(model.meta_graph)
+    edited.signature_def[signatures.DEFAULT].CopyFrom(signatures.to_proto(stated))
+    return replace(model, meta_graph=edited)
+
+
+def _call(
+    function: Any, form: Format, side: str, options: Mapping[str, Any], *arguments: Any
+) -> Any:
+    """Call a format's `function` with those `options` that it declares."""
+    given = {name: value for name, value in options.items() if value is not None}
+    declared = [option.name for option in form.options if getattr(option, side)]
+    for name in given:
+        if name not in declared:
+            raise UsageError(
+                f"the format {form.name} has no option {name!r} to {side}",
+                found=some(declared) or "no options",
+                hint=did_you_mean(name, declared),
+            )
+    return function(*arguments, **given)

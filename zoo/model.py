@@ -1,0 +1,251 @@
+"""The one value: a graph plus named weights.
+
+Everything a user can ask of a model starts here; the work itself is done in the rooms below, each
+brought in when it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from zoo import protos, signatures
+from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
+from zoo.graph import source, tensor_name
+from zoo.weights import Weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from zoo.running import Runner
+    from zoo.signatures import Signature
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A graph plus named weights; formats differ only in where the weights live.
+
+    A model is a value: no method changes it, and `run` starts from the stored weights at each call.
+
+    Attributes
+    ----------
+    meta_graph
+        A ``MetaGraphDef``: the graph, its signatures, collections, saver, tags and versions.  Not to
+        be edited: copy it, and make a new model.
+    weights
+        Arrays by the name of the node that holds the weight: a variable, or a ``Const`` whose value
+        was taken out of the graph.  Read when asked for.
+    assets
+        Files that the graph refers to, by name.
+    """
+
+    meta_graph: protos.MetaGraphDef
+    weights: Weights
+    assets: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", Weights.of(self.weights))
+        object.__setattr__(self, "_runners", [])
+
+    def __repr__(self) -> str:
+        return f"<zoo.Model: {len(self.graph.node)} nodes, {len(self.weights)} weights>"
+
+    @property
+    def graph(self) -> protos.GraphDef:
+        """The ``GraphDef`` of the model."""
+        return self.meta_graph.graph_def
+
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        """The signatures that the model states, by key; empty where it states none."""
+        return signatures.signatures(self.meta_graph)
+
+    def signature(self, key: str | None = None) -> Signature:
+        """Return the signature `key`, or the default one; inferred from the graph if none is stated.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no signature `key`.
+        UsageError
+            There are several, none of them the default.
+        """
+        return signatures.signature(self.meta_graph, key)
+
+    def __call__(self, **inputs: object) -> dict[str, np.ndarray]:
+        """Return the outputs of the default signature, by name, for `inputs` given by name."""
+        return self.run(None, inputs)
+
+    def run(
+        self,
+        fetches: str | Sequence[str] | Mapping[str, str] | None,
+        feeds: Mapping[str, object] | None = None,
+        *,
+        signature: str | None = None,
+    ) -> Any:
+        """Return the values of `fetches` for `feeds`, starting from the stored weights.
+
+        Parameters
+        ----------
+        fetches
+            A signature's output or a tensor (``"prob"``, ``"prob:0"``), which gives an array; several,
+            which give a list; several by name, or None for all outputs of the signature, which give a
+            dict.
+        feeds
+            Values by the signature's input or by tensor.  Any tensor can be fed.
+        signature
+            Key of the signature whose names are used; the default one if not given.
+
+        Raises
+        ------
+        InputError
+            A value has the wrong dtype, rank or size, or one is missing.
+        UnknownNameError
+            A name is neither the signature's nor a tensor's.
+        RunError
+            TensorFlow failed.
+        """
+        from zoo import feeds as checks
+
+        chosen = self.signature(signature)
+        if fetches is None:
+            fetches = {key: spec.tensor for key, spec in chosen.outputs.items()}
+        names = [fetches] if isinstance(fetches, str) else [*_values(fetches)]
+        tensors = [self._fetched(name, chosen) for name in names]
+        by_tensor = checks.named(chosen, feeds or {}, self.graph)
+        values = self._runner().run(tensors, checks.checked(self.graph, by_tensor, tensors))
+        if isinstance(fetches, str):
+            return values[0]
+        return dict(zip(fetches, values, strict=True)) if isinstance(fetches, Mapping) else values
+
+    @contextmanager
+    def session(self, config: Any = None) -> Iterator[Any]:
+        """Yield a ``tf.compat.v1.Session`` with the graph, its collections and the weights in it.
+
+        It keeps state from one run to the next, as sessions do, and is closed when the block ends.
+
+        Parameters
+        ----------
+        config
+            A ``tf.compat.v1.ConfigProto``.
+        """
+        from zoo.running import Runner
+
+        runner = Runner(self.meta_graph, self.weights, self.assets, config=config, collections=True)
+        try:
+            with runner.session:
+                yield runner.session
+        finally:
+            runner.close()
+
+    def extend(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Model:
+        """Return the model with more operations: those that `build` makes with TensorFlow.
+
+        Parameters
+        ----------
+        build
+            Called once with the graph's tensors by name, inside the graph.  What it returns, tensors by
+            name, become outputs.
+
+        Examples
+        --------
+        ``model.extend(lambda t: {"doubled": t["op_to_restore:0"] * 2})``
+        """
+        from zoo.extending import extend
+
+        return self._with(*extend(self.meta_graph, self.weights, build))
+
+    def freeze(self, outputs: Iterable[str] | None = None) -> Model:
+        """Return the model with constants for variables, and only what `outputs` need.
+
+        Parameters
+        ----------
+        outputs
+            Tensors; by default the outputs of every signature.
+
+        Raises
+        ------
+        UnsupportedError
+            The outputs change a variable on the way, or need one that has no value.
+        """
+        from zoo.freeze import freeze
+
+        wanted = self.outputs() if outputs is None else [self._fetched(name) for name in outputs]
+        return self._with(*freeze(self.meta_graph, self.weights, wanted))
+
+    def thaw(self) -> Model:
+        """Return the model with variables for those of its constants that are weights."""
+        from zoo.restorable import thawed
+
+        return self._with(*thawed(self.meta_graph, self.weights))
+
+    def prune(self, outputs: Iterable[str]) -> Model:
+        """Return the model with only what the tensors `outputs` need."""
+        from zoo.prune import prune
+
+        wanted = [self._fetched(name) for name in outputs]
+        return self._with(*prune(self.meta_graph, self.weights, wanted))
+
+    def outputs(self) -> list[str]:
+        """Return the tensors that some signature puts out, or that look like outputs.
+
+        Raises
+        ------
+        UnsupportedError
+            The graph has none.
+        """
+        stated = self.signatures or {"": signatures.inferred(self.meta_graph)}
+        tensors = {spec.tensor for one in stated.values() for spec in one.outputs.values()}
+        if not tensors:
+            raise UnsupportedError(
+                "the model has no outputs",
+                found=f"{len(self.graph.node)} nodes",
+                hint="name the tensors that you want",
+            )
+        return sorted(tensors)
+
+    def close(self) -> None:
+        """Give back what running took: sessions and their memory.  The next run takes it again."""
+        while self._held():
+            self._held().pop().close()
+
+    def _held(self) -> list[Runner]:
+        held: list[Runner] = self._runners  # type: ignore[attr-defined]
+        return held
+
+    def _runner(self) -> Runner:
+        if not self._held():
+            from zoo.running import Runner
+
+            if not self.graph.node:
+                raise UnsupportedError(
+                    "the model has no graph, only weights",
+                    found=f"{len(self.weights)} weights",
+                    hint="a checkpoint's graph is in its .meta file",
+                )
+            self._held().append(Runner(self.meta_graph, self.weights, self.assets))
+        return self._held()[0]
+
+    def _fetched(self, name: str, signature: Signature | None = None) -> str:
+        """Return the tensor that `name`, a signature's output or a tensor, means."""
+        outputs = signature.outputs if signature else {}
+        if name in outputs:
+            return outputs[name].tensor
+        if signature is not None and source(name) not in {node.name for node in self.graph.node}:
+            raise UnknownNameError(
+                f"the model has no output {name!r}",
+                found=some(outputs) or "no outputs",
+                hint=did_you_mean(name, outputs, "give a key of these, or a tensor's name"),
+            )
+        return tensor_name(name)
+
+    def _with(self, meta_graph: protos.MetaGraphDef, weights: Weights) -> Model:
+        return replace(self, meta_graph=meta_graph, weights=weights)
+
+
+def _values(fetches: Sequence[str] | Mapping[str, str]) -> Iterable[str]:
+    return fetches.values() if isinstance(fetches, Mapping) else fetches

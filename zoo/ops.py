@@ -1,0 +1,140 @@
+"""What each TensorFlow operation puts out, from a table, so that graphs are understood without TensorFlow.
+
+The table ``ops.txt`` is written from TensorFlow's own registry by ``tests/golden/make_op_table.py``:
+per operation which inputs are references, and for each output its name, type and repetition.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from zoo import dtypes, protos
+from zoo.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from zoo.dtypes import DType
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of an operation: a tensor, or a run of tensors.
+
+    Attributes
+    ----------
+    name
+        What functions call it: ``node:name:0``.
+    kind
+        Its dtype: a number, or the name of the node's attribute that has it.
+    default
+        The number that holds where the node lacks that attribute; 0 for none.
+    ref
+        Whether it is a reference to a variable's memory.
+    repeat
+        The node's attribute that says how many such tensors there are; empty for one.
+    types
+        The node's attribute that lists the dtype of each; empty for a fixed dtype.
+    """
+
+    name: str
+    kind: str
+    default: int
+    ref: bool
+    repeat: str
+    types: str
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation: the positions of its reference inputs, and its outputs in order."""
+
+    refs: tuple[int, ...]
+    outputs: tuple[Output, ...]
+
+
+def op(name: str) -> Op | None:
+    """Return the operation called `name`, None if this TensorFlow has no such."""
+    line = _lines().get(name)
+    return None if line is None else _parsed(line)
+
+
+def dtypes_of(node: protos.NodeDef) -> list[DType]:
+    """Return the dtypes of the outputs of `node`, in the order of their numbers.
+
+    Raises
+    ------
+    UnsupportedError
+        Nobody knows the operation.
+    """
+    found: list[DType] = []
+    for output in _known(node).outputs:
+        found += _run(node, output)
+    return found
+
+
+def position(node: protos.NodeDef, output: str, index: int) -> int:
+    """Return the number of the tensor that functions call ``node:output:index``.
+
+    Raises
+    ------
+    UnsupportedError
+        Nobody knows the operation, or it has no such output.
+    """
+    before = 0
+    for known in _known(node).outputs:
+        if known.name == output:
+            return before + index
+        before += len(_run(node, known))
+    raise UnsupportedError(
+        f"operation {node.op} has no output {output!r}", found=f"node {node.name}"
+    )
+
+
+@functools.cache
+def _lines() -> dict[str, str]:
+    text = files("zoo").joinpath("ops.txt").read_text(encoding="utf-8")
+    return {line.partition(" ")[0]: line for line in text.splitlines()}
+
+
+@functools.cache
+def _parsed(line: str) -> Op:
+    words = line.split()[1:]
+    refs: tuple[int, ...] = ()
+    if words and words[0].startswith("&"):
+        refs = tuple(int(number) for number in words.pop(0)[1:].split(","))
+    return Op(refs, tuple(_output(word) for word in words))
+
+
+def _output(word: str) -> Output:
+    """Return the output that a `word` of the table spells: ``name:[&]kind[=default][*repeat]``."""
+    name, _, spelled = word.partition(":")
+    if spelled.startswith("*"):
+        return Output(name, "", 0, ref=False, repeat="", types=spelled[1:])
+    ref = spelled.startswith("&")
+    typed, _, repeat = spelled.removeprefix("&").partition("*")
+    kind, _, default = typed.partition("=")
+    return Output(name, kind, int(default or 0), ref=ref, repeat=repeat, types="")
+
+
+def _known(node: protos.NodeDef) -> Op:
+    found = op(node.op)
+    if found is None:
+        raise UnsupportedError(
+            f"operation {node.op!r} is not one of this TensorFlow's", found=f"node {node.name!r}"
+        )
+    return found
+
+
+def _run(node: protos.NodeDef, output: Output) -> list[DType]:
+    """Return the dtypes of the tensors that `output` of `node` stands for."""
+    if output.types:
+        listed = node.attr[output.types].list.type if output.types in node.attr else []
+        return [dtypes.dtype(number) for number in listed]
+    if output.kind.isdigit():
+        number = int(output.kind)
+    else:
+        number = node.attr[output.kind].type if output.kind in node.attr else output.default
+    times = node.attr[output.repeat].i if output.repeat in node.attr else 1
+    return [dtypes.dtype(number)] * (times if output.repeat else 1)

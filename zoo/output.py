@@ -1,0 +1,119 @@
+"""What a command prints: one JSON document, or plain text for people."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+SCHEMA = 1
+
+
+def document(facts: Mapping[str, Any]) -> str:
+    """Return `facts` as the JSON document of a command.
+
+    Numbers that JSON lacks (NaN, infinities) become text, bytes become ``{"base64": ...}``, arrays
+    become nested lists.
+    """
+    return json.dumps({"schema": SCHEMA, **_plain(facts)}, indent=2)
+
+
+def say(text: str) -> None:
+    """Print `text` to standard output, with what could steer a terminal made visible."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def note(text: str) -> None:
+    """Print `text` to standard error: progress, remarks, errors."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep what the block writes to the file descriptor of standard error, to show it if it fails.
+
+    TensorFlow greets there while it is imported, whatever its log level is.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control and direction characters as escapes.
+
+    >>> printable("a\x1b[31mb\n")
+    'a\\x1b[31mb\n'
+    """
+    return "".join(
+        letter
+        if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
+    """Return `rows` as lines whose columns stand below each other.
+
+    >>> print(table([["w", "float32"], ["bias", "int64"]]))
+    w     float32
+    bias  int64
+    """
+    if not rows:
+        return ""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "\n".join((indent + line).rstrip() for line in lines)
+
+
+def size(count: int) -> str:
+    """Return `count` bytes as people read them.
+
+    >>> size(999), size(553_467_096)
+    ('999 bytes', '553.5 MB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    value, unit = float(count), ""
+    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007  (the last one is used)
+        value /= 1000
+        if value < 999.95:
+            break
+    return f"{value:.1f} {unit}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, complex):
+        return [_plain(value.real), _plain(value.imag)]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return value

@@ -1,0 +1,154 @@
+"""A model whose weights are variables that TensorFlow itself can restore.
+
+What checkpoints and SavedModels have in common: every weight is a variable that is listed, has an
+initializer, and is restored by the graph's saver.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo import protos
+from zoo.graph import by_name, source
+from zoo.inline import inline, is_call
+from zoo.resources import to_resources
+from zoo.saver import Saved, add_saver, restored, without_saver
+from zoo.thaw import thaw
+from zoo.variables import (
+    all_definitions,
+    declare,
+    definitions,
+    detached,
+    dtype_of,
+    is_resource,
+    is_variable,
+    trainable,
+)
+
+if TYPE_CHECKING:
+    from zoo.tensors import Tensor
+    from zoo.weights import Weights
+
+
+def restorable(
+    meta_graph: protos.MetaGraphDef, weights: Weights, *, resources: bool
+) -> tuple[protos.MetaGraphDef, Weights]:
+    """Return the model with variables for its weights, and a saver that restores each by its name.
+
+    Parameters
+    ----------
+    resources
+        Whether reference variables become resources, as TensorFlow 2 wants them.
+
+    A model that is so already comes back as it is.
+    """
+    if _is_restorable(meta_graph, weights, resources):
+        return meta_graph, weights
+    edited, weights = thawed(meta_graph, weights)
+    trained = trainable(edited, weights)
+    keep = _named_by_variables(edited) | _named_by_signatures(edited)
+    edited = without_saver(edited, keep)
+    if resources:
+        edited = to_resources(edited)
+    held = [n.name for n in edited.graph_def.node if is_variable(n) and n.name in weights]
+    if held:
+        declare(edited, {name: weights.tensor(name).shape for name in held}, trained)
+        add_saver(edited, _saved(edited, held))
+    return edited, weights.plain()
+
+
+def thawed(
+    meta_graph: protos.MetaGraphDef, weights: Weights
+) -> tuple[protos.MetaGraphDef, Weights]:
+    """Return the model with calls inlined and its weight constants made variables, all of them listed."""
+    edited = meta_graph
+    library = {function.signature.name: function for function in edited.graph_def.library.function}
+    calls = any(is_call(node, library) for node in edited.graph_def.node)
+    if calls or edited.object_graph_def.nodes:
+        edited = detached(edited, weights)
+        edited = without_saver(edited, _named_by_variables(edited) | _named_by_signatures(edited))
+        edited.graph_def.CopyFrom(inline(edited.graph_def))
+    before = trainable(edited, weights)
+    edited, weights, trained = thaw(edited, weights)
+    if trained or edited is not meta_graph:
+        names = [n.name for n in edited.graph_def.node if is_variable(n) and n.name in weights]
+        declare(edited, {n: weights.tensor(n).shape for n in names}, before | trained)
+    return edited, weights
+
+
+def stored_tensors(meta_graph: protos.MetaGraphDef, weights: Weights) -> dict[str, Tensor]:
+    """Return what a bundle holds for the model, by key: its weights but for those that are constants."""
+    constants = {node.name for node in meta_graph.graph_def.node if node.op == "Const"}
+    stored = {weights.key(n): weights.tensor(n) for n in weights if n not in constants}
+    return {**stored, **weights.metadata}
+
+
+def changes(before: protos.MetaGraphDef, after: protos.MetaGraphDef) -> list[str]:
+    """Return a sentence for each change that `restorable` made on the way from `before` to `after`."""
+    was, now = by_name(before.graph_def), by_name(after.graph_def)
+    pairs = [(was[name].op, now[name].op) for name in now if name in was]
+    thawed_count = pairs.count(("Const", "VarHandleOp"))
+    references = pairs.count(("VariableV2", "VarHandleOp")) + pairs.count(
+        ("Variable", "VarHandleOp")
+    )
+    notes = []
+    if thawed_count:
+        notes.append(f"made variables of {thawed_count} constants that are weights")
+    if references:
+        notes.append(f"made resource variables of {references} reference variables")
+    if len(after.graph_def.library.function) < len(before.graph_def.library.function):
+        notes.append("inlined the functions that the graph calls")
+    if before.object_graph_def.nodes and not after.object_graph_def.nodes:
+        notes.append("left out the object graph, which describes TensorFlow 2's Python objects")
+    return notes
+
+
+def _is_restorable(meta_graph: protos.MetaGraphDef, weights: Weights, resources: bool) -> bool:
+    """Tell whether every weight is a listed variable that the graph's own saver restores."""
+    nodes = by_name(meta_graph.graph_def)
+    held = {name for name in weights if name in nodes}
+    if not held or not all(is_variable(nodes[name]) for name in held):
+        return False
+    if resources and any(
+        is_variable(node) and not is_resource(node) for node in meta_graph.graph_def.node
+    ):
+        return False
+    if not held <= set(definitions(meta_graph)):
+        return False
+    if meta_graph.saver_def.version != protos.SaverDef.V2:
+        return False
+    stored = restored(meta_graph)
+    return all(
+        name in stored and stored[name].key == weights.key(name) and not stored[name].extents
+        for name in held
+    )
+
+
+def _saved(meta_graph: protos.MetaGraphDef, names: list[str]) -> list[Saved]:
+    nodes, listed = by_name(meta_graph.graph_def), definitions(meta_graph)
+    return [
+        Saved(
+            name,
+            key=name,
+            read=source(listed[name].snapshot_name) if is_resource(nodes[name]) else name,
+            dtype=dtype_of(nodes[name]),
+            resource=is_resource(nodes[name]),
+        )
+        for name in names
+    ]
+
+
+def _named_by_variables(meta_graph: protos.MetaGraphDef) -> set[str]:
+    return {
+        source(name)
+        for entry in all_definitions(meta_graph).values()
+        for name in (entry.initializer_name, entry.initial_value_name, entry.snapshot_name)
+    }
+
+
+def _named_by_signatures(meta_graph: protos.MetaGraphDef) -> set[str]:
+    return {
+        source(info.name)
+        for stated in meta_graph.signature_def.values()
+        for info in [*stated.inputs.values(), *stated.outputs.values()]
+    }

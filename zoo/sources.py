@@ -1,0 +1,80 @@
+"""Where bytes come from: a URL, opened as a stream of chunks.
+
+``file:`` is a file of this machine, relative to the registry that names it; ``package:`` is a file that
+an installed Python package brings, ``package:zoo_architectures/toy-adder.index``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from zoo.errors import FetchError, UnsupportedError
+from zoo.mapped import CHUNK
+
+
+def opened(url: str, base: Path) -> Iterator[bytes]:
+    """Yield the bytes behind `url` in chunks.
+
+    Parameters
+    ----------
+    base
+        The folder to which a relative ``file:`` URL is relative.
+
+    Raises
+    ------
+    FetchError
+        There is nothing to read.
+    UnsupportedError
+        No source reads such URLs.
+    """
+    scheme = url.partition(":")[0]
+    if scheme not in _PLACES:
+        raise UnsupportedError(
+            f"{url} cannot be fetched",
+            found=f"the scheme {scheme}:",
+            hint=f"this zoo fetches {', '.join(f'{known}:' for known in _PLACES)}",
+        )
+    return _chunks(_PLACES[scheme](url, base), url)
+
+
+def _file(url: str, base: Path) -> Path:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise FetchError(f"{url} is not on this machine", found=f"the host {parts.netloc}")
+    path = Path(unquote(parts.path))
+    if path.is_absolute():
+        return path
+    inside = (base / path).resolve()
+    if not inside.is_relative_to(base.resolve()):
+        raise FetchError(f"{url} lies outside the folder of its registry", found=str(inside))
+    return inside
+
+
+def _package(url: str, base: Path) -> Path:  # noqa: ARG001  (packages are where they are)
+    package, _, inside = url.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise FetchError(f"{url} cannot be read", found=f"no package {package!r} is installed")
+    root = Path(spec.submodule_search_locations[0])
+    path = (root / inside).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise FetchError(f"{url} lies outside of its package", found=str(path))
+    return path
+
+
+_PLACES: dict[str, Callable[[str, Path], Path]] = {"file": _file, "package": _package}
+LOCAL = tuple(f"{scheme}:" for scheme in _PLACES)
+"""What the URLs begin with that need no network."""
+
+
+def _chunks(path: Path, url: str) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        found = f"{error.strerror}: {path}"
+        raise FetchError(f"{url} cannot be read", found=found) from error

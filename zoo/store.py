@@ -1,0 +1,157 @@
+"""The content-addressed store: a file is kept under the digest of its bytes, or not at all.
+
+``sha256/ab/abcd...`` holds one file.  ``folders/<digest>`` holds a model of several files, made of
+files of the store and published by one rename; its digest is over the lines ``path NUL size NUL
+sha256`` of its files.  A name in the store never points to bytes that do not hash to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo import atomic, home
+from zoo.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What bytes must be: their length, and their digests by algorithm (``sha256``, ``md5``...)."""
+
+    digests: tuple[tuple[str, str], ...]
+    size: int | None = None
+
+    @property
+    def sha256(self) -> str | None:
+        """The sha256, where it is pinned."""
+        return dict(self.digests).get("sha256")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file in the store: where, its digest, and its length in bytes."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a model that has several: its path in the model's folder, and the file in the store."""
+
+    path: str
+    kept: Kept
+
+
+class Store:
+    """The store below the folder `root`, which is made when something is first put into it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, pin: Pin) -> Kept | None:
+        """Return the file that `pin` means if it is here; only one pinned by sha256 can be found."""
+        if pin.sha256 is None:
+            return None
+        path = self._path(pin.sha256)
+        try:
+            size = path.stat().st_size
+        except OSError:
+            return None
+        return Kept(path, pin.sha256, size) if pin.size in (None, size) else None
+
+    def put(self, chunks: Iterable[bytes], pin: Pin, source: str) -> Kept:
+        """Take in the bytes of `chunks` if they are those that `pin` means.
+
+        Nothing of them is kept otherwise, and no more is read than was pinned.
+
+        Raises
+        ------
+        IntegrityError
+            They are not; `source` is named as where they came from.
+        DiskError
+            The disk is full.
+        """
+        drafts = self.root / "drafts"
+        with atomic.drafting(drafts, "fetch") as room:
+            home.mark(self.root)
+            draft = room / "bytes"
+            sha256, size = _write(draft, chunks, pin, source)
+            atomic.sync(draft)
+            path = self._path(sha256)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.chmod(0o444)
+            draft.replace(path)
+            atomic.sync_folder(path.parent)
+        return Kept(path, sha256, size)
+
+    def folder(self, parts: Sequence[Part]) -> tuple[Path, str]:
+        """Return a folder with `parts` in it, and its digest; made if it is not here yet."""
+        digest = folder_digest(parts)
+        path = self.root / "folders" / digest
+        if not path.is_dir():
+            with atomic.drafting(path.parent, digest) as room:
+                draft = room / "folder"
+                for part in parts:
+                    target = draft / part.path
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    _link(part.kept.path, target)
+                atomic.sync(draft)
+                try:
+                    draft.rename(path)
+                except OSError:
+                    if not path.is_dir():  # else another process was first
+                        raise
+        return path, digest
+
+    def _path(self, sha256: str) -> Path:
+        return self.root / "sha256" / sha256[:2] / sha256
+
+
+def folder_digest(parts: Sequence[Part]) -> str:
+    """Return the digest of a model of several files: sha256 over its sorted lines."""
+    lines = sorted(f"{p.path}\0{p.kept.size}\0{p.kept.sha256}\n" for p in parts)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _write(draft: Path, chunks: Iterable[bytes], pin: Pin, source: str) -> tuple[str, int]:
+    """Write `chunks` to `draft` and return their sha256 and length, after comparing them with `pin`."""
+    wanted = dict(pin.digests)
+    digests = {name: hashlib.new(name, usedforsecurity=False) for name in {*wanted, "sha256"}}
+    size = 0
+    with draft.open("wb") as file:
+        for chunk in chunks:
+            size += len(chunk)
+            if pin.size is not None and size > pin.size:
+                raise _differs(source, f"more than {pin.size} bytes", pin)
+            for digest in digests.values():
+                digest.update(chunk)
+            file.write(chunk)
+    found = {name: digest.hexdigest() for name, digest in digests.items()}
+    if pin.size not in (None, size) or any(found[name] != wanted[name] for name in wanted):
+        shown = ", ".join(f"{name} {found[name][:16]}..." for name in wanted)
+        raise _differs(source, f"{size} bytes, {shown}", pin)
+    return found["sha256"], size
+
+
+def _differs(source: str, found: str, pin: Pin) -> IntegrityError:
+    pinned = ", ".join(f"{name} {digest[:16]}..." for name, digest in pin.digests)
+    size = "" if pin.size is None else f"{pin.size} bytes, "
+    return IntegrityError(
+        f"{source} is not the file that was pinned",
+        found=found,
+        hint=f"the registry says {size}{pinned}; nothing was kept",
+    )
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give `target` the bytes of `source` without copying them where the disk can do that."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

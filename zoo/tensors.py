@@ -1,0 +1,263 @@
+"""Tensors that lie somewhere: in memory, in a file, in a part of another, as one repeated value.
+
+A `Tensor` knows its dtype and shape at once and gives its values only when asked: as a numpy array
+(`read`), or as a stream of bytes for a writer (`chunks`), which never holds a large tensor whole and
+needs no numpy.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo import checksums, dtypes
+from zoo.errors import FormatError
+from zoo.mapped import CHUNK, MappedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
+
+    from zoo.dtypes import DType
+
+Shape = tuple[int, ...]
+
+
+class Tensor(ABC):
+    """Values of one `dtype` in row-major order, somewhere.
+
+    Attributes
+    ----------
+    dtype
+        Type of the elements.
+    shape
+        Sizes of the axes; ``()`` for a scalar.
+    """
+
+    dtype: DType
+    shape: Shape
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values as stored; for strings, 0 unless the place they lie in tells."""
+        return self.size * self.dtype.itemsize
+
+    @abstractmethod
+    def read(self) -> np.ndarray:
+        """Return the values; the array may be a read-only view of a file."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the little-endian bytes of the values in pieces of at most `CHUNK`.  Not for strings."""
+        return _pieces(self.read())
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayTensor(Tensor):
+    """A tensor that is a numpy `array` already, under TensorFlow's `dtype`."""
+
+    array: np.ndarray
+    dtype: DType
+
+    @staticmethod
+    def of(values: object, dtype: DType | None = None) -> ArrayTensor:
+        """Return `values` (an array or nested lists) as a tensor; text becomes UTF-8 bytes."""
+        import numpy as np
+
+        array = np.asarray(values)
+        found = dtypes.of_array(array)
+        if found is dtypes.STRING:
+            array = _bytes_objects(array)
+        return ArrayTensor(array, dtype or found)
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """Sizes of the axes."""
+        return self.array.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values; for strings the sum of their lengths."""
+        if self.dtype is dtypes.STRING:
+            return sum(len(text) for text in self.array.flat)
+        return self.array.nbytes
+
+    def read(self) -> np.ndarray:
+        """Return the array itself."""
+        return self.array
+
+
+@dataclass(frozen=True, eq=False)
+class FileTensor(Tensor):
+    """Plain values at an offset of a file, guarded by a checksum where the file has one.
+
+    Attributes
+    ----------
+    label
+        What the tensor is called in the file, for errors.
+    crc
+        CRC-32C of the bytes; None where the format has none.
+    """
+
+    file: MappedFile
+    offset: int
+    dtype: DType
+    shape: Shape
+    label: str
+    crc: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.offset + self.nbytes > self.file.size:
+            raise self.file.cut_off(self.offset + self.nbytes)
+
+    def read(self) -> np.ndarray:
+        """Return a read-only view of the file, after comparing it with its checksum."""
+        import numpy as np
+
+        if not self.nbytes:
+            return np.zeros(self.shape, self.dtype.numpy)
+        values: np.ndarray = np.frombuffer(
+            self.file.view(), np.uint8, count=self.nbytes, offset=self.offset
+        )
+        if self.crc is not None:
+            self._compare(checksums.crc32c(values))  # type: ignore[arg-type]
+        return values.view(self.dtype.numpy).reshape(self.shape)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes as they lie in the file; the checksum is compared at the end."""
+        crc = 0
+        for piece in self.file.chunks(self.offset, self.nbytes):
+            crc = checksums.crc32c(piece, crc)
+            yield piece
+        if self.crc is not None:
+            self._compare(crc)
+
+    def _compare(self, crc: int) -> None:
+        if crc != self.crc:
+            raise damaged(self.file, self.offset, self.label)
+
+
+def damaged(file: MappedFile, offset: int, label: str) -> FormatError:
+    """Return the error for a tensor whose bytes are not those that were written."""
+    return FormatError(
+        f"{file.path} is damaged",
+        found=f"the bytes of {label!r} at offset {offset} do not match their checksum",
+        hint="fetch or copy the file again",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FilledTensor(Tensor):
+    """One value, given as its little-endian bytes, everywhere: the short form graphs have for zeros."""
+
+    element: bytes
+    dtype: DType
+    shape: Shape
+
+    def read(self) -> np.ndarray:
+        """Return a read-only array that holds the value once, whatever its shape."""
+        import numpy as np
+
+        return np.broadcast_to(np.frombuffer(self.element, self.dtype.numpy)[0], self.shape)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the value again and again."""
+        at_once = CHUNK // max(len(self.element), 1)
+        for start in range(0, self.size, at_once):
+            yield self.element * min(at_once, self.size - start)
+
+
+@dataclass(frozen=True, eq=False)
+class LazyTensor(Tensor):
+    """A tensor whose values `compute` gives, each time they are asked for."""
+
+    dtype: DType
+    shape: Shape
+    compute: Callable[[], np.ndarray]
+
+    def read(self) -> np.ndarray:
+        """Return what `compute` gives."""
+        return self.compute()
+
+
+@dataclass(frozen=True, eq=False)
+class SliceTensor(Tensor):
+    """A part of `whole`: along each axis, from a start on, so many elements (None: all)."""
+
+    whole: Tensor
+    extents: tuple[tuple[int, int] | None, ...]
+
+    @property
+    def dtype(self) -> DType:  # type: ignore[override]
+        """Type of the elements."""
+        return self.whole.dtype
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """Sizes of the part."""
+        pairs = zip(self.extents, self.whole.shape, strict=True)
+        return tuple(size if extent is None else extent[1] for extent, size in pairs)
+
+    def read(self) -> np.ndarray:
+        """Return a view of the part."""
+        return self.whole.read()[_index(self.extents)]
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedTensor(Tensor):
+    """A tensor put together from parts that cover it, as checkpoints hold partitioned variables."""
+
+    dtype: DType
+    shape: Shape
+    parts: Sequence[tuple[tuple[tuple[int, int] | None, ...], Tensor]]
+
+    def read(self) -> np.ndarray:
+        """Return a new array with every part in its place."""
+        import numpy as np
+
+        values = np.empty(self.shape, self.dtype.numpy)
+        for extents, part in self.parts:
+            values[_index(extents)] = part.read()
+        return values
+
+
+def _index(extents: tuple[tuple[int, int] | None, ...]) -> tuple[slice, ...]:
+    return tuple(
+        slice(None) if extent is None else slice(extent[0], extent[0] + extent[1])
+        for extent in extents
+    )
+
+
+def _pieces(array: np.ndarray) -> Iterator[bytes]:
+    """Yield `array` as little-endian bytes; what does not lie in one row is gathered piece by piece."""
+    import numpy as np
+
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    at_once = max(CHUNK // array.dtype.itemsize, 1)
+    if array.flags.c_contiguous:
+        flat = array.reshape(-1).view(np.uint8)
+        for start in range(0, flat.size, CHUNK):
+            yield flat[start : start + CHUNK].tobytes()
+    elif array.size:
+        bits = array.view(f"V{array.dtype.itemsize}")
+        blocks = np.nditer(bits, ["external_loop", "buffered"], order="C", buffersize=at_once)
+        for block in blocks:
+            yield block.tobytes()
+
+
+def _bytes_objects(array: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    out = np.empty(array.shape, object)
+    flat = out.reshape(-1)
+    for position, text in enumerate(array.reshape(-1).tolist()):
+        flat[position] = text.encode() if isinstance(text, str) else bytes(text)
+    return out

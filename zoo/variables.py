@@ -1,0 +1,231 @@
+"""The variables of a graph: which nodes they are, which are trained, and how sessions are told of them.
+
+TensorFlow 1 keeps a list of its variables in two collections, ``variables`` and
+``trainable_variables``, each entry a `VariableDef`: the variable's node, its initializer and the node
+that reads it.  A loader that does not find them there has values but no variables.
+
+Source: ``tensorflow/core/framework/variable.proto``, ``tensorflow/python/framework/ops.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo import dtypes, protos
+from zoo.graph import source, unique
+from zoo.nodes import Dims, whole_numbers
+from zoo.nodes import node as make_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from zoo.dtypes import DType
+    from zoo.weights import Weights
+
+VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
+"""The operations that hold a value between runs; the first two are reference variables."""
+
+ALL, TRAINABLE = "variables", "trainable_variables"
+_STATISTICS = ("moving_mean", "moving_variance", "moving_var", "running_mean", "running_var")
+
+
+def is_variable(node: protos.NodeDef) -> bool:
+    """Tell whether `node` is a variable."""
+    return node.op in VARIABLES
+
+
+def is_resource(node: protos.NodeDef) -> bool:
+    """Tell whether `node` is a resource variable, as TensorFlow 2 has them."""
+    return bool(node.op == "VarHandleOp")
+
+
+def dtype_of(node: protos.NodeDef) -> DType:
+    """Return the dtype of the value that the variable `node` holds."""
+    return dtypes.dtype(node.attr["dtype"].type)
+
+
+def definitions(
+    meta_graph: protos.MetaGraphDef, collection: str = ALL
+) -> dict[str, protos.VariableDef]:
+    """Return the entries of a collection of variables by the variable's node."""
+    if collection not in meta_graph.collection_def:
+        return {}
+    stored = meta_graph.collection_def[collection].bytes_list.value
+    return {source(entry.variable_name): entry for entry in map(_definition, stored) if entry}
+
+
+def _definition(serialized: bytes) -> protos.VariableDef | None:
+    """Return what a collection holds as a variable's entry, None if it is something else."""
+    from google.protobuf.message import DecodeError
+
+    try:
+        entry = protos.VariableDef.FromString(serialized)
+    except DecodeError:
+        return None
+    return entry if entry.variable_name else None
+
+
+def all_definitions(meta_graph: protos.MetaGraphDef) -> dict[str, protos.VariableDef]:
+    """Return the entries of every collection that holds variables, by the variable's node."""
+    names = [
+        name
+        for name, collection in meta_graph.collection_def.items()
+        if name.endswith("variables") and collection.HasField("bytes_list")
+    ]
+    found: dict[str, protos.VariableDef] = {}
+    for name in sorted(names, key=lambda name: name != ALL):
+        for node, definition in definitions(meta_graph, name).items():
+            found.setdefault(node, definition)
+    return found
+
+
+def trainable(meta_graph: protos.MetaGraphDef, names: Iterable[str]) -> set[str]:
+    """Return which of the variables called `names` are trained.
+
+    What the graph says counts: its collection ``trainable_variables``, or its object graph.  If it
+    says nothing, every floating-point variable is, but for the statistics of batch normalisation.
+    """
+    wanted = set(names)
+    if TRAINABLE in meta_graph.collection_def:
+        return wanted & set(definitions(meta_graph, TRAINABLE))
+    nodes = {node.name: node for node in meta_graph.graph_def.node if node.name in wanted}
+    objects = _trained_objects(meta_graph)
+    if objects:
+        return {name for name in nodes if objects.get(_shared_name(nodes[name]), False)}
+    return {
+        name
+        for name, node in nodes.items()
+        if is_variable(node) and dtype_of(node).floating and not is_statistic(name)
+    }
+
+
+def is_statistic(name: str) -> bool:
+    """Tell whether `name` is what batch normalisation calls the averages it keeps."""
+    return name.rpartition("/")[2].startswith(_STATISTICS)
+
+
+def _trained_objects(meta_graph: protos.MetaGraphDef) -> dict[str, bool]:
+    """Return from the names of the object graph's variables to whether they are trained."""
+    return {
+        saved.variable.name: saved.variable.trainable
+        for saved in meta_graph.object_graph_def.nodes
+        if saved.HasField("variable")
+    }
+
+
+def _shared_name(node: protos.NodeDef) -> str:
+    shared: str = node.attr["shared_name"].s.decode() if "shared_name" in node.attr else ""
+    return shared or str(node.name)
+
+
+def handle(name: str, dtype: DType, shape: tuple[int, ...], device: str = "") -> protos.NodeDef:
+    """Return a resource variable called `name`.
+
+    It is shared under its own name: with none, all variables of a session would be one.
+    """
+    attrs = {"container": "", "shared_name": name, "debug_name": name}
+    return make_node(
+        name,
+        "VarHandleOp",
+        device=device,
+        dtype=dtype,
+        shape=Dims(shape),
+        allowed_devices=[],
+        **attrs,
+    )
+
+
+def declare(
+    meta_graph: protos.MetaGraphDef, shapes: Mapping[str, tuple[int, ...]], trained: set[str]
+) -> None:
+    """Make `meta_graph` list the variables in `shapes`, each with an initializer and a reading node.
+
+    Entries that are there and name nodes that are there stay as they are, but for their mark of
+    being a resource and of being trained.
+    """
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    taken = set(nodes)
+    listed = all_definitions(meta_graph)
+    entries = {}
+    for name, sizes in shapes.items():
+        entry = listed.get(name)
+        if entry is None or not _stands(entry, nodes):
+            entry, added = _entry(nodes[name], sizes, taken)
+            meta_graph.graph_def.node.extend(added)
+        entry.is_resource = is_resource(nodes[name])
+        entry.trainable = name in trained
+        entries[name] = entry
+    _list(meta_graph, ALL, [*entries.values()])
+    _list(meta_graph, TRAINABLE, [entry for name, entry in entries.items() if name in trained])
+
+
+def detached(meta_graph: protos.MetaGraphDef, weights: Weights) -> protos.MetaGraphDef:
+    """Return a copy of `meta_graph` without its object graph, which no longer fits once it is edited.
+
+    What the object graph said of the variables is said by the collections then.
+    """
+    edited = protos.MetaGraphDef()
+    edited.CopyFrom(meta_graph)
+    nodes = [node.name for node in meta_graph.graph_def.node if is_variable(node)]
+    held = [name for name in nodes if name in weights]
+    if TRAINABLE not in meta_graph.collection_def and held:
+        shapes = {name: weights.tensor(name).shape for name in held}
+        declare(edited, shapes, trainable(meta_graph, held))
+    edited.ClearField("object_graph_def")
+    return edited
+
+
+def _stands(entry: protos.VariableDef, nodes: dict[str, protos.NodeDef]) -> bool:
+    """Tell whether every node that `entry` names is there, and reads and writes as one should."""
+    names = (entry.initializer_name, entry.initial_value_name, entry.snapshot_name)
+    return all(name and source(name) in nodes for name in names)
+
+
+def _entry(
+    variable: protos.NodeDef, sizes: tuple[int, ...], taken: set[str]
+) -> tuple[protos.VariableDef, list[protos.NodeDef]]:
+    """Return a definition of `variable` that starts as zeros, and the nodes it needs."""
+    name, dtype = variable.name, dtype_of(variable)
+    zeros = unique(f"{name}/Initializer/zeros", taken)
+    assign, read = unique(f"{name}/Assign", taken), unique(f"{name}/Read/ReadVariableOp", taken)
+    added = _zeros(zeros, dtype, sizes)
+    if is_resource(variable):
+        added.append(make_node(assign, "AssignVariableOp", [name, zeros], dtype=dtype))
+        added.append(make_node(read, "ReadVariableOp", [name], dtype=dtype))
+    else:
+        added.append(make_node(assign, "Assign", [name, zeros], T=dtype))
+        added.append(make_node(read, "Identity", [name], T=dtype))
+    entry = protos.VariableDef(
+        variable_name=f"{name}:0",
+        initial_value_name=f"{zeros}:0",
+        initializer_name=assign,
+        snapshot_name=f"{read}:0",
+    )
+    return entry, added
+
+
+def _zeros(name: str, dtype: DType, sizes: tuple[int, ...]) -> list[protos.NodeDef]:
+    """Return nodes that make zeros (empty strings) of the shape `sizes`, however large that is."""
+    dims = whole_numbers(f"{name}/dims", sizes)
+    value = make_node(f"{name}/value", "Const", dtype=dtype)
+    value.attr["value"].tensor.dtype = dtype.number
+    value.attr["value"].tensor.tensor_shape.SetInParent()
+    if dtype is dtypes.STRING:
+        value.attr["value"].tensor.string_val.append(b"")
+    fill = make_node(name, "Fill", [dims.name, value.name], T=dtype, index_type=dtypes.INT32)
+    return [dims, value, fill]
+
+
+def _list(
+    meta_graph: protos.MetaGraphDef, collection: str, entries: list[protos.VariableDef]
+) -> None:
+    """Put `entries` first into the collection, in place of those of the same variables."""
+    ours = {entry.variable_name for entry in entries}
+    others = [
+        entry
+        for entry in definitions(meta_graph, collection).values()
+        if entry.variable_name not in ours and collection == ALL
+    ]
+    target = meta_graph.collection_def[collection].bytes_list
+    del target.value[:]
+    target.value.extend(entry.SerializeToString() for entry in [*entries, *others])
