@@ -20,7 +20,6 @@ from zoo.graph import by_name, subgraph, upstream
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
-from zoo.restorable import changes, restorable, stored_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +78,8 @@ def save(
     write_meta_graph
         Whether the graph is written beside the weights.
     """
+    from zoo.restorable import changes, restorable, stored_tensors
+
     prefix = path / "model" if path.is_dir() else path
     if global_step is not None:
         prefix = prefix.with_name(f"{prefix.name}-{global_step}")

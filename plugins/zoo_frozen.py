@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import assets, atomic, graph_file, protos
-from zoo.constants import weight_constants
 from zoo.errors import FormatError, some
 from zoo.formats import Format
 from zoo.hookspecs import hookimpl
 from zoo.model import Model
-from zoo.thaw import lift
 from zoo.variables import is_variable
 from zoo.weights import Weights
 
@@ -50,6 +48,9 @@ def load(path: Path) -> Model:
     FormatError
         The file is damaged, or a graph whose variables have no values.
     """
+    from zoo.constants import weight_constants
+    from zoo.thaw import lift
+
     text = _is_text(_read_start(path))
     graph, tensors = (graph_file.read_text(path), {}) if text else graph_file.read(path)
     _refuse_variables(path, graph)

@@ -15,16 +15,23 @@ from typing import TYPE_CHECKING
 from zoo import atomic, bundle, graph_file, protos, signatures
 from zoo.assets import asset_files
 from zoo.attach import attach
-from zoo.errors import FormatError, UnknownNameError, UsageError, WriteError, some
+from zoo.errors import (
+    FormatError,
+    UnknownNameError,
+    UnsupportedError,
+    UsageError,
+    WriteError,
+    some,
+)
 from zoo.formats import Format, Option
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
-from zoo.restorable import changes, restorable, stored_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from zoo.tensors import Tensor
     from zoo.weights import Weights
 
 zoo_api = 1
@@ -38,6 +45,7 @@ _FIRST_BYTES = (b"\x08", b"\x12")
 
 _OPTIONS = (
     Option("tags", "which MetaGraph: its tags, several with commas between", load=True, save=True),
+    Option("object_graph", "whether TensorFlow 2's objects are kept (true by default)", save=True),
 )
 
 
@@ -79,9 +87,8 @@ def load(path: Path, *, tags: Iterable[str] | None = None) -> Model:
     """
     folder = _folder(path)
     meta_graph = _chosen(folder, _parsed(folder).meta_graphs, tags)
-    prefix = folder / _VARIABLES / _VARIABLES
-    tensors = bundle.read(prefix) if bundle.index_path(prefix).is_file() else {}
-    return Model(meta_graph, attach(meta_graph, tensors), _asset_paths(folder, meta_graph))
+    weights = attach(meta_graph, _tensors(folder))
+    return Model(meta_graph, weights, _asset_paths(folder, meta_graph))
 
 
 def choices(path: Path) -> dict[str, list[list[str]]]:
@@ -90,7 +97,9 @@ def choices(path: Path) -> dict[str, list[list[str]]]:
     return {"tags": [sorted(meta_graph.meta_info_def.tags) for meta_graph in meta_graphs]}
 
 
-def save(model: Model, path: Path, *, tags: Iterable[str] = (SERVE,)) -> list[str]:
+def save(
+    model: Model, path: Path, *, tags: Iterable[str] = (SERVE,), object_graph: bool = True
+) -> list[str]:
     """Write `model` as a SavedModel with one MetaGraph, its weights resource variables.
 
     Parameters
@@ -99,7 +108,12 @@ def save(model: Model, path: Path, *, tags: Iterable[str] = (SERVE,)) -> list[st
         The folder, made new; one that is there is replaced as a whole.
     tags
         Tags of the MetaGraph.
+    object_graph
+        Whether a SavedModel of TensorFlow 2 that was not changed is written back as it was.  With
+        False it becomes one of TensorFlow 1, which does without the classes it was made with.
     """
+    from zoo.restorable import changes, restorable, stored_tensors
+
     if path.is_dir() and any(path.iterdir()) and not recognises(path):
         raise WriteError(
             f"{path} is a folder with something else in it",
@@ -107,7 +121,7 @@ def save(model: Model, path: Path, *, tags: Iterable[str] = (SERVE,)) -> list[st
             hint="name a folder that is not there yet",
         )
     meta_graph, weights = model.meta_graph, model.weights
-    if not _is_whole(model):
+    if not (object_graph and _is_whole(model)):
         meta_graph, weights = restorable(meta_graph, weights, resources=True)
     with atomic.replacing(path) as draft:
         draft.mkdir()
@@ -161,6 +175,25 @@ def _chosen(
     if len(by_tags) == 1:
         return next(iter(by_tags.values()))
     raise UsageError(f"{folder} has several MetaGraphs", found=there, hint="choose one with --tags")
+
+
+def _tensors(folder: Path) -> dict[str, Tensor]:
+    """Return what lies in ``variables/``; nothing if there is no such folder.
+
+    Raises
+    ------
+    UnsupportedError
+        It holds a checkpoint in the format of 2015.
+    """
+    prefix = folder / _VARIABLES / _VARIABLES
+    if bundle.index_path(prefix).is_file():
+        return bundle.read(prefix)
+    inside = sorted(path.name for path in prefix.parent.glob("*"))
+    if inside:
+        raise UnsupportedError(
+            f"{prefix} is no checkpoint that zoo reads", found=f"{some(inside)}, and no .index"
+        )
+    return {}
 
 
 def _asset_paths(folder: Path, meta_graph: protos.MetaGraphDef) -> dict[str, Path]:

@@ -1,4 +1,8 @@
-"""Write a file or a folder so that it is there whole or not at all."""
+"""Write a file or a folder so that it is there whole or not at all.
+
+A process that dies at any moment leaves the old or the new, never a part; and the new is on the disk
+before it has its name, so that neither does a machine that dies.
+"""
 
 import errno
 import os
@@ -17,9 +21,8 @@ _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to, which takes the place of `path` if the block succeeds.
 
-    The draft lies in the folder of `path`, so the last step is a rename within one file system,
-    and it is on the disk before that step.  If the block or that step raises, the draft is gone
-    and `path` is as it was.
+    The draft lies in the folder of `path`, so the last step is a rename within one file system.  If
+    the block or that step raises, the draft is gone and `path` is as it was.
 
     Raises
     ------
@@ -72,14 +75,14 @@ def publish_all(room: Path, folder: Path, names: Sequence[str]) -> None:
     """
     old = room / "old"
     old.mkdir()
+    there = [name for name in reversed(names) if (folder / name).exists()]
+    sync(room)
     moved: list[tuple[Path, Path]] = []
     try:
-        for name in reversed(names):
-            if (folder / name).exists():
-                moved.append((folder / name, old / name))
-                os.replace(*moved[-1])  # noqa: PTH105
+        for name in there:
+            moved.append((folder / name, old / name))
+            os.replace(*moved[-1])  # noqa: PTH105
         for name in names:
-            sync(room / name)
             moved.append((room / name, folder / name))
             os.replace(*moved[-1])  # noqa: PTH105
     except BaseException:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from zoo import atomic, dtypes, ordered_code, protos, table, wire
 from zoo.checksums import crc32c, masked, unmasked
 from zoo.errors import FormatError, UnsupportedError
 from zoo.mapped import MappedFile
+from zoo.streams import Stream
 from zoo.tensor_protos import shape_of
 from zoo.tensors import FileTensor, JoinedTensor, Shape, Tensor, damaged
 
@@ -181,7 +182,7 @@ class StringsTensor(Tensor):
         """Return the strings as an array of bytes objects, after comparing both checksums."""
         import numpy as np
 
-        data = b"".join(self.file.chunks(self.offset, self.stored))
+        data = self.file.read(self.offset, self.stored)
         try:
             texts, crc = _split(data, self.size)
         except (wire.Damaged, struct.error) as error:
@@ -233,7 +234,7 @@ def write(prefix: Path, tensors: Mapping[str, Tensor]) -> None:
     """
     with atomic.written(data_path(prefix)):
         pairs = [(_HEADER_KEY, _header())]
-        with data_path(prefix).open("wb") as file:
+        with Stream(data_path(prefix)) as file:
             for key in sorted(tensors, key=str.encode):
                 pairs.append((key.encode(), _append(file, tensors[key]).SerializeToString()))
         index_path(prefix).write_bytes(table.write(pairs))
@@ -246,7 +247,7 @@ def _header() -> bytes:
     return encoded
 
 
-def _append(file: BinaryIO, tensor: Tensor) -> protos.BundleEntryProto:
+def _append(file: Stream, tensor: Tensor) -> protos.BundleEntryProto:
     entry = protos.BundleEntryProto(dtype=tensor.dtype.number, offset=file.tell())
     entry.shape.SetInParent()
     for size in tensor.shape:
@@ -263,7 +264,7 @@ def _append(file: BinaryIO, tensor: Tensor) -> protos.BundleEntryProto:
     return entry
 
 
-def _append_strings(file: BinaryIO, texts: list[bytes]) -> int:
+def _append_strings(file: Stream, texts: list[bytes]) -> int:
     lengths = [len(text) for text in texts]
     file.write(b"".join(map(wire.encode, lengths)))
     crc = _lengths_crc(lengths)

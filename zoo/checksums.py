@@ -5,13 +5,18 @@ Source: ``tensorflow/core/lib/hash/crc32c.h``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import google_crc32c
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _DELTA = 0xA282EAD8
 _ALL = 0xFFFFFFFF
 
 
-def crc32c(data: bytes, before: int = 0) -> int:
+def crc32c(data: Buffer, before: int = 0) -> int:
     """Return the CRC-32C of `data`, which follows bytes whose CRC-32C is `before`."""
     checksum: int = google_crc32c.extend(before, data)
     return checksum

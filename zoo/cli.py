@@ -87,9 +87,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(cls=Zoo, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version
-)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version)
 def zoo() -> None:
     """Fetch, inspect, run and convert TensorFlow models by name."""
 

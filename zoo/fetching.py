@@ -70,7 +70,12 @@ def wanted(weights: Weights) -> list[Wanted]:
 
 
 def fetch(
-    files: list[Wanted], store: Store, base: Path, *, offline: bool = False, opener: Opener | None = None
+    files: list[Wanted],
+    store: Store,
+    base: Path,
+    *,
+    offline: bool = False,
+    opener: Opener | None = None,
 ) -> Fetched:
     """Return the model that consists of `files`, fetching what the store lacks.
 

@@ -13,6 +13,7 @@ from zoo import dtypes, protos, wire
 from zoo.errors import FormatError, UnsupportedError
 from zoo.graph import shell
 from zoo.mapped import MappedFile
+from zoo.streams import Stream
 from zoo.tensor_protos import from_proto, header, one_value, shape_of, to_proto
 from zoo.tensors import FileTensor, FilledTensor, LazyTensor, Tensor
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from zoo.dtypes import DType
     from zoo.weights import Weights
+
+    from typing_extensions import Buffer
 
 _GRAPH_NODE = 1
 _NODE_NAME, _NODE_OP, _NODE_ATTR = 1, 2, 5
@@ -208,7 +211,7 @@ def write(path: Path, graph: protos.GraphDef, weights: Weights) -> None:
         It would be larger than a message can be.
     """
     _check_size(graph, weights)
-    with path.open("wb") as file:
+    with Stream(path) as file:
         for node in graph.node:
             if node.op == "Const" and node.name in weights:
                 file.writelines(_pieces(node, weights.tensor(node.name)))
@@ -252,7 +255,7 @@ def _stored_size(tensor: Tensor) -> int:
     return len(tensor.element) if isinstance(tensor, FilledTensor) else tensor.nbytes
 
 
-def _pieces(node: protos.NodeDef, tensor: Tensor) -> Iterator[bytes]:
+def _pieces(node: protos.NodeDef, tensor: Tensor) -> Iterator[Buffer]:
     """Yield `node`, a field of a graph, with the values of `tensor` in it."""
     bare = protos.NodeDef()
     bare.CopyFrom(node)

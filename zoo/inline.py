@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zoo.dtypes import DType
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_COLOCATED = "loc:@"
 _DEEPEST = 200
 _UNGATED = {"Const", "VarHandleOp", "Placeholder"}
 
@@ -118,6 +119,7 @@ class _Call:
         if gate and self._starts(inner):
             copy.input.append(f"^{gate[0].name}")
         self._fill_in(copy)
+        self._colocate(copy)
         return copy
 
     def _starts(self, inner: protos.NodeDef) -> bool:
@@ -155,7 +157,10 @@ class _Call:
         number = int(index) if index.isdigit() else 0
         called = self.library.get(inner.op)
         if called is not None:
-            return [o.name for o in called.signature.output_arg].index(name) + number
+            names = [argument.name for argument in called.signature.output_arg]
+            if name not in names:
+                raise self._dangling(f"{inner.name}:{output}")
+            return names.index(name) + number
         if ops.op(inner.op) is None and number == 0:
             return 0  # an operation of a library that is not loaded: it can only have one output
         return ops.position(inner, name, number)
@@ -168,6 +173,17 @@ class _Call:
             if wanted not in given:
                 raise self._dangling(f"attribute {wanted}")
             copy.attr[key].CopyFrom(given[wanted])
+
+    def _colocate(self, copy: protos.NodeDef) -> None:
+        """Let `copy` stay with the nodes it stood with; those outside of the body cannot be told."""
+        if "_class" not in copy.attr:
+            return
+        stated = [item.decode() for item in copy.attr["_class"].list.s]
+        named = [item.removeprefix(_COLOCATED) for item in stated if item.startswith(_COLOCATED)]
+        kept = [f"{_COLOCATED}{self.names[name]}" for name in named if name in self.names]
+        copy.attr["_class"].list.s[:] = [item.encode() for item in kept]
+        if not kept:
+            del copy.attr["_class"]
 
     def _returned(self) -> protos.NodeDef:
         """Return the node that has the call's name and outputs."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import catalogue, detect, fetching, home, names, plugins, signatures
+from zoo import detect, names, plugins, signatures
 from zoo.attach import attach
 from zoo.errors import (
     FormatError,
@@ -20,15 +20,16 @@ from zoo.errors import (
     did_you_mean,
     some,
 )
-from zoo.fetching import Fetched
 from zoo.model import Model
-from zoo.store import Store
 from zoo.variables import is_variable
 
 if TYPE_CHECKING:
+    from zoo.catalogue import Catalogue
     from zoo.entries import Entry
+    from zoo.fetching import Fetched
     from zoo.formats import Format
     from zoo.plugins import Loaded
+    from zoo.store import Store
 
 BUILT = "architecture"
 """The format of a model that no file holds: a plugin builds it."""
@@ -97,13 +98,18 @@ class Library:
         self.offline = self.offline or os.environ.get("ZOO_OFFLINE", "") not in ("", "0")
 
     @cached_property
-    def catalogue(self) -> catalogue.Catalogue:
+    def catalogue(self) -> Catalogue:
         """The registries."""
-        return catalogue.standard(self.registry)
+        from zoo.catalogue import standard
+
+        return standard(self.registry)
 
     @cached_property
     def store(self) -> Store:
         """The store of fetched models."""
+        from zoo import home
+        from zoo.store import Store
+
         return Store(home.cache())
 
     @property
@@ -243,13 +249,19 @@ class Library:
     def _find(self, ref: str | Path, form: str | None) -> detect.Found:
         path = Path(ref)
         if isinstance(ref, str) and ref.startswith(_SCHEMES):
+            from zoo import fetching
+
             wanted = fetching.pinned_url(ref)
             path = fetching.fetch([wanted], self.store, Path.cwd(), offline=self.offline).path
         if form is not None:
             return detect.Found(plugins.format_named(self.plugins, form), path)
         forms = plugins.formats(self.plugins)
         looks_named = isinstance(ref, str) and names.reference(ref) is not None
-        if looks_named and not path.exists() and not any(f.recognises(path) for f in forms.values()):
+        if (
+            looks_named
+            and not path.exists()
+            and not any(f.recognises(path) for f in forms.values())
+        ):
             raise self._unknown(str(ref))
         return detect.detect(path, forms)
 
@@ -285,6 +297,8 @@ class Library:
                 found=some(entry.weights),
                 hint=did_you_mean(tag, entry.weights),
             )
+        from zoo import fetching
+
         base = self.catalogue.registry_of(name.name).path.absolute().parent
         files = fetching.wanted(entry.weights[tag])
         fetched = fetching.fetch(files, self.store, base, offline=self.offline)

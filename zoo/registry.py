@@ -146,7 +146,9 @@ def _models(path: Path) -> Any:
         raise RegistryError(
             f"{path}:{document.lines.get('version', 1)}: the version must be {VERSION}",
             found="no version" if version is None else f"version: {version}",
-            hint="a newer registry needs a newer zoo" if version else f"begin with version: {VERSION}",
+            hint="a newer registry needs a newer zoo"
+            if version
+            else f"begin with version: {VERSION}",
         )
     for key in document:
         if key not in ("version", "models") and not key.startswith("x-"):

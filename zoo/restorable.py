@@ -13,6 +13,7 @@ from zoo.graph import by_name, source
 from zoo.inline import inline, is_call
 from zoo.resources import to_resources
 from zoo.saver import Saved, add_saver, restored, without_saver
+from zoo.signatures import scalar_means_unknown
 from zoo.thaw import thaw
 from zoo.variables import (
     all_definitions,
@@ -50,6 +51,7 @@ def restorable(
     edited = without_saver(edited, keep)
     if resources:
         edited = to_resources(edited)
+        _open_shapes(edited)
     held = [n.name for n in edited.graph_def.node if is_variable(n) and n.name in weights]
     if held:
         declare(edited, {name: weights.tensor(name).shape for name in held}, trained)
@@ -103,15 +105,37 @@ def changes(before: protos.MetaGraphDef, after: protos.MetaGraphDef) -> list[str
     return notes
 
 
+def _open_shapes(meta_graph: protos.MetaGraphDef) -> None:
+    """Say "any shape" where old versions said so by leaving a shape out or writing a scalar.
+
+    TensorFlow 2 reads both as scalars.
+    """
+    for node in meta_graph.graph_def.node:
+        if scalar_means_unknown(meta_graph.graph_def, node):
+            node.attr["shape"].shape.unknown_rank = True
+    for stated in meta_graph.signature_def.values():
+        for info in [*stated.inputs.values(), *stated.outputs.values()]:
+            if not info.HasField("tensor_shape"):
+                info.tensor_shape.unknown_rank = True
+
+
+def _has_closed_shapes(meta_graph: protos.MetaGraphDef) -> bool:
+    graph = meta_graph.graph_def
+    return any(scalar_means_unknown(graph, node) for node in graph.node) or any(
+        not info.HasField("tensor_shape")
+        for stated in meta_graph.signature_def.values()
+        for info in [*stated.inputs.values(), *stated.outputs.values()]
+    )
+
+
 def _is_restorable(meta_graph: protos.MetaGraphDef, weights: Weights, resources: bool) -> bool:
     """Tell whether every weight is a listed variable that the graph's own saver restores."""
     nodes = by_name(meta_graph.graph_def)
     held = {name for name in weights if name in nodes}
     if not held or not all(is_variable(nodes[name]) for name in held):
         return False
-    if resources and any(
-        is_variable(node) and not is_resource(node) for node in meta_graph.graph_def.node
-    ):
+    references = any(is_variable(n) and not is_resource(n) for n in nodes.values())
+    if resources and (references or _has_closed_shapes(meta_graph)):
         return False
     if not held <= set(definitions(meta_graph)):
         return False

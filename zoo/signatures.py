@@ -183,6 +183,13 @@ def spec_of(
     return TensorSpec(tensor_name(tensor), given[number], _shape(graph, node, number))
 
 
+def scalar_means_unknown(graph: protos.GraphDef, node: protos.NodeDef) -> bool:
+    """Tell whether `node` is a placeholder of any shape, as old versions wrote one: as a scalar."""
+    old = graph.versions.producer <= _LAST_SCALAR_MEANS_UNKNOWN
+    shape = node.attr["shape"].shape if "shape" in node.attr else None
+    return bool(old and node.op == "Placeholder" and shape is not None and not shape.dim)
+
+
 def state(
     meta_graph: protos.MetaGraphDef,
     inputs: Iterable[str],
@@ -329,11 +336,7 @@ def _shape(graph: protos.GraphDef, node: protos.NodeDef, number: int) -> Sizes:
     if node.op in _INPUTS or is_variable(node):
         if "shape" not in node.attr or node.attr["shape"].shape.unknown_rank:
             return None
-        sizes = _sizes(node.attr["shape"].shape)
-        scalar_means_unknown = (
-            node.op == "Placeholder" and graph.versions.producer <= _LAST_SCALAR_MEANS_UNKNOWN
-        )
-        return None if scalar_means_unknown and not sizes else sizes
+        return None if scalar_means_unknown(graph, node) else _sizes(node.attr["shape"].shape)
     if node.op == "Const":
         return _sizes(node.attr["value"].tensor.tensor_shape)
     if "_output_shapes" in node.attr:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from zoo import atomic, home
 from zoo.errors import IntegrityError
+from zoo.streams import Stream
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _write(draft: Path, chunks: Iterable[bytes], pin: Pin, source: str) -> tuple
     wanted = dict(pin.digests)
     digests = {name: hashlib.new(name, usedforsecurity=False) for name in {*wanted, "sha256"}}
     size = 0
-    with draft.open("wb") as file:
+    with Stream(draft) as file:
         for chunk in chunks:
             size += len(chunk)
             if pin.size is not None and size > pin.size:

@@ -108,7 +108,7 @@ def to_proto(tensor: Tensor) -> protos.TensorProto:
     elif isinstance(tensor, ProtoTensor):
         proto.CopyFrom(tensor.proto)
     else:
-        proto.tensor_content = b"".join(tensor.chunks())
+        proto.tensor_content = tensor.tobytes()
     return proto
 
 

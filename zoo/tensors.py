@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from zoo.dtypes import DType
 
+    from typing_extensions import Buffer
+
 Shape = tuple[int, ...]
 
 
@@ -54,9 +56,16 @@ class Tensor(ABC):
     def read(self) -> np.ndarray:
         """Return the values; the array may be a read-only view of a file."""
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the little-endian bytes of the values in pieces of at most `CHUNK`.  Not for strings."""
+    def chunks(self) -> Iterator[Buffer]:
+        """Yield the little-endian bytes of the values in pieces of at most `CHUNK`.  Not for strings.
+
+        A piece may be gone when the next one comes.
+        """
         return _pieces(self.read())
+
+    def tobytes(self) -> bytes:
+        """Return the little-endian bytes of the values as one; not for strings."""
+        return b"".join(bytes(piece) for piece in self.chunks())
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +136,10 @@ class FileTensor(Tensor):
             self.file.view(), np.uint8, count=self.nbytes, offset=self.offset
         )
         if self.crc is not None:
-            self._compare(checksums.crc32c(values))  # type: ignore[arg-type]
+            self._compare(checksums.crc32c(values))
         return values.view(self.dtype.numpy).reshape(self.shape)
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[Buffer]:
         """Yield the bytes as they lie in the file; the checksum is compared at the end."""
         crc = 0
         for piece in self.file.chunks(self.offset, self.nbytes):
@@ -167,7 +176,7 @@ class FilledTensor(Tensor):
 
         return np.broadcast_to(np.frombuffer(self.element, self.dtype.numpy)[0], self.shape)
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[Buffer]:
         """Yield the value again and again."""
         at_once = CHUNK // max(len(self.element), 1)
         for start in range(0, self.size, at_once):
@@ -235,7 +244,7 @@ def _index(extents: tuple[tuple[int, int] | None, ...]) -> tuple[slice, ...]:
     )
 
 
-def _pieces(array: np.ndarray) -> Iterator[bytes]:
+def _pieces(array: np.ndarray) -> Iterator[Buffer]:
     """Yield `array` as little-endian bytes; what does not lie in one row is gathered piece by piece."""
     import numpy as np
 
@@ -245,7 +254,7 @@ def _pieces(array: np.ndarray) -> Iterator[bytes]:
     if array.flags.c_contiguous:
         flat = array.reshape(-1).view(np.uint8)
         for start in range(0, flat.size, CHUNK):
-            yield flat[start : start + CHUNK].tobytes()
+            yield flat[start : start + CHUNK]
     elif array.size:
         bits = array.view(f"V{array.dtype.itemsize}")
         blocks = np.nditer(bits, ["external_loop", "buffered"], order="C", buffersize=at_once)

@@ -112,7 +112,9 @@ def _pinned(weights: Any) -> str:
     if weights.files:
         total = sum(file.size for file in weights.files)
         return f"{output.size(total)} in {len(weights.files)} files"
-    digests = [f"{n} {d[:12]}..." for n in ("sha256", "sha384", "md5") if (d := getattr(weights, n))]
+    digests = [
+        f"{n} {d[:12]}..." for n in ("sha256", "sha384", "md5") if (d := getattr(weights, n))
+    ]
     return ", ".join([output.size(weights.size)] * (weights.size is not None) + digests)
 
 

@@ -1,0 +1,82 @@
+"""Print the figures: ``python -m benchmarks [RUNS]``.  It asserts nothing."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import vgg16
+from benchmarks.measure import in_turn, show
+
+_ZOO = [sys.executable, "-m", "zoo"]
+_FREEZE_GRAPH = [sys.executable, "-m", "tensorflow.python.tools.freeze_graph"]
+_SAVED_MODEL_CLI = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
+
+
+def main(runs: int) -> None:
+    """Measure everything, each command `runs` times, and print the medians."""
+    print(f"Python {platform.python_version()}, TensorFlow {version('tensorflow')},", end=" ")
+    print(f"{platform.machine()}, medians of {runs} runs of whole processes")
+    with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
+        _start_up(runs)
+        _vgg16(Path(name), runs)
+
+
+def _start_up(runs: int) -> None:
+    commands = {
+        "zoo list": [*_ZOO, "list"],
+        "zoo --help": [*_ZOO, "--help"],
+        "import tensorflow": [sys.executable, "-c", "import tensorflow"],
+    }
+    show("start-up", in_turn(commands, runs, lambda: None))
+
+
+def _vgg16(room: Path, runs: int) -> None:
+    prefix, ours, theirs = room / "vgg16", room / "ours.pb", room / "theirs.pb"
+    subprocess.run([sys.executable, "-m", "benchmarks.vgg16", str(prefix)], check=True)
+    freeze = [
+        f"--input_meta_graph={prefix}.meta",
+        f"--input_checkpoint={prefix}",
+        "--input_binary=true",
+        f"--output_graph={theirs}",
+        f"--output_node_names={vgg16.OUTPUT}",
+    ]
+    commands = {
+        "zoo convert --to frozen": [*_ZOO, "convert", str(prefix), str(ours), "--to", "frozen"],
+        "freeze_graph": [*_FREEZE_GRAPH, *freeze],
+    }
+
+    def clear() -> None:
+        for path in (ours, theirs):
+            path.unlink(missing_ok=True)
+
+    show(
+        "VGG16, 138,357,544 parameters: checkpoint to frozen graph", in_turn(commands, runs, clear)
+    )
+    subprocess.run(commands["zoo convert --to frozen"], check=True, capture_output=True)
+    saved_model = room / "saved_model"
+    convert = [*_ZOO, "convert", str(prefix), str(saved_model), "--to", "saved_model"]
+    subprocess.run(convert, check=True, capture_output=True)
+    commands = {
+        "zoo inspect, frozen graph": [*_ZOO, "inspect", str(ours)],
+        "zoo inspect, checkpoint": [*_ZOO, "inspect", str(prefix)],
+        "zoo inspect, SavedModel": [*_ZOO, "inspect", str(saved_model)],
+        "saved_model_cli show --all": [
+            *_SAVED_MODEL_CLI,
+            "show",
+            "--all",
+            "--dir",
+            str(saved_model),
+        ],
+    }
+    show("VGG16: what is in this file?", in_turn(commands, runs, lambda: None))
+    shutil.rmtree(saved_model)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
