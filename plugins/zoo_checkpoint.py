@@ -16,7 +16,7 @@ from zoo import assets, atomic, bundle, graph_file, protos
 from zoo.attach import attach
 from zoo.errors import FormatError, some
 from zoo.formats import Format, Option
-from zoo.graph import by_name, subgraph, upstream
+from zoo.graph import by_name, dangling, subgraph, upstream
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
@@ -92,8 +92,8 @@ def save(
         if write_meta_graph and meta_graph.graph_def.node:
             names.insert(0, f"{prefix.name}.meta")
             (room / names[0]).write_bytes(_serialized(meta_graph, weights))
-        atomic.publish_all(room, prefix.parent, names)
-    _note_latest(prefix)
+        (room / _STATE).write_text(_naming(prefix), encoding="utf-8")
+        atomic.publish_all(room, prefix.parent, names, pointer=_STATE)
     return notes
 
 
@@ -161,14 +161,14 @@ def _state(path: Path) -> protos.CheckpointState:
     return state
 
 
-def _note_latest(prefix: Path) -> None:
-    """Name `prefix` in the ``checkpoint`` file of its folder, as TensorFlow does after each save."""
+def _naming(prefix: Path) -> str:
+    """Return the text of a ``checkpoint`` file that names `prefix` as the latest, and the only one."""
     from google.protobuf import text_format
 
     state = protos.CheckpointState(model_checkpoint_path=prefix.name)
     state.all_model_checkpoint_paths.append(prefix.name)
-    with atomic.replacing(prefix.with_name(_STATE)) as draft:
-        draft.write_text(text_format.MessageToString(state), encoding="utf-8")
+    text: str = text_format.MessageToString(state)
+    return text
 
 
 def _meta_graph(prefix: Path) -> protos.MetaGraphDef:
@@ -179,6 +179,10 @@ def _meta_graph(prefix: Path) -> protos.MetaGraphDef:
     if not path.is_file():
         return protos.MetaGraphDef()
     try:
-        return protos.MetaGraphDef.FromString(path.read_bytes())
+        meta_graph: protos.MetaGraphDef = protos.MetaGraphDef.FromString(path.read_bytes())
     except (OSError, DecodeError) as error:
         raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
+    loose = dangling(meta_graph.graph_def)
+    if loose or not meta_graph.graph_def.node:
+        raise FormatError(f"{path} is damaged, or no graph", found=loose or "no nodes")
+    return meta_graph

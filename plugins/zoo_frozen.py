@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoo import assets, atomic, graph_file, protos
 from zoo.errors import FormatError, some
 from zoo.formats import Format
+from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.model import Model
 from zoo.variables import is_variable
@@ -53,6 +54,9 @@ def load(path: Path) -> Model:
 
     text = _is_text(_read_start(path))
     graph, tensors = (graph_file.read_text(path), {}) if text else graph_file.read(path)
+    loose = dangling(graph)
+    if loose:
+        raise FormatError(f"{path} is damaged, or only part of a graph", found=loose)
     _refuse_variables(path, graph)
     small = [name for name in weight_constants(graph) if name not in tensors]
     tensors.update(lift(graph, small))

@@ -24,6 +24,7 @@ from zoo.errors import (
     some,
 )
 from zoo.formats import Format, Option
+from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
@@ -87,6 +88,9 @@ def load(path: Path, *, tags: Iterable[str] | None = None) -> Model:
     """
     folder = _folder(path)
     meta_graph = _chosen(folder, _parsed(folder).meta_graphs, tags)
+    loose = dangling(meta_graph.graph_def)
+    if loose:
+        raise FormatError(f"{folder} is damaged", found=loose)
     weights = attach(meta_graph, _tensors(folder))
     return Model(meta_graph, weights, _asset_paths(folder, meta_graph))
 

@@ -67,28 +67,28 @@ def publish(draft: Path, path: Path, *, aside: Path) -> None:
     sync_folder(path.parent)
 
 
-def publish_all(room: Path, folder: Path, names: Sequence[str]) -> None:
-    """Move the files `names` from `room` to `folder`, the last of them being what readers look for.
+def publish_all(room: Path, folder: Path, names: Sequence[str], pointer: str) -> None:
+    """Move the files `names` from `room` to `folder`, and then `pointer`, which says they are there.
 
-    Files that are there go aside first, the last one before all others, so that no reader finds new
-    files under an old one.  If a step fails, everything is as it was.
+    Files that are there go aside first, the last one before all others: readers look for that one, and
+    find no new files under an old one.  `pointer` is replaced in one step.  If a step fails, everything
+    is as it was.
     """
     old = room / "old"
     old.mkdir()
-    there = [name for name in reversed(names) if (folder / name).exists()]
     sync(room)
-    moved: list[tuple[Path, Path]] = []
+    there = [name for name in reversed(names) if (folder / name).exists()]
+    moves = [(folder / name, old / name) for name in there]
+    moves += [(room / name, folder / name) for name in names]
+    done: list[tuple[Path, Path]] = []
     try:
-        for name in there:
-            moved.append((folder / name, old / name))
-            os.replace(*moved[-1])  # noqa: PTH105
-        for name in names:
-            moved.append((room / name, folder / name))
-            os.replace(*moved[-1])  # noqa: PTH105
+        for move in moves:
+            os.replace(*move)  # noqa: PTH105
+            done.append(move)
+        os.replace(room / pointer, folder / pointer)  # noqa: PTH105
     except BaseException:
-        for start, end in reversed(moved):
-            if end.exists():
-                end.rename(start)
+        for start, end in reversed(done):
+            end.rename(start)
         raise
     sync_folder(folder)
 

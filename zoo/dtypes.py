@@ -63,10 +63,12 @@ class DType:
         if not self.storage:
             raise UnsupportedError(f"values of dtype {self.name} cannot be stored")
         if hasattr(np, self.storage):
-            return np.dtype(getattr(np, self.storage))
+            plain: np.dtype = np.dtype(getattr(np, self.storage))
+            return plain
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, self.storage))
+        other: np.dtype = np.dtype(getattr(ml_dtypes, self.storage))
+        return other
 
     def __str__(self) -> str:
         return self.name
@@ -112,7 +114,9 @@ _TABLE = [
 ]
 _BY_NUMBER = {row.number: row for row in _TABLE}
 _BY_NAME = {row.name: row for row in _TABLE}
-_BY_STORAGE = {row.storage.rstrip("_"): row for row in reversed(_TABLE) if row.storage}
+_BY_STORAGE = {
+    row.storage.rstrip("_"): row for row in _TABLE if row.storage and "q" not in row.name
+}
 
 STRING = _BY_NAME["string"]
 RESOURCE = _BY_NAME["resource"]

@@ -10,6 +10,7 @@ from zoo import dtypes, protos
 from zoo.errors import InputError, UnknownNameError, UnsupportedError, did_you_mean, some
 from zoo.graph import by_name, require, source, tensor_name, upstream
 from zoo.signatures import Signature, TensorSpec, spec_of
+from zoo.tensors import text_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,10 +114,12 @@ def as_array(name: str, value: object, dtype: DType) -> np.ndarray:
     """
     import numpy as np
 
-    if dtype is dtypes.STRING:
-        return _text(name, value)
     try:
+        if dtype is dtypes.STRING:
+            return text_array(value)
         array = np.asarray(value)
+    except InputError as error:
+        raise InputError(f"input {name!r} takes string", found=error.found) from error
     except ValueError as error:
         raise InputError(f"the value for {name!r} is no array", found=str(error)) from error
     if array.dtype.kind in "OSU":
@@ -133,18 +136,6 @@ def _same(one: object, other: object) -> bool:
     import numpy as np
 
     return one is other or np.array_equal(np.asarray(one), np.asarray(other))
-
-
-def _text(name: str, value: object) -> np.ndarray:
-    import numpy as np
-
-    array = np.asarray(value, dtype=object) if isinstance(value, str | bytes) else np.asarray(value)
-    flat = [item.encode() if isinstance(item, str) else item for item in array.reshape(-1).tolist()]
-    if not all(isinstance(item, bytes) for item in flat):
-        raise _wrong_dtype(name, array, dtypes.STRING)
-    texts = np.empty(len(flat), object)
-    texts[:] = flat
-    return texts.reshape(array.shape)
 
 
 def _keeps(array: np.ndarray, target: np.dtype) -> bool:

@@ -109,6 +109,19 @@ def downstream(graph: protos.GraphDef, roots: Iterable[str]) -> set[str]:
     return found
 
 
+def dangling(graph: protos.GraphDef) -> str:
+    """Return a remark on an edge of `graph` that comes from nowhere, nothing if it has none.
+
+    A file that was cut off between two nodes shows itself by this.
+    """
+    names = {node.name for node in graph.node}
+    for node in graph.node:
+        for edge in node.input:
+            if source(edge) not in names:
+                return f"node {node.name!r} takes {edge!r}, which is not there"
+    return ""
+
+
 def require(nodes: dict[str, protos.NodeDef], tensors: Iterable[str]) -> None:
     """Check that each of `tensors` belongs to one of `nodes`.
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.digests import folder_digest
 from zoo.errors import RegistryError
 from zoo.names import NAME, NAME_RULE
 
@@ -36,7 +37,7 @@ class Row:
     name, summary
         As the registry has them.
     tags
-        The tags of its weights, the default first, each with the sha256 it is pinned to if stated.
+        The tags of its weights, the default first, each with the digest it is pinned to if stated.
     """
 
     name: str
@@ -212,7 +213,16 @@ def _tags(entry: Any) -> list[tuple[str, str | None]]:
     weights = entry.get("weights") if isinstance(entry, dict) else None
     if not isinstance(weights, dict):
         return []
-    return [
-        (tag, pinned.get("sha256") if isinstance(pinned, dict) else None)
-        for tag, pinned in weights.items()
-    ]
+    return [(tag, _digest(pinned)) for tag, pinned in weights.items()]
+
+
+def _digest(pinned: Any) -> str | None:
+    """Return the digest that an entry not yet validated pins its weights to, if it does."""
+    if not isinstance(pinned, dict):
+        return None
+    try:
+        files = [(f["path"], int(f["size"]), f["sha256"]) for f in pinned.get("files") or ()]
+    except (KeyError, TypeError, ValueError):
+        return None
+    digest = folder_digest(files) if files else pinned.get("sha256")
+    return digest if isinstance(digest, str) else None

@@ -100,21 +100,21 @@ class _Flow:
 
 def _reads(node: protos.NodeDef, nodes: Mapping[str, protos.NodeDef]) -> list[Stored]:
     """Return what each output of `node` reads from a checkpoint, if it is one that does."""
-    if node.op == "RestoreV2":
-        keys, slices = (_constant(nodes, edge) for edge in data_inputs(node)[1:3])
-        return [_stored(*pair) for pair in zip(keys, slices, strict=True)]
-    if node.op in _RESTORE_V1:
-        inputs = data_inputs(node)
+    if node.op != "RestoreV2" and node.op not in _RESTORE_V1:
+        return []
+    inputs = data_inputs(node)
+    try:
         keys = _constant(nodes, inputs[1])
         slices = _constant(nodes, inputs[2]) if len(inputs) > 2 else [""]
-        return [_stored(keys[0], slices[0])]
-    return []
+        return [_stored(*pair) for pair in zip(keys, slices, strict=True)]
+    except (IndexError, ValueError) as error:
+        raise FormatError("the graph's saver is damaged", found=f"{node.name}: {error}") from error
 
 
 def _constant(nodes: Mapping[str, protos.NodeDef], edge: str) -> list[str]:
     node = nodes.get(source(edge))
     if node is None or node.op != "Const":
-        raise FormatError("a saver's tensor names are not constant", found=f"edge {edge!r}")
+        raise ValueError(f"{edge} is not constant")
     return [item.decode() for item in texts(node.attr["value"].tensor)]
 
 

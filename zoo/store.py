@@ -1,8 +1,7 @@
 """The content-addressed store: a file is kept under the digest of its bytes, or not at all.
 
 ``sha256/ab/abcd...`` holds one file.  ``folders/<digest>`` holds a model of several files, made of
-files of the store and published by one rename; its digest is over the lines ``path NUL size NUL
-sha256`` of its files.  A name in the store never points to bytes that do not hash to it.
+files of the store and published by one rename.  A name in the store never points to bytes that do not hash to it.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import atomic, home
+from zoo.digests import folder_digest
 from zoo.errors import IntegrityError
 from zoo.streams import Stream
 
@@ -66,6 +66,10 @@ class Store:
             return None
         return Kept(path, pin.sha256, size) if pin.size in (None, size) else None
 
+    def has(self, digest: str) -> bool:
+        """Tell whether a file or a folder of this digest is here."""
+        return self._path(digest).is_file() or self._folder(digest).is_dir()
+
     def put(self, chunks: Iterable[bytes], pin: Pin, source: str) -> Kept:
         """Take in the bytes of `chunks` if they are those that `pin` means.
 
@@ -93,8 +97,8 @@ class Store:
 
     def folder(self, parts: Sequence[Part]) -> tuple[Path, str]:
         """Return a folder with `parts` in it, and its digest; made if it is not here yet."""
-        digest = folder_digest(parts)
-        path = self.root / "folders" / digest
+        digest = folder_digest((p.path, p.kept.size, p.kept.sha256) for p in parts)
+        path = self._folder(digest)
         if not path.is_dir():
             with atomic.drafting(path.parent, digest) as room:
                 draft = room / "folder"
@@ -113,11 +117,8 @@ class Store:
     def _path(self, sha256: str) -> Path:
         return self.root / "sha256" / sha256[:2] / sha256
 
-
-def folder_digest(parts: Sequence[Part]) -> str:
-    """Return the digest of a model of several files: sha256 over its sorted lines."""
-    lines = sorted(f"{p.path}\0{p.kept.size}\0{p.kept.sha256}\n" for p in parts)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    def _folder(self, digest: str) -> Path:
+        return self.root / "folders" / digest
 
 
 def _write(draft: Path, chunks: Iterable[bytes], pin: Pin, source: str) -> tuple[str, int]:

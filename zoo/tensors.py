@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoo import checksums, dtypes
-from zoo.errors import FormatError
+from zoo.errors import FormatError, InputError
 from zoo.mapped import CHUNK, MappedFile
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ArrayTensor(Tensor):
         array = np.asarray(values)
         found = dtypes.of_array(array)
         if found is dtypes.STRING:
-            array = _bytes_objects(array)
+            array = text_array(values)
         return ArrayTensor(array, dtype or found)
 
     @property
@@ -262,11 +262,22 @@ def _pieces(array: np.ndarray) -> Iterator[Buffer]:
             yield block.tobytes()
 
 
-def _bytes_objects(array: np.ndarray) -> np.ndarray:
+def text_array(values: object) -> np.ndarray:
+    """Return `values`, text or bytes in an array or nested lists, as an array of bytes objects.
+
+    Lists are not made an array of fixed-length strings on the way: that takes NULs off their ends.
+
+    Raises
+    ------
+    InputError
+        A value is neither text nor bytes.
+    """
     import numpy as np
 
-    out = np.empty(array.shape, object)
-    flat = out.reshape(-1)
-    for position, text in enumerate(array.reshape(-1).tolist()):
-        flat[position] = text.encode() if isinstance(text, str) else bytes(text)
-    return out
+    array = values if isinstance(values, np.ndarray) else np.array(values, object)
+    flat = np.empty(array.size, object)
+    for position, item in enumerate(array.reshape(-1).tolist()):
+        if not isinstance(item, str | bytes):
+            raise InputError("text is wanted", found=f"{type(item).__name__} {item!r}")
+        flat[position] = item.encode() if isinstance(item, str) else item
+    return flat.reshape(array.shape)

@@ -19,7 +19,7 @@ from zoo.commands.options import (
 from zoo.errors import UsageError
 from zoo.names import reference
 from zoo.registry import Registry
-from zoo.store import Pin, Store
+from zoo.store import Store
 
 if TYPE_CHECKING:
     from zoo.catalogue import Listed
@@ -55,10 +55,7 @@ def list_models(pattern: str, cached: bool, registry: Path | None, as_json: bool
 
 def _is_cached(listed: Listed, store: Store) -> bool:
     """Tell whether any weights of a model are in the store, as far as the index alone can say."""
-    return any(
-        digest is not None and store.find(Pin((("sha256", digest),))) is not None
-        for _, digest in listed.row.tags
-    )
+    return any(digest is not None and store.has(digest) for _, digest in listed.row.tags)
 
 
 def _line(model: dict[str, Any]) -> str:

@@ -1,0 +1,27 @@
+"""What all tests share: a home of their own, and where the models of others lie."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+_BESIDE = Path(__file__).parents[2] / "shared" / "fixtures"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a cache and a user's registry of its own."""
+    path = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("ZOO_HOME", str(path))
+    for name in ("ZOO_REGISTRY", "ZOO_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Return the folder of models that other people wrote; without it the test is skipped."""
+    path = Path(os.environ.get("ZOO_FIXTURES", _BESIDE))
+    if not path.is_dir():
+        pytest.skip(f"the models of others are not at {path}; ZOO_FIXTURES names another place")
+    return path

@@ -1,0 +1,141 @@
+"""Files and folders are there whole or not at all."""
+
+import os
+
+import pytest
+
+from zoo import atomic
+from zoo.errors import DiskError, UnsupportedError, WriteError
+
+
+def test_a_file_appears_whole(tmp_path):
+    """The name exists when the block has ended, and folders on the way are made."""
+    target = tmp_path / "new" / "file"
+
+    with atomic.replacing(target) as draft:
+        draft.write_text("all")
+        assert not target.exists()
+
+    assert target.read_text() == "all"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_takes_the_place_of_a_folder(tmp_path):
+    """What was in the old folder is gone with it."""
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+
+    with atomic.replacing(target) as draft:
+        draft.mkdir()
+        (draft / "new").touch()
+
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_failing_block_leaves_the_old(tmp_path, kind):
+    """An error in the block leaves what was there, and no draft."""
+    target = tmp_path / "model"
+    target.mkdir() if kind == "folder" else target.write_text("old")
+    before = list(tmp_path.iterdir())
+
+    with pytest.raises(KeyError), atomic.replacing(target) as draft:
+        draft.write_text("half")
+        raise KeyError
+
+    assert list(tmp_path.iterdir()) == before
+
+
+def test_a_failing_rename_brings_the_old_folder_back(tmp_path, monkeypatch):
+    """The old folder is set aside for a moment only."""
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+    monkeypatch.setattr("os.replace", full)
+
+    with pytest.raises(DiskError), atomic.replacing(target) as draft:
+        draft.mkdir()
+
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_says_so(tmp_path):
+    """ENOSPC is exit code 74, with what to do."""
+    with pytest.raises(DiskError) as caught, atomic.replacing(tmp_path / "file"):
+        full()
+
+    assert "No space left" in caught.value.found
+    assert caught.value.code == 74
+
+
+def test_a_file_does_not_replace_a_folder(tmp_path):
+    """A folder full of things is not lost to a file of its name."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "photo").touch()
+
+    with pytest.raises(WriteError), atomic.replacing(tmp_path / "precious") as draft:
+        draft.touch()
+
+    assert (tmp_path / "precious" / "photo").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_a_write_error(tmp_path):
+    """A file where a folder should be is exit code 73."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(WriteError), atomic.replacing(tmp_path / "file" / "model"):
+        pass
+
+
+def test_errors_of_ours_pass_unchanged(tmp_path):
+    """Only what the operating system says is translated."""
+    with pytest.raises(UnsupportedError), atomic.replacing(tmp_path / "file"):
+        raise UnsupportedError("no")
+
+
+@pytest.mark.parametrize("failing", range(1, 6))
+def test_several_files_are_published_together(tmp_path, monkeypatch, failing):
+    """If the rename of any of them fails, the old ones are there again, all of them."""
+    room, folder = tmp_path / "room", tmp_path / "folder"
+    room.mkdir(), folder.mkdir()
+    for name in ("data", "index", "pointer"):
+        (room / name).write_text("new")
+        (folder / name).write_text("old")
+    calls, real = [], os.replace
+
+    def replace(source, target):
+        calls.append(source)
+        if len(calls) == failing:
+            full()
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", replace)
+    with pytest.raises(OSError, match="No space"):
+        atomic.publish_all(room, folder, ["data", "index"], pointer="pointer")
+
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "data": "old",
+        "index": "old",
+        "pointer": "old",
+    }
+
+
+def test_the_last_file_is_published_last(tmp_path, monkeypatch):
+    """Readers look for the index; it comes after the data, and the pointer after the index."""
+    room, folder = tmp_path / "room", tmp_path / "folder"
+    room.mkdir(), folder.mkdir()
+    for name in ("data", "index", "pointer"):
+        (room / name).write_text("new")
+    order, real = [], os.replace
+    monkeypatch.setattr("os.replace", lambda a, b: (order.append(b.name), real(a, b)))
+
+    atomic.publish_all(room, folder, ["data", "index"], pointer="pointer")
+
+    assert order == ["data", "index", "pointer"]

@@ -1,0 +1,159 @@
+"""Bundles: lazily read, checked when read, and every fault named with its file."""
+
+import numpy as np
+import pytest
+
+from zoo import bundle, table
+from zoo.errors import FormatError, UnsupportedError
+from zoo.protos import BundleEntryProto, BundleHeaderProto
+from zoo.tensors import ArrayTensor
+from zoo.testing import odd_weights
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    """Return the prefix of a bundle with every odd weight in it."""
+    bundle.write(tmp_path / "model", odd_weights())
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", sorted(odd_weights()))
+def test_odd_weights_survive(prefix, name):
+    """Values, dtypes and shapes come back bit for bit."""
+    old, new = odd_weights()[name], bundle.read(prefix)[name]
+
+    assert (new.dtype, new.shape) == (old.dtype, old.shape)
+    assert new.read().tolist() == old.read().tolist() or new.tobytes() == old.tobytes()
+
+
+def test_keys_are_sorted_by_their_bytes(prefix):
+    """The index is sorted as its format wants it, whatever order the weights came in."""
+    pairs = list(table.entries(bundle.index_path(prefix).read_bytes()))
+    keys = [key for key, _ in pairs]
+
+    assert keys == sorted(keys)
+    assert keys[0] == b""
+
+
+def test_reading_opens_and_reads_no_values(prefix):
+    """A tensor whose bytes are damaged does no harm until it is read."""
+    data = bytearray(bundle.data_path(prefix).read_bytes())
+    data[-3] ^= 1
+    bundle.data_path(prefix).write_bytes(data)
+
+    tensors = bundle.read(prefix)
+
+    damaged = []
+    for name, tensor in tensors.items():
+        try:
+            tensor.read()
+        except FormatError as error:
+            assert str(bundle.data_path(prefix)) in error.problem
+            damaged.append(name)
+    assert len(damaged) == 1
+
+
+@pytest.mark.parametrize("what", ["lengths", "bytes"])
+def test_damaged_strings_are_noticed(tmp_path, what):
+    """Both the lengths and the bytes of strings have a checksum."""
+    bundle.write(tmp_path / "m", {"w": ArrayTensor.of([b"abc", b"defg"])})
+    path = bundle.data_path(tmp_path / "m")
+    data = bytearray(path.read_bytes())
+    data[0 if what == "lengths" else -1] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(FormatError, match="damaged"):
+        bundle.read(tmp_path / "m")["w"].read()
+
+
+def test_a_missing_data_file_is_named(prefix):
+    """The index tells how many data files there are, before any is read."""
+    bundle.data_path(prefix).unlink()
+
+    with pytest.raises(FormatError) as caught:
+        bundle.read(prefix)
+
+    assert "model.data-00000-of-00001" in caught.value.found
+
+
+def test_a_short_data_file_is_named(prefix):
+    """A data file that was cut off is told with its length and the one that is promised."""
+    path = bundle.data_path(prefix)
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(FormatError, match="cut off"):
+        bundle.read(prefix)
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", bytes(100)])
+def test_what_is_no_index_is_said(tmp_path, data):
+    """Junk in place of an index is a FormatError with the path."""
+    bundle.index_path(tmp_path / "m").write_bytes(data)
+
+    with pytest.raises(FormatError, match=r"m\.index"):
+        bundle.read(tmp_path / "m")
+    assert not bundle.recognises(tmp_path / "m")
+
+
+def write_index(prefix, entry, *, endianness=0, shards=1):
+    """Write a bundle whose index has one `entry` and whose data file has 8 bytes."""
+    header = BundleHeaderProto(num_shards=shards, endianness=endianness)
+    pairs = [(b"", header.SerializeToString()), (b"w", entry.SerializeToString())]
+    bundle.index_path(prefix).write_bytes(table.write(pairs))
+    for shard in range(shards):
+        bundle.data_path(prefix, shard, shards).write_bytes(bytes(8))
+
+
+def entry(**fields):
+    made = BundleEntryProto(dtype=1, size=8, **fields)
+    made.shape.dim.add(size=2)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (entry(shard_id=3), "data file 3"),
+        (entry(offset=-1), "offset -1"),
+        (entry(offset=4), "8 bytes, where its index promises 12"),
+        (BundleEntryProto(dtype=1, size=8), "in 8 bytes"),
+    ],
+    ids=["no such shard", "negative offset", "past the end", "wrong size"],
+)
+def test_an_entry_that_lies_is_refused(tmp_path, wrong, words):
+    """What an index claims is held against what is stored before memory is taken."""
+    write_index(tmp_path / "m", wrong)
+
+    with pytest.raises(FormatError) as caught:
+        bundle.read(tmp_path / "m")
+
+    assert words in caught.value.found
+
+
+def test_the_other_byte_order_is_refused(tmp_path):
+    """A checkpoint of a big-endian machine is not read as if it were one of this machine."""
+    write_index(tmp_path / "m", entry(), endianness=1)
+
+    with pytest.raises(UnsupportedError, match="big-endian"):
+        bundle.read(tmp_path / "m")
+
+
+def test_several_data_files(tmp_path):
+    """Tensors are found in whichever data file they lie."""
+    write_index(tmp_path / "m", entry(shard_id=1, crc32c=0), shards=2)
+    values = np.array([3, 4], "<f4").tobytes()
+    bundle.data_path(tmp_path / "m", 1, 2).write_bytes(values)
+
+    with pytest.raises(FormatError, match="damaged"):
+        bundle.read(tmp_path / "m")["w"].read()
+
+
+def test_a_missing_slice_is_refused(tmp_path):
+    """A partitioned variable of which a part is missing is damaged."""
+    partitioned = entry()
+    extent = partitioned.slices.add().extent.add()
+    extent.start, extent.length = 0, 2
+    write_index(tmp_path / "m", partitioned)
+
+    with pytest.raises(FormatError, match="damaged"):
+        bundle.read(tmp_path / "m")

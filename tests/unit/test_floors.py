@@ -1,0 +1,80 @@
+"""The plan of the house: a module imports only from floors below its own."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FLOORS = [  # from the roof down
+    {"zoo.__main__"},
+    {"zoo.cli"},
+    {"zoo.commands.catalogue", "zoo.commands.environment", "zoo.commands.models"},
+    {"zoo.api", "zoo.commands.options", "zoo.values"},
+    {"zoo.library"},
+    {"zoo.describe", "zoo.images", "zoo.plugins", "zoo.testing"}
+    | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
+    {"zoo.detect", "zoo.hookspecs"},
+    {"zoo.architectures", "zoo.formats"},
+    {"zoo.model"},
+    {"zoo.attach", "zoo.extending", "zoo.restorable"},
+    {"zoo.prune", "zoo.running", "zoo.saver"},
+    {"zoo.assets", "zoo.feeds", "zoo.freeze", "zoo.importable", "zoo.resources", "zoo.thaw"},
+    {"zoo.bundle", "zoo.constants", "zoo.graph_file", "zoo.inline", "zoo.signatures"},
+    {"zoo.catalogue", "zoo.fetching", "zoo.variables"},
+    {"zoo.nodes", "zoo.registry", "zoo.store", "zoo.weights"},
+    {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"},
+    {"zoo.home", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
+    {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.protos"},
+    {"zoo.checksums", "zoo.digests", "zoo.errors", "zoo.names", "zoo.ordered_code", "zoo.output", "zoo.wire"},
+]
+FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
+ROOT = Path(__file__).parents[2]
+FACES = {"zoo", "zoo.commands"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Yield every module of the house and where it stands."""
+    for base, pattern in ((ROOT, "zoo/**/*.py"), (ROOT / "plugins", "**/*.py")):
+        for path in base.glob(pattern):
+            parts = path.relative_to(base).with_suffix("").parts
+            name = ".".join(part for part in parts if part != "__init__")
+            if name not in FACES:
+                yield name, path
+
+
+FILES = dict(modules())
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module of ours that `path` imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name in FLOOR)
+
+
+def test_every_module_stands_on_one_floor():
+    """A new file has to be put on the plan, and one that is gone taken off it."""
+    assert sum(len(floor) for floor in FLOORS) == len(FLOOR)
+    assert set(FILES) == set(FLOOR)
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_imports_go_down(module):
+    """No module reaches up, or across to its neighbour."""
+    assert [used for used in imports(FILES[module]) if FLOOR[used] >= FLOOR[module]] == []
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_only_the_face_hands_on(module):
+    """Modules take names from where they are made, not from the face of the package."""
+    tree = ast.parse(FILES[module].read_text())
+    taken = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "zoo"]
+    names = {alias.name for node in taken for alias in node.names}
+
+    assert {name for name in names if f"zoo.{name}" not in FLOOR} == set()

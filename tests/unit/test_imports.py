@@ -1,0 +1,83 @@
+"""What stays out: TensorFlow from all but running and training, numpy from looking."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from zoo.testing import sample_model
+
+HEAVY = ("tensorflow", "keras", "numpy", "requests", "pydantic", "rich", "yaml", "pluggy")
+PROGRAM = """
+import json, sys
+from zoo.cli import run
+code = run(sys.argv[1:]) if len(sys.argv) > 1 else __import__("zoo") and 0
+heavy = {heavy!r}
+print("\\n" + json.dumps([code, [name for name in heavy if name in sys.modules]]))
+"""
+
+
+def brought_in(*arguments):
+    """Return the exit code of a command run in a process of its own, and the heavy modules it has."""
+    program = PROGRAM.format(heavy=HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.stdout, done.stderr
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert "Traceback" not in done.stderr
+    return code, set(modules)
+
+
+@pytest.fixture
+def models(tmp_path):
+    """Return one model in each of the three formats."""
+    import zoo_checkpoint
+    import zoo_frozen
+    import zoo_saved_model
+
+    zoo_checkpoint.save(sample_model(), tmp_path / "variables" / "model")
+    zoo_frozen.save(sample_model(), tmp_path / "frozen.pb")
+    zoo_saved_model.save(sample_model(), tmp_path / "saved_model")
+    return [tmp_path / "variables" / "model", tmp_path / "frozen.pb", tmp_path / "saved_model"]
+
+
+def test_importing_zoo_brings_in_nothing_heavy():
+    """``import zoo`` is a matter of milliseconds."""
+    assert brought_in() == (0, set())
+
+
+def test_listing_needs_neither_yaml_nor_pydantic_the_second_time():
+    """A registry is compiled once; after that its index answers."""
+    brought_in("list")
+
+    assert brought_in("list") == (0, set())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["info", "toy-adder"], ["fetch", "toy-adder"], ["formats"], ["plugins"], ["check"]]
+)
+def test_looking_around_needs_no_tensorflow(arguments):
+    """Commands about the registry and the environment never import TensorFlow or numpy."""
+    code, modules = brought_in(*arguments)
+
+    assert code == 0
+    assert modules & {"tensorflow", "keras", "numpy", "rich", "requests"} == set()
+
+
+def test_inspecting_needs_neither_tensorflow_nor_numpy(models):
+    """Looking into a model reads its graph and its index, and no values."""
+    for path in models:
+        assert brought_in("inspect", path, "--json") == (0, {"pluggy"})
+
+
+def test_converting_needs_no_tensorflow(models, tmp_path):
+    """All nine conversions go without TensorFlow."""
+    for number, path in enumerate(models):
+        for form in ("checkpoint", "frozen", "saved_model"):
+            target = tmp_path / f"{number}-{form}"
+            code, modules = brought_in("convert", path, target, "--to", form)
+
+            assert code == 0
+            assert modules & {"tensorflow", "keras"} == set()

@@ -1,0 +1,102 @@
+"""Every spelling of a constant is read, and what is written is read back."""
+
+import numpy as np
+import pytest
+
+from zoo import dtypes, tensor_protos
+from zoo.errors import FormatError
+from zoo.protos import TensorProto
+from zoo.tensors import FilledTensor
+from zoo.testing import odd_weights
+
+
+def proto(dtype, shape, **values):
+    """Return a message of this dtype and shape with `values` in its lists."""
+    made = TensorProto(dtype=dtypes.named(dtype).number)
+    for size in shape:
+        made.tensor_shape.dim.add(size=size)
+    for key, value in values.items():
+        if isinstance(value, bytes):
+            setattr(made, key, value)
+        else:
+            getattr(made, key).extend(value)
+    return made
+
+
+SPELLINGS = [
+    (proto("float32", [2], tensor_content=b"\0\0\x80\x3f\0\0\0\x40"), [1.0, 2.0]),
+    (proto("float32", [3], float_val=[1, 2]), [1.0, 2.0, 2.0]),
+    (proto("float32", [2], float_val=[7]), [7.0, 7.0]),
+    (proto("float32", [2]), [0.0, 0.0]),
+    (proto("float64", [], double_val=[0.1]), 0.1),
+    (proto("int32", [2], int_val=[-1, 5]), [-1, 5]),
+    (proto("uint8", [2], int_val=[255, 0]), [255, 0]),
+    (proto("int64", [1], int64_val=[-(2**63)]), [-(2**63)]),
+    (proto("uint64", [1], uint64_val=[2**64 - 1]), [2**64 - 1]),
+    (proto("bool", [2], bool_val=[True, False]), [True, False]),
+    (proto("float16", [2], half_val=[0x3C00, 0xC000]), [1.0, -2.0]),
+    (proto("bfloat16", [1], half_val=[0x3F80]), [1.0]),
+    (proto("complex64", [2], scomplex_val=[1, 2, 3, 4]), [1 + 2j, 3 + 4j]),
+    (proto("complex128", [3], dcomplex_val=[1, 2]), [1 + 2j] * 3),
+    (proto("float8_e5m2", [2], float8_val=b"\x3c\xbc"), [1.0, -1.0]),
+    (proto("qint8", [2], int_val=[-3, 4]), [-3, 4]),
+    (proto("string", [2], string_val=[b"a", b""]), [b"a", b""]),
+    (proto("string", [3], string_val=[b"a"]), [b"a", b"a", b"a"]),
+    (proto("string", [2]), [b"", b""]),
+    (proto("string", [2], tensor_content=b"\x01\x02abc"), [b"a", b"bc"]),
+    (proto("float32", [0, 3]), []),
+]
+
+
+@pytest.mark.parametrize(("message", "values"), SPELLINGS, ids=lambda v: str(v)[:40])
+def test_every_spelling_is_read(message, values):
+    """Raw bytes, full lists, lists that stop early, and nothing at all."""
+    assert tensor_protos.from_proto(message).read().tolist() == values
+
+
+@pytest.mark.parametrize(("message", "values"), SPELLINGS, ids=lambda v: str(v)[:40])
+def test_every_spelling_is_written_again(message, values):
+    """A tensor that was read is written as a message that reads the same."""
+    again = tensor_protos.to_proto(tensor_protos.from_proto(message))
+
+    assert tensor_protos.from_proto(again).read().tolist() == values
+
+
+@pytest.mark.parametrize("name", sorted(odd_weights()))
+def test_odd_values_survive(name):
+    """Values, dtypes and shapes come back as they went in."""
+    tensor = odd_weights()[name]
+
+    again = tensor_protos.from_proto(tensor_protos.to_proto(tensor))
+
+    assert (again.dtype, again.shape) == (tensor.dtype, tensor.shape)
+    assert again.read().tobytes() == np.ascontiguousarray(tensor.read()).astype(
+        tensor.read().dtype.newbyteorder("<")
+    ).tobytes() or again.read().tolist() == tensor.read().tolist()
+
+
+def test_one_value_for_all_places_takes_no_memory():
+    """18 bytes that promise 4 GiB cost 18 bytes."""
+    tensor = tensor_protos.from_proto(proto("float32", [1 << 30], float_val=[1]))
+
+    assert isinstance(tensor, FilledTensor)
+    assert tensor.read()[-1] == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        proto("float32", [2], tensor_content=b"1234567"),
+        proto("float32", [1], float_val=[1, 2]),
+        proto("string", [1], string_val=[b"a", b"b"]),
+        proto("string", [2], tensor_content=b"\x05\x01ab"),
+        proto("string", [1], tensor_content=b"\x01abc"),
+        proto("float32", [-1], float_val=[1]),
+        proto("uint8", [1], int_val=[300]),
+    ],
+    ids=["bytes", "list", "strings", "short content", "long content", "open shape", "overflow"],
+)
+def test_values_that_do_not_fit_are_refused(message):
+    """A message whose values disagree with its shape or dtype is damaged."""
+    with pytest.raises(FormatError):
+        tensor_protos.from_proto(message).read()
