@@ -1,0 +1,156 @@
+"""What does not fit an input is said before TensorFlow sees it."""
+
+import numpy as np
+import pytest
+
+from zoo import dtypes, feeds
+from zoo.errors import InputError, UnknownNameError, UnsupportedError
+from zoo.nodes import node, placeholder
+from zoo.protos import GraphDef
+from zoo.signatures import Signature, TensorSpec
+from zoo.testing import FLOAT, sample_model
+
+GRAPH = GraphDef()
+GRAPH.versions.producer = 27
+GRAPH.node.extend(
+    [
+        placeholder("x", FLOAT, [None, 3]),
+        placeholder("any", FLOAT),
+        placeholder("n", dtypes.INT32, []),
+        placeholder("flag", dtypes.named("bool"), []),
+        placeholder("text", dtypes.STRING, [None]),
+        placeholder("brain", dtypes.named("bfloat16"), [1]),
+        node("y", "IdentityN", ["x", "any"], T=[FLOAT, FLOAT]),
+        node("optional", "PlaceholderWithDefault", ["n"], dtype=dtypes.INT32),
+    ]
+)
+
+
+def fed(name, value):
+    return feeds.checked(GRAPH, {name: value}, [name]).values[f"{name}:0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "dtype", "values"),
+    [
+        ("x", [[1, 2, 3]], "float32", [[1.0, 2.0, 3.0]]),
+        ("x", np.ones((2, 3), np.float64), "float32", [[1.0] * 3] * 2),
+        ("x", np.ones((1, 3), np.uint8), "float32", [[1.0] * 3]),
+        ("n", 7, "int32", 7),
+        ("n", np.int64(7), "int32", 7),
+        ("flag", True, "bool", True),
+        ("text", ["größe", b"\0"], "object", ["größe".encode(), b"\0"]),
+        ("text", np.array([b"a"]), "object", [b"a"]),
+        ("brain", [1.5], "bfloat16", [1.5]),
+    ],
+)
+def test_values_become_the_inputs_dtype(name, value, dtype, values):
+    """Numbers take the tensor's dtype where only precision is lost; text becomes bytes."""
+    array = fed(name, value)
+
+    assert (array.dtype.name, array.tolist()) == (dtype, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n", 1.5),
+        ("n", 2**31),
+        ("n", True),
+        ("x", [["a", "b", "c"]]),
+        ("x", [[1j, 0, 0]]),
+        ("x", [[1], [1, 2]]),
+        ("x", None),
+        ("flag", 1),
+        ("text", [1]),
+        ("text", [["a"], "b"]),
+    ],
+)
+def test_what_would_lose_more_is_refused(name, value):
+    """A fraction, a large number, a flag, text, nothing: each is one error that names the input."""
+    with pytest.raises(InputError) as caught:
+        fed(name, value)
+
+    assert name in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [([1, 2, 3], "first axis is the batch"), ([[1, 2]], ""), ([[[1, 2, 3]]], "")],
+)
+def test_ranks_and_sizes_are_checked(value, hint):
+    """A wrong rank can abort the process, so it never gets that far."""
+    with pytest.raises(InputError) as caught:
+        fed("x", value)
+
+    assert caught.value.problem == "input 'x:0' takes float32 (?, 3)"
+    assert hint in caught.value.hint
+
+
+def test_the_right_number_of_values_in_the_wrong_shape():
+    """Who has all the values but not their shape is told so."""
+    with pytest.raises(InputError) as caught:
+        fed("n", [7])
+
+    assert "reshape" in caught.value.hint
+
+
+def test_open_ranks_are_noted():
+    """Ranks that the graph leaves open are checked against it later, by its own inference."""
+    checked = feeds.checked(GRAPH, {"any": np.ones((1, 2)), "x:0": [[1, 2, 3]]}, ["y"])
+
+    assert checked.open_ranks == (("any", 2),)
+
+
+def test_missing_inputs_are_listed():
+    """All of them, and only those that the outputs need."""
+    with pytest.raises(InputError) as caught:
+        feeds.checked(GRAPH, {}, ["y:0"])
+
+    assert "any, x" in caught.value.problem
+    assert feeds.checked(GRAPH, {"y:0": [1.0]}, ["y:0"]).values["y:0"].tolist() == [1]
+
+
+def test_an_inner_tensor_can_be_fed():
+    """Sessions feed any tensor; what comes before it is not needed then."""
+    model = sample_model()
+
+    checked = feeds.checked(model.graph, {"dense/MatMul": [[1.0, 2.0]]}, ["probabilities:0"])
+
+    assert list(checked.values) == ["dense/MatMul:0"]
+
+
+SIGNATURE = Signature(
+    {"image": TensorSpec("x:0", FLOAT, (None, 3)), "again": TensorSpec("x:0", FLOAT, (None, 3))},
+    {},
+)
+
+
+def test_names_are_keys_or_tensors():
+    """A signature's key comes before a node of the same name."""
+    assert feeds.named(SIGNATURE, {"image": 1, "any": 2, "n:0": 3}, GRAPH) == {
+        "x:0": 1,
+        "any:0": 2,
+        "n:0": 3,
+    }
+
+
+def test_a_tensor_under_two_keys_needs_one_value():
+    """Two keys of one tensor may both be given, if they agree."""
+    assert feeds.named(SIGNATURE, {"image": [1], "again": [1]}, GRAPH) == {"x:0": [1]}
+    with pytest.raises(InputError, match="two values"):
+        feeds.named(SIGNATURE, {"image": [1], "again": [2]}, GRAPH)
+
+
+def test_an_unknown_input_gets_its_neighbours():
+    """A slip of the finger is told."""
+    with pytest.raises(UnknownNameError) as caught:
+        feeds.named(SIGNATURE, {"imgae": 1}, GRAPH)
+
+    assert "'image'" in caught.value.hint
+
+
+def test_values_of_several_tensors_are_refused():
+    """A ragged or sparse input cannot be given as one value."""
+    with pytest.raises(UnsupportedError):
+        feeds.checked(GRAPH, {"v:0,i:0,d:0": 1}, [])
