@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoo import assets, atomic, bundle, graph_file, protos
 from zoo.attach import attach
 from zoo.errors import FormatError, some
-from zoo.formats import Format, Option
+from zoo.formats import Format, Option, Saved
 from zoo.graph import by_name, dangling, subgraph, upstream
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
@@ -66,7 +66,7 @@ def load(path: Path) -> Model:
 
 def save(
     model: Model, path: Path, *, global_step: int | None = None, write_meta_graph: bool = True
-) -> list[str]:
+) -> Saved:
     """Write `model` as a checkpoint that TensorFlow's own ``import_meta_graph`` and ``restore`` take.
 
     Parameters
@@ -94,7 +94,7 @@ def save(
             (room / names[0]).write_bytes(_serialized(meta_graph, weights))
         (room / _STATE).write_text(_naming(prefix), encoding="utf-8")
         atomic.publish_all(room, prefix.parent, names, pointer=_STATE)
-    return notes
+    return Saved(prefix, notes)
 
 
 def _without_assets(model: Model) -> tuple[protos.MetaGraphDef, list[str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo import assets, atomic, graph_file, protos
 from zoo.errors import FormatError, some
-from zoo.formats import Format
+from zoo.formats import Format, Saved
 from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.model import Model
@@ -63,13 +63,13 @@ def load(path: Path) -> Model:
     return Model(protos.MetaGraphDef(graph_def=graph), Weights(tensors))
 
 
-def save(model: Model, path: Path) -> list[str]:
+def save(model: Model, path: Path) -> Saved:
     """Write `model` as one file, its variables frozen and what its outputs do not need left out."""
     frozen = model if _is_frozen(model) else model.freeze()
     notes = _left_out(model, frozen)
     with atomic.replacing(path) as draft:
         graph_file.write(draft, frozen.graph, frozen.weights)
-    return notes
+    return Saved(path, notes)
 
 
 def _is_text(start: bytes) -> bool:

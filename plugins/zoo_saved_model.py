@@ -23,7 +23,7 @@ from zoo.errors import (
     WriteError,
     some,
 )
-from zoo.formats import Format, Option
+from zoo.formats import Format, Option, Saved
 from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
@@ -103,7 +103,7 @@ def choices(path: Path) -> dict[str, list[list[str]]]:
 
 def save(
     model: Model, path: Path, *, tags: Iterable[str] = (SERVE,), object_graph: bool = True
-) -> list[str]:
+) -> Saved:
     """Write `model` as a SavedModel with one MetaGraph, its weights resource variables.
 
     Parameters
@@ -135,7 +135,7 @@ def save(
             (draft / _VARIABLES).mkdir()
             bundle.write(draft / _VARIABLES / _VARIABLES, tensors)
         _copy_assets(model, draft / _ASSETS)
-    return changes(model.meta_graph, meta_graph)
+    return Saved(path, changes(model.meta_graph, meta_graph))
 
 
 def _folder(path: Path) -> Path:

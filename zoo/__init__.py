@@ -12,7 +12,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from zoo.api import convert, fetch, inspect, list_models, load, save
     from zoo.architectures import Architecture
-    from zoo.formats import Format, Option
+    from zoo.formats import Format, Option, Saved
     from zoo.hookspecs import hookimpl
     from zoo.model import Model
     from zoo.signatures import Signature, TensorSpec
@@ -25,6 +25,7 @@ __all__ = [
     "Format",
     "Model",
     "Option",
+    "Saved",
     "Signature",
     "TensorSpec",
     "Weights",
@@ -41,7 +42,7 @@ __all__ = [
 _ROOMS = {
     "zoo.api": ("convert", "fetch", "inspect", "list_models", "load", "save"),
     "zoo.architectures": ("Architecture",),
-    "zoo.formats": ("Format", "Option"),
+    "zoo.formats": ("Format", "Option", "Saved"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.model": ("Model",),
     "zoo.signatures": ("Signature", "TensorSpec"),

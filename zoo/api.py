@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from zoo.formats import Saved
 from zoo.library import Conversion, Library
 from zoo.model import Model
 
@@ -45,7 +46,7 @@ def save(
     path: str | Path,
     format: str,  # noqa: A002  (the word users know)
     **options: Any,
-) -> list[str]:
+) -> Saved:
     """Write `model` to `path` in `format`, whole or not at all.
 
     Parameters
@@ -56,8 +57,8 @@ def save(
 
     Returns
     -------
-    list[str]
-        A sentence for each thing that the format made necessary to change or leave out.
+    Saved
+        Its ``path``, and as ``notes`` a sentence for each thing that had to be changed or left out.
 
     Raises
     ------

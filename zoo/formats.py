@@ -33,6 +33,22 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """What a format's ``save`` did.
+
+    Attributes
+    ----------
+    path
+        What was written, as ``load`` takes it: the path it was given, or one made of it.
+    notes
+        A sentence for each thing that the format made necessary to change or leave out.
+    """
+
+    path: Path
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Format:
     """A way to lay a model out on disk.
 
@@ -42,8 +58,8 @@ class Format:
     - ``load(path, **options)`` reads the graph and leaves weights in the file.  For bytes that are
       damaged it raises `FormatError`, and nothing else.
     - ``save(model, path, **options)`` leaves `model` as it was, and leaves at `path` all or nothing.
-      What the format cannot hold it refuses (`UnsupportedError`), or returns a sentence on what it
-      left out or changed, one for each; it drops nothing in silence.
+      What the format cannot hold it refuses (`UnsupportedError`), or says in the notes of what it
+      returns; it drops nothing in silence.
     - ``load`` after ``save`` gives a model that computes the same function, its weights bit for bit.
 
     Attributes
@@ -65,6 +81,6 @@ class Format:
     summary: str
     recognises: Callable[[Path], bool]
     load: Callable[..., Model]
-    save: Callable[..., Sequence[str] | None]
+    save: Callable[..., Saved | None]
     options: Sequence[Option] = field(default_factory=tuple)
     choices: Callable[[Path], Mapping[str, Sequence[Any]]] | None = None

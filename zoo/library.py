@@ -20,6 +20,7 @@ from zoo.errors import (
     did_you_mean,
     some,
 )
+from zoo.formats import Saved
 from zoo.model import Model
 from zoo.variables import is_variable
 
@@ -195,11 +196,11 @@ class Library:
         path: str | Path,
         format: str,  # noqa: A002  (the word users know)
         options: Mapping[str, Any] | None = None,
-    ) -> list[str]:
-        """Write `model` to `path` in `format`; return a sentence for each thing changed or left out."""
+    ) -> Saved:
+        """Write `model` to `path` in `format`; return where it is, and what was changed or left out."""
         form = plugins.format_named(self.plugins, format)
-        given = options or {}
-        return list(_call(form.save, form, "save", given, model, Path(path)) or ())
+        saved: Saved | None = _call(form.save, form, "save", options or {}, model, Path(path))
+        return saved or Saved(Path(path))
 
     def convert(
         self,
@@ -234,10 +235,9 @@ class Library:
             raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
         source = self.open(ref, options=load_options)
         model = _cut(source.model, list(outputs), signature)
-        repairs = self.save(model, target, to, options)
-        path = detect.detect(target, {to: form}).path
-        written = Opened(model, to, path)
-        return Conversion(source, written, detect.size_of(path), tuple(repairs))
+        saved = self.save(model, target, to, options)
+        size = detect.size_of(saved.path)
+        return Conversion(source, Opened(model, to, saved.path), size, tuple(saved.notes))
 
     def _named(self, ref: str | Path) -> names.Reference | None:
         """Return the registered name that `ref` is, None if it is a path or a URL."""

@@ -20,6 +20,7 @@ import pytest
 from zoo import dtypes, protos
 from zoo.dtypes import DType
 from zoo.errors import FormatError, UnsupportedError, ZooError
+from zoo.formats import Saved
 from zoo.model import Model
 from zoo.nodes import Dims, node, placeholder
 from zoo.tensors import ArrayTensor, FilledTensor, Tensor
@@ -252,10 +253,11 @@ class FormatContract:
                     return
 
     def test_says_what_it_changed(self, form: Format, tmp_path: Path) -> None:
-        """Saving returns sentences on what it had to change or leave out, or nothing."""
-        notes = form.save(sample_model(), tmp_path / "model")
+        """Saving returns what it wrote, and sentences on what it had to change or leave out."""
+        saved = form.save(sample_model(), tmp_path / "model") or Saved(tmp_path / "model")
 
-        assert all(isinstance(note, str) and note for note in notes or ())
+        assert form.recognises(saved.path)
+        assert all(isinstance(note, str) and note for note in saved.notes)
 
 
 def _variable(name: str, tensor: Tensor) -> list[protos.NodeDef]:

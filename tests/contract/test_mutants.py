@@ -10,6 +10,7 @@ import zoo_frozen
 
 from zoo import graph_file, protos, wire
 from zoo.errors import FormatError
+from zoo.formats import Saved
 from zoo.model import Model
 from zoo.tensors import LazyTensor
 from zoo.testing import FormatContract
@@ -85,10 +86,10 @@ def edits_the_model(model, path):
 
 
 def counts_its_saves(model, path, numbers=itertools.count()):  # noqa: B008
-    notes = SOUND.save(model, path)
+    saved = SOUND.save(model, path)
     with path.open("ab") as file:
         file.write(wire.field(99, bytes([next(numbers)])))
-    return notes
+    return saved
 
 
 def leaves_its_draft(model, path):
@@ -101,7 +102,7 @@ def leaves_its_draft(model, path):
 
 def says_nonsense(model, path):
     SOUND.save(model, path)
-    return [""]
+    return Saved(path, [""])
 
 
 MUTANTS = {

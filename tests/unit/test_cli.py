@@ -1,0 +1,214 @@
+"""Commands: their documents, their exit codes, and that no error is a traceback."""
+
+import json
+
+import pytest
+import zoo_frozen
+
+from zoo.cli import COMMANDS, run
+from zoo.testing import sample_model
+
+
+@pytest.fixture
+def zoo(capsys):
+    """Return a function that runs a command and gives its exit code, output and errors."""
+
+    def call(*arguments):
+        code = run([str(argument) for argument in arguments])
+        shown = capsys.readouterr()
+        assert "Traceback" not in shown.err
+        return code, shown.out, shown.err
+
+    return call
+
+
+@pytest.fixture
+def net(tmp_path):
+    zoo_frozen.save(sample_model(), tmp_path / "net.pb")
+    return tmp_path / "net.pb"
+
+
+def test_help_lists_every_command(zoo):
+    """``zoo --help`` has a line for each, and says what it does."""
+    code, out, _ = zoo("--help")
+
+    assert code == 0
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name} " in out
+        assert line[:30] in out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help(zoo, name):
+    """``zoo COMMAND --help`` explains it; commands that print facts have ``--json``."""
+    code, out, _ = zoo(name, "--help")
+
+    assert (code, "--json" in out) == (0, True)
+
+
+def test_list(zoo):
+    """Names and summaries; a document; nothing where nothing matches."""
+    assert zoo("list")[1].startswith("toy-adder  (w1 + w2) * bias")
+    document = json.loads(zoo("list", "toy*", "--json")[1])
+    assert document["schema"] == 1
+    (model,) = document["models"]
+    assert {"name", "summary", "tags", "cached"} <= set(model)
+    assert (model["tags"], model["cached"]) == (["tutorial"], False)
+    assert zoo("list", "vgg*")[1] == "no model matches 'vgg*'\n"
+
+
+def test_list_knows_what_is_in_the_store(zoo):
+    """A fetched model is cached, also one of several files."""
+    zoo("fetch", "toy-adder")
+
+    assert json.loads(zoo("list", "--cached", "--json")[1])["models"][0]["cached"]
+
+
+def test_info(zoo):
+    """The entry, as a card or as a document."""
+    assert "license           Apache-2.0" in zoo("info", "toy-adder")[1]
+    document = json.loads(zoo("info", "toy-adder", "--json")[1])
+    assert document["weights"]["tutorial"]["format"] == "checkpoint"
+
+
+def test_fetch(zoo, tmp_path):
+    """The path on standard output, remarks on standard error, a document if wanted."""
+    code, out, err = zoo("fetch", "toy-adder")
+    assert (code, "fetched and verified" in err) == (0, True)
+    document = json.loads(zoo("fetch", "toy-adder", "--json", "--offline")[1])
+    (model,) = document["models"]
+    assert set(model) == {"name", "tag", "path", "sha256", "bytes", "from_cache"}
+    assert (model["path"], model["from_cache"]) == (out.strip(), True)
+    code, out, err = zoo("fetch", "toy-adder", "-q", "--into", tmp_path)
+    assert (out.strip(), err) == (str(tmp_path / "toy-adder"), "")
+
+
+def test_inspect(zoo, net):
+    """The contract of the document: every key that scripts rely on."""
+    code, out, _ = zoo("inspect", net, "--json")
+
+    document = json.loads(out)
+    assert code == 0
+    assert set(document) == {
+        "schema", "format", "path", "bytes", "producer", "tensorflow_version", "tag_sets",
+        "signatures", "inputs", "outputs", "weights", "parameters", "ops", "head", "findings",
+    }  # fmt: skip
+    assert document["format"] == "frozen"
+    assert document["inputs"] == [{"tensor": "x:0", "dtype": "float32", "shape": [None, 3]}]
+    (output,) = document["outputs"]
+    assert output.pop("why")
+    assert output == {"tensor": "probabilities:0", "dtype": "float32", "shape": None}
+    assert document["weights"][0] == {
+        "name": "dense/bias", "dtype": "float32", "shape": [2], "bytes": 8, "trainable": True,
+    }  # fmt: skip
+    assert (document["parameters"], document["ops"]["MatMul"]) == (8, 1)
+
+
+def test_inspect_for_people(zoo, net, tmp_path):
+    """What goes in and out, weights, operations - and more of them if there are many."""
+    out = zoo("inspect", net)[1]
+
+    assert "in   x:0" in out
+    assert "dense/kernel  float32  [3, 2]  trainable" in out
+    zoo("convert", net, tmp_path / "m", "--to", "saved_model", "-q")
+    assert "signature serving_default" in zoo("inspect", tmp_path / "m")[1]
+
+
+def test_convert(zoo, net, tmp_path):
+    """The document of a conversion, and remarks on what changed."""
+    code, out, err = zoo("convert", net, tmp_path / "m", "--to", "saved_model", "--json")
+
+    document = json.loads(out)
+    assert code == 0
+    assert document["source"] == {"format": "frozen", "path": str(net)}
+    assert document["target"]["format"] == "saved_model"
+    assert document["repairs"] == ["made variables of 2 constants that are weights"]
+    assert document["verified"] is None
+    assert "note: made variables" in err
+
+
+def test_convert_with_an_option_of_the_format(zoo, net, tmp_path):
+    """Options of formats are given as NAME=VALUE."""
+    code, out, _ = zoo(
+        "convert", net, tmp_path / "m", "--to", "checkpoint", "--option", "global_step=9", "-q"
+    )
+
+    assert code == 0, out
+    assert (tmp_path / "m-9.index").is_file()
+
+
+def test_formats_and_plugins(zoo):
+    """What is installed, from where."""
+    assert "global_step" in zoo("formats")[1]
+    assert len(json.loads(zoo("formats", "--json")[1])["formats"]) >= 3
+    assert "zoo_frozen" in zoo("plugins")[1]
+    plugins = json.loads(zoo("plugins", "--json")[1])["plugins"]
+    assert {p["name"] for p in plugins} >= {"checkpoint", "frozen", "saved_model"}
+    assert all(p["error"] is None for p in plugins)
+
+
+def test_check(zoo, tmp_path):
+    """A sound registry is 0, a faulty one 65 with every fault."""
+    assert zoo("check")[0] == 0
+    (tmp_path / "r.yaml").write_text("version: 1\nmodels:\n  a: {}\n  b: {summary: s, x: 1}\n")
+
+    code, out, _ = zoo("check", tmp_path / "r.yaml")
+    document = json.loads(zoo("check", tmp_path / "r.yaml", "--json")[1])
+
+    assert code == 65
+    assert out.count("r.yaml:") == 2
+    assert len(document["faults"]) == out.count("r.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind"),
+    [
+        (["info", "toy-addr"], 66, "UnknownNameError"),
+        (["inspect", "gone/model.pb"], 66, "UnknownNameError"),
+        (["inspect", "/etc/hostname"], 65, "FormatError"),
+        (["frobnicate"], 2, "UsageError"),
+        (["list", "--nope"], 2, "UsageError"),
+        (["convert", "toy-adder", "x", "--to", "onnx"], 66, "UnknownNameError"),
+        (["convert", "toy-adder"], 2, "UsageError"),
+        (["fetch", "./here"], 66, "UnknownNameError"),
+        (["inspect", "file:/etc/hostname"], 2, "UsageError"),
+    ],
+)
+def test_errors_have_codes_and_documents(zoo, arguments, code, kind):
+    """One error: its code, three parts on standard error, one document with ``--json``."""
+    found, out, err = zoo(*arguments)
+    assert (found, out) == (code, "")
+    assert err.startswith("zoo: ")
+
+    found, out, _ = zoo(*arguments, "--json")
+    error = json.loads(out)["error"]
+    assert (found, error["code"], error["kind"]) == (code, code, kind)
+    assert set(error) == {"kind", "problem", "found", "hint", "code"}
+
+
+def test_a_bug_keeps_its_traceback(capsys, monkeypatch):
+    """What zoo did not raise on purpose is exit 70, with the place."""
+    monkeypatch.setattr("zoo.catalogue.standard", lambda given: 1 / 0)
+
+    code = run(["list"])
+
+    err = capsys.readouterr().err
+    assert code == 70
+    assert "ZeroDivisionError" in err
+    assert "this is a bug" in err
+
+
+def test_ctrl_c_is_130(monkeypatch):
+    """A person who stops a command gets the code of that."""
+
+    def stop(given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.catalogue.standard", stop)
+
+    assert run(["list"]) == 130
+
+
+def test_version(zoo):
+    """The versions that matter in a report."""
+    assert "TensorFlow 2." in zoo("--version")[1]

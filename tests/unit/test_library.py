@@ -1,0 +1,162 @@
+"""Names, paths and URLs mean models; options go where they are declared; nothing is overwritten."""
+
+import hashlib
+
+import pytest
+import zoo_frozen
+
+from zoo.errors import FormatError, UnknownNameError, UsageError, WriteError
+from zoo.library import Library
+from zoo.testing import sample_model
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """Return a registry with a frozen model beside it, and one whose weights fit no architecture."""
+    zoo_frozen.save(sample_model(), tmp_path / "net.pb")
+    data = (tmp_path / "net.pb").read_bytes()
+    pin = f"sha256: {hashlib.sha256(data).hexdigest()}, size: {len(data)}"
+    (tmp_path / "r.yaml").write_text(
+        f"version: 1\nmodels:\n"
+        f"  net:\n    summary: A net\n"
+        f"    weights:\n      first: {{format: frozen, urls: ['file:net.pb'], {pin}}}\n"
+        f"      second: {{format: frozen, urls: ['file:gone.pb'], {pin}}}\n"
+        f"    inputs: {{image: 'x:0'}}\n    outputs: {{p: 'probabilities:0', raw: 'dense/BiasAdd:0'}}\n"
+        f"  misfit:\n    summary: x\n    architecture: toy-adder\n"
+        f"    weights: {{a: {{format: frozen, urls: ['file:net.pb'], {pin}}}}}\n"
+        f"  built:\n    summary: x\n    architecture: toy-adder\n"
+    )
+    return tmp_path / "r.yaml"
+
+
+def test_a_name_is_fetched_verified_and_opened(registry, home):
+    """The registry's inputs and outputs become the default signature."""
+    opened = Library(registry).open("net")
+
+    signature = opened.model.signature()
+    assert {k: s.tensor for k, s in signature.inputs.items()} == {"image": "x:0"}
+    assert {k: s.tensor for k, s in signature.outputs.items()} == {
+        "p": "probabilities:0",
+        "raw": "dense/BiasAdd:0",
+    }
+    assert opened.path.is_relative_to(home / "sha256")
+    assert (opened.format, opened.entry.summary) == ("frozen", "A net")
+
+
+def test_a_tag_chooses_the_weights(registry):
+    """Tags of one name share what is in the store; an unknown one is told."""
+    first = Library(registry).open("net:first")
+
+    assert Library(registry).open("net:second").path == first.path
+    with pytest.raises(UnknownNameError) as caught:
+        Library(registry).open("net:frist")
+    assert "'first'" in caught.value.hint
+
+
+def test_an_architecture_alone_is_a_model(registry):
+    """It is built, and nothing is fetched."""
+    opened = Library(registry).open("built")
+
+    assert (opened.format, opened.path) == ("architecture", None)
+    with pytest.raises(UsageError, match="nothing to fetch"):
+        Library(registry).fetch("built")
+
+
+def test_weights_that_do_not_fit_are_told(registry):
+    """Each variable of the architecture needs a tensor."""
+    with pytest.raises(FormatError) as caught:
+        Library(registry).open("misfit")
+
+    assert "bias" in caught.value.found
+
+
+def test_a_file_of_that_name_does_not_hide_a_model(registry, tmp_path, monkeypatch):
+    """A registered name means the registered model; ``./net`` means the file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net").write_text("something else")
+
+    assert Library(registry).open("net").format == "frozen"
+    with pytest.raises(FormatError):
+        Library(registry).open("./net")
+
+
+def test_a_bare_name_may_be_a_file(tmp_path, monkeypatch):
+    """What is not registered but lies here is opened."""
+    monkeypatch.chdir(tmp_path)
+    zoo_frozen.save(sample_model(), tmp_path / "mine")
+
+    assert Library().open("mine").format == "frozen"
+    with pytest.raises(UnknownNameError, match="no model is called"):
+        Library().open("yours")
+
+
+def test_a_url_needs_its_digest(tmp_path):
+    """With it, the bytes are verified and opened from the store."""
+    zoo_frozen.save(sample_model(), tmp_path / "net.pb")
+    url = (tmp_path / "net.pb").as_uri()
+    digest = hashlib.sha256((tmp_path / "net.pb").read_bytes()).hexdigest()
+
+    assert Library().open(f"{url}#sha256={digest}").format == "frozen"
+    with pytest.raises(UsageError, match="not pinned"):
+        Library().open(url)
+
+
+def test_options_are_the_formats_own(tmp_path):
+    """An option that a format does not declare is a usage error with those it does."""
+    library = Library()
+    library.save(sample_model(), tmp_path / "m", "checkpoint", {"global_step": 7})
+
+    assert (tmp_path / "m-7.index").is_file()
+    with pytest.raises(UsageError) as caught:
+        library.save(sample_model(), tmp_path / "n", "checkpoint", {"global_stp": 7})
+    assert "global_step" in caught.value.hint
+    with pytest.raises(UsageError):
+        library.open(tmp_path / "m-7", options={"global_step": 7})
+
+
+@pytest.mark.parametrize("form", ["checkpoint", "frozen", "saved_model"])
+def test_nothing_is_replaced_without_force(tmp_path, form):
+    """A second conversion to the same place is refused; with force it replaces the whole."""
+    zoo_frozen.save(sample_model(), tmp_path / "net.pb")
+    library, target = Library(), tmp_path / "out" / "model"
+    library.convert(tmp_path / "net.pb", target, form)
+
+    with pytest.raises(WriteError) as caught:
+        library.convert(tmp_path / "net.pb", target, form)
+    done = library.convert(tmp_path / "net.pb", target, form, force=True)
+
+    assert caught.value.code == 73
+    assert done.bytes > 0
+
+
+def test_a_folder_of_other_things_is_never_replaced(tmp_path):
+    """Not even with force: a SavedModel is a folder, and so is a person's home."""
+    zoo_frozen.save(sample_model(), tmp_path / "net.pb")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").touch()
+
+    for form in ("saved_model", "frozen"):
+        with pytest.raises(WriteError):
+            Library().convert(tmp_path / "net.pb", tmp_path / "home", form, force=True)
+
+    assert (tmp_path / "home" / "letter").exists()
+
+
+def test_outputs_can_be_chosen(tmp_path):
+    """A tensor or a signature's output, with what it needs."""
+    zoo_frozen.save(sample_model(), tmp_path / "net.pb")
+
+    Library().convert(tmp_path / "net.pb", tmp_path / "cut", "saved_model", outputs=["dense/MatMul"])
+
+    model = Library().open(tmp_path / "cut").model
+    assert list(model.weights) == ["dense/kernel"]
+    assert [s.tensor for s in model.signature().outputs.values()] == ["dense/MatMul:0"]
+
+
+def test_offline_comes_from_the_environment_too(monkeypatch):
+    """ZOO_OFFLINE=1 is --offline; 0 is not."""
+    assert not Library().offline
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    assert Library().offline
+    monkeypatch.setenv("ZOO_OFFLINE", "0")
+    assert not Library().offline
