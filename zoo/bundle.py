@@ -229,15 +229,31 @@ def _lengths_crc(lengths: list[int]) -> int:
 def write(prefix: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write `tensors` as a bundle in one data file; the index comes last.
 
-    The files are byte for byte what TensorFlow writes for the same keys and values.  Tensors stream
-    from where they lie; no more than `zoo.mapped.CHUNK` bytes of one are held at a time.
+    The files are byte for byte what TensorFlow's Saver writes for the same keys and values; values that
+    all lie in one data file keep their order in it, so that a copy is one.  Tensors stream from where
+    they lie; no more than `zoo.mapped.CHUNK` bytes of one are held at a time.
     """
     with atomic.written(data_path(prefix)):
-        pairs = [(_HEADER_KEY, _header())]
+        pairs = {_HEADER_KEY: _header()}
         with Stream(data_path(prefix)) as file:
-            for key in sorted(tensors, key=str.encode):
-                pairs.append((key.encode(), _append(file, tensors[key]).SerializeToString()))
-        index_path(prefix).write_bytes(table.write(pairs))
+            for key in _in_order(tensors):
+                pairs[key.encode()] = _append(file, tensors[key]).SerializeToString()
+        index_path(prefix).write_bytes(table.write(sorted(pairs.items())))
+
+
+def _in_order(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the keys of `tensors` in the order in which their values are written."""
+    keys = sorted(tensors, key=str.encode)
+    places = [
+        (tensor.file, tensor.offset)
+        for tensor in tensors.values()
+        if isinstance(tensor, StringsTensor)
+        or (isinstance(tensor, FileTensor) and tensor.crc is not None)
+    ]
+    if len(places) < len(keys) or len({id(file) for file, _ in places}) != 1:
+        return keys
+    offsets = dict(zip(tensors, (offset for _, offset in places), strict=True))
+    return sorted(keys, key=lambda key: offsets[key])
 
 
 def _header() -> bytes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from zoo.weights import Weights
 
-_VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?")
+_NUMBERS = re.compile(r"\d+(\.\d+)*")
 _CLUSTER = re.compile(r"/(job|replica|task):[^/]*")
 _HINTS = ("_output_shapes",)
 
@@ -54,13 +54,19 @@ def importable(
 
 
 def parsable(version: str) -> str:
-    """Return the part of a TensorFlow `version` that reads as one.
+    """Return `version` if TensorFlow can parse it, else the part in front that it can.
 
-    >>> parsable("0.12.head"), parsable("2.21.0"), parsable("")
-    ('0.12', '2.21.0', '')
+    >>> parsable("0.12.head"), parsable("2.0.0-beta1"), parsable("")
+    ('0.12', '2.0.0-beta1', '')
     """
-    found = _VERSION.match(version)
-    return found[0] if found else ""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(version)
+    except InvalidVersion:
+        numbers = _NUMBERS.match(version)
+        return numbers[0] if numbers else ""
+    return version
 
 
 def _prepare(node: protos.NodeDef, weights: Weights) -> None:

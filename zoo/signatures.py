@@ -124,11 +124,17 @@ def signature(meta_graph: protos.MetaGraphDef, key: str | None = None) -> Signat
 
 
 def inferred(meta_graph: protos.MetaGraphDef) -> Signature:
-    """Return what the graph shows as a signature, each tensor called by its node."""
+    """Return what the graph shows as a signature, each tensor called by its node.
+
+    A placeholder with a default (a dropout rate, a training switch) is an input only where there is no
+    other: it can still be fed by its name.
+    """
     outputs = [output.spec for output in found_outputs(meta_graph)]
-    needed = upstream(by_name(meta_graph.graph_def), [spec.tensor for spec in outputs])
+    nodes = by_name(meta_graph.graph_def)
+    needed = upstream(nodes, [spec.tensor for spec in outputs])
     inputs = [spec for spec in found_inputs(meta_graph) if source(spec.tensor) in needed]
-    return Signature(_called(inputs, {}), _called(outputs, {}))
+    must = [s for s in inputs if nodes[source(s.tensor)].op != "PlaceholderWithDefault"]
+    return Signature(_called(must or inputs, {}), _called(outputs, {}))
 
 
 def found_inputs(meta_graph: protos.MetaGraphDef) -> list[TensorSpec]:

@@ -1,0 +1,100 @@
+"""TensorFlow, the oracle: imported once, quietly, with its graph rewriting switched off."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark everything in this folder as needing TensorFlow."""
+    for item in items:
+        if "end_to_end" in item.path.parts:
+            item.add_marker(pytest.mark.tensorflow)
+
+
+@pytest.fixture(scope="session")
+def tf():
+    """Return TensorFlow with Grappler off, so that equal graphs give equal bits."""
+    import tensorflow
+
+    tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    return tensorflow
+
+
+@pytest.fixture(scope="session")
+def plain(tf):
+    """Return the ways in which plain TensorFlow opens a file and runs it."""
+    return Plain(tf)
+
+
+class Plain:
+    """TensorFlow's own loaders, each giving the values of tensors for fed tensors."""
+
+    def __init__(self, tf):
+        self.tf, self.v1 = tf, tf.compat.v1
+
+    @property
+    def config(self):
+        """Return a session's configuration without any rewriting of graphs."""
+        config = self.v1.ConfigProto()
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        config.graph_options.optimizer_options.opt_level = -1
+        return config
+
+    def checkpoint(self, prefix, feeds, fetches):
+        """Open a checkpoint by ``import_meta_graph`` and ``restore``."""
+        with self.tf.Graph().as_default(), self.v1.Session(config=self.config) as session:
+            saver = self.v1.train.import_meta_graph(f"{prefix}.meta")
+            if saver is not None:
+                saver.restore(session, str(prefix))
+            return session.run(fetches, feeds)
+
+    def frozen(self, path, feeds, fetches):
+        """Open a frozen graph by ``import_graph_def``."""
+        graph = self.v1.GraphDef.FromString(path.read_bytes())
+        with self.tf.Graph().as_default(), self.v1.Session(config=self.config) as session:
+            self.tf.import_graph_def(graph, name="")
+            return session.run(fetches, feeds)
+
+    def saved_model(self, path, feeds, fetches, tags=("serve",)):
+        """Open a SavedModel by TensorFlow 1's loader.
+
+        A call of a function carries a configuration of its own, which switches rewriting on again
+        inside; it is changed in a copy of the model.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            copy = shutil.copytree(path, f"{folder}/model")
+            self._stop_rewriting(Path(copy, "saved_model.pb"))
+            return self._loaded(copy, feeds, fetches, tags)
+
+    def _stop_rewriting(self, path):
+        from tensorflow.core.protobuf import saved_model_pb2
+
+        model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+        for meta_graph in model.meta_graphs:
+            nodes = list(meta_graph.graph_def.node)
+            for function in meta_graph.graph_def.library.function:
+                nodes += function.node_def
+            for node in nodes:
+                if node.op in ("PartitionedCall", "StatefulPartitionedCall"):
+                    node.attr["config_proto"].s = self.config.SerializeToString()
+        path.write_bytes(model.SerializeToString())
+
+    def _loaded(self, path, feeds, fetches, tags):
+        with self.tf.Graph().as_default(), self.v1.Session(config=self.config) as session:
+            self.v1.saved_model.load(session, list(tags), str(path))
+            return session.run(fetches, feeds)
+
+    def signature(self, path, key, **inputs):
+        """Open a SavedModel by ``tf.saved_model.load`` and call one of its signatures."""
+        model = self.tf.saved_model.load(str(path))
+        call = model.signatures[key]
+        specs = call.structured_input_signature[1]
+        given = {name: self.tf.constant(v, specs[name].dtype) for name, v in inputs.items()}
+        return {name: value.numpy() for name, value in call(**given).items()}
