@@ -16,7 +16,7 @@ from zoo import assets, atomic, bundle, graph_file, protos
 from zoo.attach import attach
 from zoo.errors import FormatError, some
 from zoo.formats import Format, Option, Saved
-from zoo.graph import by_name, dangling, subgraph, upstream
+from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
@@ -101,8 +101,7 @@ def _without_assets(model: Model) -> tuple[protos.MetaGraphDef, list[str]]:
     """Return the graph without the files it refers to, which a checkpoint cannot hold."""
     if not assets.asset_files(model.meta_graph):
         return model.meta_graph, []
-    needed = subgraph(model.graph, upstream(by_name(model.graph), model.outputs()))
-    notes = assets.left_out(model.meta_graph, needed, "a checkpoint", tables=False)
+    notes = assets.left_out(model.meta_graph, model.outputs(), "a checkpoint", tables=False)
     return assets.without_assets(model.meta_graph), notes
 
 

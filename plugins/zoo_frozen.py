@@ -100,7 +100,8 @@ def _is_frozen(model: Model) -> bool:
 
 def _left_out(model: Model, frozen: Model) -> list[str]:
     """Return a sentence for each thing that `model` has and a frozen graph cannot say."""
-    notes = assets.left_out(model.meta_graph, frozen.graph, "a frozen graph", tables=True)
+    kept = [node.name for node in frozen.graph.node]
+    notes = assets.left_out(model.meta_graph, kept, "a frozen graph", tables=True)
     gone = len(model.graph.node) - len(frozen.graph.node)
     if gone > 0:
         notes.append(f"left out {gone} nodes that the outputs do not need")

@@ -5,9 +5,12 @@ Source: ``AssetFileDef`` in ``tensorflow/core/protobuf/meta_graph.proto``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from zoo import protos
 from zoo.errors import UnsupportedError, some
-from zoo.graph import downstream, source, subgraph
+from zoo.graph import by_name, downstream, source, subgraph, upstream
+from zoo.inline import inline
 
 _COLLECTION = "saved_model_assets"
 _TABLES = ("HashTable", "MutableHashTable", "MutableDenseHashTable")
@@ -24,30 +27,34 @@ def asset_files(meta_graph: protos.MetaGraphDef) -> list[protos.AssetFileDef]:
 
 
 def left_out(
-    meta_graph: protos.MetaGraphDef, kept: protos.GraphDef, form: str, *, tables: bool
+    meta_graph: protos.MetaGraphDef, outputs: Iterable[str], form: str, *, tables: bool
 ) -> list[str]:
     """Return a sentence on the files that `form`, which holds none, leaves out; none if there are none.
 
     Parameters
     ----------
-    kept
-        The nodes that the outputs need.
+    outputs
+        The tensors that must still be right.
     tables
         Whether `form` also cannot hold tables, which are filled when the model is loaded.
 
     Raises
     ------
     UnsupportedError
-        The outputs need what `form` cannot hold.
+        The outputs need what `form` cannot hold: a file, or a table that is filled from one.
     """
-    nodes = {node.name for node in kept.node}
     files = asset_files(meta_graph)
-    needed = sorted({f.filename for f in files if source(f.tensor_info.name) in nodes})
-    found = [node.name for node in kept.node if tables and node.op.startswith(_TABLES)]
-    if needed or found:
+    flat = inline(meta_graph.graph_def)
+    nodes = by_name(flat)
+    needed = upstream(nodes, outputs)
+    looked_up = [name for name in sorted(needed) if nodes[name].op.startswith(_TABLES)]
+    from_files = downstream(flat, [source(file.tensor_info.name) for file in files])
+    filled = {source(edge) for name in from_files if name in nodes for edge in nodes[name].input}
+    if from_files & needed or filled & set(looked_up) or (tables and looked_up):
+        names = sorted({file.filename for file in files})
         raise UnsupportedError(
             f"{form} cannot hold what the outputs need",
-            found=f"files {some(needed)}" if needed else f"tables {some(found)}",
+            found=f"files {some(names)}" if names else f"tables {some(looked_up)}",
             hint="a SavedModel can; or choose outputs that do without",
         )
     names = sorted({file.filename for file in files})

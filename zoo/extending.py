@@ -7,6 +7,7 @@ model stays bit for bit as it was read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
@@ -63,19 +64,29 @@ def extend(
     RunError
         TensorFlow refused an operation.
     """
-    tf = tensorflow()
     graph = imported(importable(meta_graph, weights))
     there = by_name(meta_graph.graph_def)
     with failing("the operations cannot be added"), graph.as_default():
         results = _results(build(Tensors(graph, list(there))), there, graph)
-        variables = graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
-        values = _initial_values(graph, variables)
+        variables = _variables(graph)
         extended = protos.GraphDef.FromString(graph.as_graph_def().SerializeToString())
     edited = detached(meta_graph, weights) if variables else _without_objects(meta_graph)
     _merge(edited.graph_def, extended)
-    _collect(edited, variables)
+    for variable in variables:
+        for collection in (ALL, TRAINABLE) if variable.trained else (ALL,):
+            edited.collection_def[collection].bytes_list.value.append(variable.entry)
     _state(edited, signatures.signature(meta_graph), results)
-    return edited, weights.overlay(values)
+    return edited, weights.overlay({variable.name: variable.value for variable in variables})
+
+
+@dataclass(frozen=True)
+class _Variable:
+    """A variable that was added: its entry for collections, and its initial value."""
+
+    name: str
+    entry: bytes
+    trained: bool
+    value: ArrayTensor
 
 
 def _results(given: object, there: Mapping[str, protos.NodeDef], graph: Any) -> dict[str, str]:
@@ -91,19 +102,24 @@ def _results(given: object, there: Mapping[str, protos.NodeDef], graph: Any) -> 
             raise UsageError(f"the graph has a node {name!r} already", hint="choose another name")
         if getattr(tensor, "graph", None) is not graph:
             raise UsageError(f"{name!r} is no tensor of the graph", found=type(tensor).__name__)
-        if tensor.op.name != name:
-            tensor = tf.identity(tensor, name=name)
-        found[name] = tensor.name
+        named = tensor if tensor.op.name == name else tf.identity(tensor, name=name)
+        found[name] = named.name
     return found
 
 
-def _initial_values(graph: Any, variables: list[Any]) -> dict[str, ArrayTensor]:
-    if not variables:
-        return {}
-    with tensorflow().compat.v1.Session(graph=graph) as session:
-        session.run([variable.initializer for variable in variables])
-        arrays = session.run([variable.value() for variable in variables])
-    return {v.op.name: ArrayTensor.of(a) for v, a in zip(variables, arrays, strict=True)}
+def _variables(graph: Any) -> list[_Variable]:
+    """Return the variables that were made in `graph`, which is the default one."""
+    v1 = tensorflow().compat.v1
+    made = graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
+    if not made:
+        return []
+    with v1.Session(graph=graph) as session:
+        session.run([variable.initializer for variable in made])
+        values = session.run([variable.value() for variable in made])
+    return [
+        _Variable(v.op.name, v.to_proto().SerializeToString(), v.trainable, ArrayTensor.of(value))
+        for v, value in zip(made, values, strict=True)
+    ]
 
 
 def _without_objects(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
@@ -124,14 +140,6 @@ def _merge(graph: protos.GraphDef, extended: protos.GraphDef) -> None:
     for gradient in extended.library.gradient:
         if gradient.function_name not in known:
             graph.library.gradient.add().CopyFrom(gradient)
-
-
-def _collect(edited: protos.MetaGraphDef, variables: list[Any]) -> None:
-    for variable in variables:
-        entry = variable.to_proto().SerializeToString()
-        edited.collection_def[ALL].bytes_list.value.append(entry)
-        if variable.trainable:
-            edited.collection_def[TRAINABLE].bytes_list.value.append(entry)
 
 
 def _state(edited: protos.MetaGraphDef, stated: Signature, results: Mapping[str, str]) -> None:

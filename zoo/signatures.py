@@ -310,7 +310,7 @@ def _puts_out(node: protos.NodeDef) -> bool:
 
 def _loose_ports(graph: protos.GraphDef, node: protos.NodeDef) -> list[int]:
     given = _given(graph, node)
-    return [n for n, dtype in enumerate(given) if dtype is not dtypes.RESOURCE] or [0]
+    return [number for number, dtype in enumerate(given) if dtype is not dtypes.RESOURCE]
 
 
 def _reached(graph: protos.GraphDef, roots: list[str]) -> set[str]:

@@ -4,7 +4,6 @@ import pytest
 
 from zoo import assets
 from zoo.errors import UnsupportedError
-from zoo.graph import subgraph
 from zoo.nodes import node, text
 from zoo.protos import AssetFileDef, MetaGraphDef
 from zoo.testing import FLOAT, sample_model
@@ -25,10 +24,6 @@ def meta_graph():
     return made
 
 
-def nodes(meta_graph, *names):
-    return subgraph(meta_graph.graph_def, set(names))
-
-
 def test_files_are_found_in_either_place(meta_graph):
     """The field, or the collection in which they stood before."""
     old = MetaGraphDef()
@@ -43,14 +38,14 @@ def test_files_are_found_in_either_place(meta_graph):
 def test_what_is_needed_is_refused(meta_graph):
     """A format that cannot hold a file does not drop it."""
     with pytest.raises(UnsupportedError) as caught:
-        assets.left_out(meta_graph, nodes(meta_graph, "file", "words"), "a frozen graph", tables=True)
+        assets.left_out(meta_graph, ["words:0"], "a frozen graph", tables=True)
 
     assert caught.value.found == "files words.txt"
 
 
 def test_what_is_not_needed_is_told(meta_graph):
     """Leaving out a file that nothing needs is said."""
-    assert assets.left_out(meta_graph, nodes(meta_graph, "x"), "a checkpoint", tables=False) == [
+    assert assets.left_out(meta_graph, ["probabilities:0"], "a checkpoint", tables=False) == [
         "left out files that the outputs do not need: words.txt"
     ]
 
@@ -60,10 +55,24 @@ def test_tables_are_refused_where_they_would_be_empty():
     made = MetaGraphDef()
     made.graph_def.node.append(node("table", "HashTableV2"))
 
-    assert assets.left_out(made, made.graph_def, "a checkpoint", tables=False) == []
+    assert assets.left_out(made, ["table"], "a checkpoint", tables=False) == []
     with pytest.raises(UnsupportedError) as caught:
-        assets.left_out(made, made.graph_def, "a frozen graph", tables=True)
+        assets.left_out(made, ["table"], "a frozen graph", tables=True)
     assert caught.value.found == "tables table"
+
+
+def test_a_table_that_is_filled_from_a_file_needs_it(meta_graph):
+    """The file is not on the way to the outputs, but what they look up comes from it."""
+    meta_graph.graph_def.node.extend(
+        [
+            node("table", "HashTableV2"),
+            node("fill", "InitializeTableFromTextFileV2", ["table", "file"]),
+            node("found", "LookupTableFindV2", ["table", "x", "x"]),
+        ]
+    )
+
+    with pytest.raises(UnsupportedError):
+        assets.left_out(meta_graph, ["found:0"], "a checkpoint", tables=False)
 
 
 def test_without_its_files_a_graph_is_whole(meta_graph):

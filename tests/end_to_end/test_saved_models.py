@@ -1,0 +1,158 @@
+"""SavedModels that zoo writes: variables for every weight, trained by what loads them, run by the tools."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import zoo
+
+SOURCES = {  # path in the fixtures: weights, of these trainable
+    "dl4j-lenet-frozen-pb/lenet_frozen.pb": (10, 10),
+    "arm-kws/CNN/CNN_S.pb": (22, 16),
+    "dotnet-mnist-conv-model": (20, 10),
+    "serving-half-plus-two-v2/00000123/export": (2, 2),
+    "made-here-gaps/partitioned_ref/model.ckpt-7": (3, 3),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_every_weight_is_a_variable(tf, fixtures, tmp_path, name):
+    """All in ``.variables``, those that train in the signature's ``.trainable_variables``, all resources."""
+    zoo.convert(fixtures / name, tmp_path / "m", to="saved_model")
+
+    model = tf.saved_model.load(str(tmp_path / "m"))
+
+    weights, trained = SOURCES[name]
+    assert len(model.variables) == weights
+    assert len(model.signatures["serving_default"].trainable_variables) == trained
+    source = zoo.load(fixtures / name)
+    by_name = {variable.name.removesuffix(":0"): variable for variable in model.variables}
+    for weight in source.weights:
+        assert np.array_equal(by_name[weight].numpy(), source.weights[weight])
+
+
+def test_gradients_reach_the_weights_of_a_frozen_graph(tf, fixtures, tmp_path):
+    """What was frozen trains again in plain TensorFlow: a step down the gradient lowers the loss."""
+    path = fixtures / "dl4j-lenet-frozen-pb" / "lenet_frozen.pb"
+    cut = "Lenet/fc9_1/BiasAdd"  # before the ArgMax, through which no gradient passes
+    zoo.convert(path, tmp_path / "m", to="saved_model", outputs=[cut])
+    model = tf.saved_model.load(str(tmp_path / "m"))
+    call = model.signatures["serving_default"]
+    image = tf.constant(np.random.default_rng(0).normal(size=(4, 784)), tf.float32)
+
+    def loss():
+        return tf.reduce_mean(call(input=image)[cut] ** 2)
+
+    with tf.GradientTape() as tape:
+        before = loss()
+    gradients = tape.gradient(before, call.trainable_variables)
+    for variable, gradient in zip(call.trainable_variables, gradients, strict=True):
+        variable.assign_sub(0.01 * gradient)
+
+    assert all(np.any(gradient) for gradient in gradients)
+    assert loss() < before
+
+
+def test_the_command_line_tool_runs_it(fixtures, tmp_path):
+    """``saved_model_cli run`` takes what zoo wrote."""
+    zoo.convert(fixtures / "serving-half-plus-two-v2", tmp_path / "m", to="saved_model")
+    np.save(tmp_path / "x.npy", np.array([1, 2, 5], np.float32))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run"]
+        + ["--dir", str(tmp_path / "m"), "--tag_set", "serve", "--signature_def", "serving_default"]
+        + ["--inputs", f"Placeholder={tmp_path}/x.npy", "--outdir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr[-800:]
+    assert np.load(tmp_path / "Add.npy").tolist() == [2.5, 3.0, 4.5]
+
+
+def test_tags_are_chosen(tf, fixtures, tmp_path):
+    """Of several MetaGraphs the one for serving, or the one that is named; written under tags of choice."""
+    path = fixtures / "made-here-gaps" / "three_metagraphs"
+    facts = zoo.inspect(path)
+    assert len(facts["tag_sets"]) == 3
+    assert ["serve"] in facts["tag_sets"]
+
+    other = next(tags for tags in facts["tag_sets"] if tags != ["serve"])
+    model = zoo.load(path, tags=other)
+    zoo.save(model, tmp_path / "m", "saved_model", tags=["a", "b"])
+
+    assert sorted(model.meta_graph.meta_info_def.tags) == other
+    assert zoo.inspect(tmp_path / "m")["tag_sets"] == [["a", "b"]]
+
+
+def test_assets_go_along(tf, plain, fixtures, tmp_path):
+    """A file that the graph refers to is copied and found by what loads the model."""
+    path = fixtures / "serving-sm-half-plus-two-cpu" / "00000123"
+
+    zoo.convert(path, tmp_path / "m", to="saved_model")
+
+    assert (tmp_path / "m" / "assets" / "foo.txt").read_bytes() == (
+        path / "assets" / "foo.txt"
+    ).read_bytes()
+    x = np.array([[1], [2]], np.float32)
+    assert plain.signature(tmp_path / "m", "regress_x2_to_y3", inputs=x)["outputs"].tolist() == [
+        [3.5],
+        [4.0],
+    ]
+
+
+def test_tables_and_their_files(tf, plain, tmp_path):
+    """A vocabulary is looked up through zoo as through TensorFlow; no format without files takes it."""
+
+    class Words(tf.Module):
+        def __init__(self, path):
+            super().__init__()
+            self.table = tf.lookup.StaticHashTable(
+                tf.lookup.TextFileInitializer(path, "string", 0, "int64", 1, delimiter=" "), -1
+            )
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def ids(self, words):
+            return {"ids": self.table.lookup(words)}
+
+    (tmp_path / "words.txt").write_text("hello 3\nworld 5\n")
+    words = Words(str(tmp_path / "words.txt"))
+    tf.saved_model.save(words, str(tmp_path / "m"), {"serving_default": words.ids})
+    (tmp_path / "words.txt").unlink()
+
+    model = zoo.load(tmp_path / "m")
+    assert model(words=["world", "none"])["ids"].tolist() == [5, -1]
+    zoo.save(model, tmp_path / "again", "saved_model")
+    assert plain.signature(tmp_path / "again", "serving_default", words=[b"hello"])[
+        "ids"
+    ].tolist() == [3]
+    for form in ("frozen", "checkpoint"):
+        with pytest.raises(zoo.ZooError) as caught:
+            zoo.save(model, tmp_path / form, form)
+        assert "words.txt" in caught.value.found or "table" in caught.value.found
+
+
+def test_a_whole_saved_model_in_text(fixtures, tf):
+    """``saved_model.pbtxt`` opens like its binary twin, unknown attributes or not."""
+    for name in ("tf-savedmodel-half-plus-two-pbtxt", "tf-savedmodel-hpt-fwdcompat"):
+        model = zoo.load(fixtures / name)
+
+        assert model.run("y", {"x": np.ones((1, 1), np.float32)}).tolist() == [[2.5]]
+
+
+def test_files_that_lead_outside_are_refused(fixtures, tmp_path):
+    """A model does not read files beside its own folder."""
+    import shutil
+
+    from zoo.protos import SavedModel
+
+    shutil.copytree(fixtures / "serving-sm-half-plus-two-tf2-cpu" / "00000123", tmp_path / "m")
+    path = tmp_path / "m" / "saved_model.pb"
+    parsed = SavedModel.FromString(path.read_bytes())
+    parsed.meta_graphs[0].asset_file_def[0].filename = "../../etc/passwd"
+    path.write_bytes(parsed.SerializeToString())
+
+    with pytest.raises(zoo.ZooError, match="outside"):
+        zoo.load(tmp_path / "m")
