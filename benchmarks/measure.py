@@ -7,8 +7,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def once(command: Sequence[str]) -> Run:
 def in_turn(
     commands: dict[str, Sequence[str]], runs: int, before: Callable[[], None]
 ) -> list[Measured]:
-    """Return the medians of `commands`, run one after the other `runs` times; `before` clears up."""
+    """Return the medians of `commands`, in turn, `runs` times; `before` clears up."""
     found: dict[str, list[Run]] = {label: [] for label in commands}
     for _ in range(runs):
         for label, command in commands.items():

@@ -1,4 +1,4 @@
-"""Checkpoints: ``.meta`` (the graph), ``.index`` and ``.data-*`` (the weights), ``checkpoint`` (which is latest).
+"""Checkpoints: ``.meta`` (the graph), ``.index`` and ``.data-*`` (weights), ``checkpoint``.
 
 A checkpoint is called by its prefix, ``out/model-1000``, or by the folder that holds its
 ``checkpoint`` file.
@@ -44,7 +44,7 @@ def zoo_formats() -> Iterable[Format]:
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether `path` is the prefix or a file of a checkpoint, or a folder with a ``checkpoint`` file."""
+    """Tell whether `path` is a checkpoint's prefix, one of its files, or a folder with one."""
     try:
         return bundle.recognises(_prefix(path))
     except FormatError:
@@ -67,7 +67,7 @@ def load(path: Path) -> Model:
 def save(
     model: Model, path: Path, *, global_step: int | None = None, write_meta_graph: bool = True
 ) -> Saved:
-    """Write `model` as a checkpoint that TensorFlow's own ``import_meta_graph`` and ``restore`` take.
+    """Write `model` as a checkpoint that ``import_meta_graph`` and ``restore`` take.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights) -> bytes:
 
 
 def _prefix(path: Path) -> Path:
-    """Return the prefix of the checkpoint that `path` means: a prefix, one of its files, or a folder."""
+    """Return the prefix that `path` means: a prefix, one of its files, or a folder."""
     if path.is_dir():
         return _latest(path)
     return path.with_name(_PART.sub("", path.name))
@@ -161,7 +161,7 @@ def _state(path: Path) -> protos.CheckpointState:
 
 
 def _naming(prefix: Path) -> str:
-    """Return the text of a ``checkpoint`` file that names `prefix` as the latest, and the only one."""
+    """Return the text of a ``checkpoint`` file that names `prefix` as the latest."""
     from google.protobuf import text_format
 
     state = protos.CheckpointState(model_checkpoint_path=prefix.name)

@@ -1,9 +1,10 @@
 """SavedModels: a folder with ``saved_model.pb``, ``variables/`` and ``assets/``.
 
-What zoo writes is the layout of TensorFlow 1 with the resource variables of TensorFlow 2, which every
-loader takes.  A SavedModel of TensorFlow 2 that was not changed is written back as it was.
+What zoo writes is the layout of TensorFlow 1 with the resource variables of TensorFlow 2, which
+every loader takes.  A SavedModel of TensorFlow 2 that was not changed is written back as it was.
 
-Source: ``tensorflow/core/protobuf/saved_model.proto``, ``tensorflow/python/saved_model/loader_impl.py``.
+Source: ``tensorflow/core/protobuf/saved_model.proto``,
+``tensorflow/python/saved_model/loader_impl.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A registry of TensorFlow models: fetch, inspect, run, convert and fine-tune them.
 
-This module is a face: it hands on names from the rooms behind it, each loaded when it is first used,
-so that ``import zoo`` is a matter of milliseconds.
+This module is a face: it hands on names from the rooms behind it, each loaded when it is first
+used, so that ``import zoo`` is a matter of milliseconds.
 """
 
 from importlib import import_module
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from zoo.formats import Format, Option, Saved
     from zoo.hookspecs import hookimpl
     from zoo.model import Model
-    from zoo.signatures import Signature, TensorSpec
+    from zoo.signatures import Signature
+    from zoo.specs import TensorSpec
     from zoo.weights import Weights
 
 __version__ = "0.1.0"
@@ -45,7 +46,8 @@ _ROOMS = {
     "zoo.formats": ("Format", "Option", "Saved"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.model": ("Model",),
-    "zoo.signatures": ("Signature", "TensorSpec"),
+    "zoo.signatures": ("Signature",),
+    "zoo.specs": ("TensorSpec",),
     "zoo.weights": ("Weights",),
 }
 _ROOM = {name: room for room, names in _ROOMS.items() for name in names}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo.formats import Saved
-from zoo.library import Conversion, Library
-from zoo.model import Model
+from zoo import conversions
+from zoo.library import Library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from zoo.formats import Saved
+    from zoo.model import Model
 
 
 def load(
@@ -52,8 +56,8 @@ def save(
     Parameters
     ----------
     options
-        What the format takes besides, as ``global_step=1000`` for a checkpoint; ``zoo formats`` lists
-        them.
+        What the format takes besides, as ``global_step=1000`` for a checkpoint; ``zoo formats``
+        lists them.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def convert(
     signature: str | None = None,
     tags: Iterable[str] | None = None,
     force: bool = False,
-) -> Conversion:
+) -> conversions.Conversion:
     """Write the model that `ref` means to `dest`, in the format `to`.
 
     Parameters
@@ -94,7 +98,8 @@ def convert(
         Whether what is at `dest` is replaced.
     """
     options = {"tags": None if tags is None else list(tags)}
-    return Library().convert(
+    return conversions.convert(
+        Library(),
         ref,
         dest,
         to,

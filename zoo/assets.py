@@ -5,12 +5,15 @@ Source: ``AssetFileDef`` in ``tensorflow/core/protobuf/meta_graph.proto``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from zoo import protos
 from zoo.errors import UnsupportedError, some
 from zoo.graph import by_name, downstream, source, subgraph, upstream
 from zoo.inline import inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _COLLECTION = "saved_model_assets"
 _TABLES = ("HashTable", "MutableHashTable", "MutableDenseHashTable")
@@ -29,7 +32,7 @@ def asset_files(meta_graph: protos.MetaGraphDef) -> list[protos.AssetFileDef]:
 def left_out(
     meta_graph: protos.MetaGraphDef, outputs: Iterable[str], form: str, *, tables: bool
 ) -> list[str]:
-    """Return a sentence on the files that `form`, which holds none, leaves out; none if there are none.
+    """Return a sentence on the files that `form` leaves out, none if there are none.
 
     Parameters
     ----------

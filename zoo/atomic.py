@@ -1,7 +1,7 @@
 """Write a file or a folder so that it is there whole or not at all.
 
-A process that dies at any moment leaves the old or the new, never a part; and the new is on the disk
-before it has its name, so that neither does a machine that dies.
+A process that dies at any moment leaves the old or the new, never a part; and the new is on the
+disk before it has its name, so that neither does a machine that dies.
 """
 
 import errno
@@ -52,7 +52,7 @@ def drafting(folder: Path, name: str) -> Iterator[Path]:
 
 
 def publish(draft: Path, path: Path, *, aside: Path) -> None:
-    """Move `draft` to `path`; a folder already there is moved to `aside` first, and back if that fails."""
+    """Move `draft` to `path`; a folder there goes `aside` first, and back if that fails."""
     if path.is_dir() and not draft.is_dir():
         raise WriteError(f"{path} is a folder, where a file should go", hint="name the file")
     sync(draft)
@@ -68,11 +68,11 @@ def publish(draft: Path, path: Path, *, aside: Path) -> None:
 
 
 def publish_all(room: Path, folder: Path, names: Sequence[str], pointer: str) -> None:
-    """Move the files `names` from `room` to `folder`, and then `pointer`, which says they are there.
+    """Move the files `names` from `room` to `folder`, then `pointer`, which tells of them.
 
-    Files that are there go aside first, the last one before all others: readers look for that one, and
-    find no new files under an old one.  `pointer` is replaced in one step.  If a step fails, everything
-    is as it was.
+    Files that are there go aside first, the last one before all others: readers look for that
+    one, and find no new files under an old one.  `pointer` is replaced in one step.  If a step
+    fails, everything is as it was.
     """
     old = room / "old"
     old.mkdir()

@@ -22,8 +22,8 @@ METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH"
 def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> Weights:
     """Return `tensors`, which come by their keys, as the weights of `meta_graph`.
 
-    Each variable gets what the graph's saver restores into it, or what is stored under its own name.
-    Tensors that belong to no variable are weights under their keys.
+    Each variable gets what the graph's saver restores into it, or what is stored under its own
+    name. Tensors that belong to no variable are weights under their keys.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Tensor bundles: the ``.index`` and ``.data-00000-of-00001`` files that hold a checkpoint's weights.
+"""Tensor bundles: the ``.index`` and ``.data-*`` files that hold a checkpoint's weights.
 
 The index is a table from a tensor's key to its dtype, shape, place in a data file and checksum; the
 data files are the values, one after the other.  Checkpoints and the ``variables/`` folder of a
@@ -229,9 +229,9 @@ def _lengths_crc(lengths: list[int]) -> int:
 def write(prefix: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write `tensors` as a bundle in one data file; the index comes last.
 
-    The files are byte for byte what TensorFlow's Saver writes for the same keys and values; values that
-    all lie in one data file keep their order in it, so that a copy is one.  Tensors stream from where
-    they lie; no more than `zoo.mapped.CHUNK` bytes of one are held at a time.
+    The files are byte for byte what TensorFlow's Saver writes for the same keys and values;
+    values that all lie in one data file keep their order in it, so that a copy is one.  Tensors
+    stream from where they lie; no more than `zoo.mapped.CHUNK` bytes of one are held at a time.
     """
     with atomic.written(data_path(prefix)):
         pairs = {_HEADER_KEY: _header()}

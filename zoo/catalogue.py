@@ -1,14 +1,14 @@
 """Every registry that counts, as one: the first that has a name wins.
 
-In order: the one given, ``$ZOO_REGISTRY``, the user's own, the bundled one, and ``./registry.yaml``,
-which may add names but never override one: a folder one happens to stand in is not trusted.
+In order: the one given, ``$ZOO_REGISTRY``, the user's own, the bundled one, and
+``./registry.yaml``, which may add names but never override one: a folder one happens to stand in
+is not trusted.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ from zoo.names import natural
 from zoo.registry import Registry, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from zoo.entries import Entry
 
 LOCAL = Path("registry.yaml")

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import google_crc32c
 
 if TYPE_CHECKING:
+    import numpy as np
     from typing_extensions import Buffer
+
+    Piece = Buffer | np.ndarray
+    """Bytes in memory, whatever holds them."""
 
 _DELTA = 0xA282EAD8
 _ALL = 0xFFFFFFFF
 
 
-def crc32c(data: Buffer, before: int = 0) -> int:
+def crc32c(data: Piece, before: int = 0) -> int:
     """Return the CRC-32C of `data`, which follows bytes whose CRC-32C is `before`."""
     checksum: int = google_crc32c.extend(before, data)
     return checksum

@@ -6,13 +6,15 @@ import importlib
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo import output
 from zoo.errors import UsageError, ZooError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
 
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run ``zoo`` with `arguments` and return its exit code; see docs/errors.md for what they mean."""
+    """Run ``zoo`` with `arguments` and return its exit code; docs/errors.md lists them."""
     as_json = "--json" in arguments
     try:
         code = zoo.main(list(arguments), prog_name="zoo", standalone_mode=False)

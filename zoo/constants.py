@@ -1,10 +1,10 @@
 """Which constants of a graph are weights: decided by what they are used for, not by their size.
 
-A frozen graph has constants for everything: kernels, but also shapes, axes, scalars, filter banks.
-The first evidence is the name that freezing leaves behind, an ``Identity`` called ``X/read`` or
-``.../ReadVariableOp``.  The next is use: the operand that a convolution or matrix product multiplies
-by, a bias, a scale, a table, the matrices of a recurrent cell - also through reshapes, casts and
-arithmetic on constants alone.
+A frozen graph has constants for everything: kernels, but also shapes, axes, scalars, filter
+banks. The first evidence is the name that freezing leaves behind, an ``Identity`` called
+``X/read`` or ``.../ReadVariableOp``.  The next is use: the operand that a convolution or matrix
+product multiplies by, a bias, a scale, a table, the matrices of a recurrent cell - also through
+reshapes, casts and arithmetic on constants alone.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _Constants:
         }
 
     def _constant_valued(self) -> set[str]:
-        """Return the nodes whose value follows from constants alone, through operations passed on."""
+        """Return the nodes whose value follows from constants alone."""
         known = {node.name for node in self.graph.node if node.op == "Const"}
         todo = list(known)
         while todo:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo import signatures
+from zoo import ends, signatures
 from zoo.constants import weight_constants
 from zoo.detect import size_of
 from zoo.graph import by_name
-from zoo.model import Model
-from zoo.signatures import TensorSpec
 from zoo.variables import is_variable, trainable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from zoo.model import Model
+    from zoo.specs import TensorSpec
 
 
 def describe(
@@ -38,7 +41,7 @@ def describe(
         "tensorflow_version": info.tensorflow_version or None,
         "tag_sets": [sorted(tags) for tags in tag_sets or _tags(model)],
         "signatures": {key: _signature(one) for key, one in model.signatures.items()},
-        "inputs": [_spec(spec) for spec in signatures.found_inputs(model.meta_graph)],
+        "inputs": [_spec(spec) for spec in ends.found_inputs(model.meta_graph)],
         "outputs": _outputs(model),
         "weights": weights,
         "parameters": sum(_size(weight["shape"]) for weight in weights),
@@ -91,13 +94,13 @@ def _signature(one: signatures.Signature) -> dict[str, dict[str, Any]]:
 
 
 def _outputs(model: Model) -> list[dict[str, Any]]:
-    """Return the tensors that look like outputs: those of signatures first, then what the graph shows."""
+    """Return the outputs of all signatures; without any, what the graph shows."""
     found: dict[str, dict[str, Any]] = {}
     for key, one in model.signatures.items():
         for spec in one.outputs.values():
             found.setdefault(spec.tensor, {**_spec(spec), "why": f"signature {key}"})
     if not found:
-        for output in signatures.found_outputs(model.meta_graph):
+        for output in ends.found_outputs(model.meta_graph):
             found[output.spec.tensor] = {**_spec(output.spec), "why": output.why}
     return list(found.values())
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.errors import FormatError, UnknownNameError, UsageError, nearest, some
-from zoo.formats import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from zoo.formats import Format
 
 _DEEPEST = 3
 _MOST = 2000

@@ -1,7 +1,7 @@
 """Add operations to a model with TensorFlow's own functions, and keep the model a model.
 
-Only what is new comes back from TensorFlow's graph: nodes, functions and variables.  The rest of the
-model stays bit for bit as it was read.
+Only what is new comes back from TensorFlow's graph: nodes, functions and variables.  The rest of
+the model stays bit for bit as it was read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
+from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UsageError
 from zoo.graph import by_name, tensor_name
 from zoo.importable import importable
-from zoo.running import failing, imported, tensorflow
 from zoo.signatures import Signature
+from zoo.specs import spec_of
 from zoo.tensors import ArrayTensor
 from zoo.variables import ALL, TRAINABLE, detached
 
@@ -54,8 +55,8 @@ def extend(
     ----------
     build
         Called once with the graph's `Tensors`, inside the graph; what it returns by name become
-        outputs of the default signature and tensors ``name:0``.  Variables it creates become weights
-        with their initial values.
+        outputs of the default signature and tensors ``name:0``.  Variables it creates become
+        weights with their initial values.
 
     Raises
     ------
@@ -145,10 +146,7 @@ def _merge(graph: protos.GraphDef, extended: protos.GraphDef) -> None:
 def _state(edited: protos.MetaGraphDef, stated: Signature, results: Mapping[str, str]) -> None:
     """Make `results` outputs of the signature `stated`, which becomes the default."""
     nodes = by_name(edited.graph_def)
-    added = {
-        name: signatures.spec_of(edited.graph_def, tensor, nodes)
-        for name, tensor in results.items()
-    }
+    added = {name: spec_of(edited.graph_def, tensor, nodes) for name, tensor in results.items()}
     key = next((k for k, s in signatures.signatures(edited).items() if s == stated), None)
     whole = Signature(stated.inputs, {**stated.outputs, **added})
     edited.signature_def[key or signatures.DEFAULT].CopyFrom(signatures.to_proto(whole))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoo import dtypes, protos
 from zoo.errors import InputError, UnknownNameError, UnsupportedError, did_you_mean, some
 from zoo.graph import by_name, require, source, tensor_name, upstream
-from zoo.signatures import Signature, TensorSpec, spec_of
+from zoo.specs import TensorSpec, spec_of
 from zoo.tensors import text_array
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo.dtypes import DType
+    from zoo.signatures import Signature
 
 _MUST_BE_FED = {"Placeholder", "PlaceholderV2"}
 

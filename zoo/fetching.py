@@ -28,7 +28,7 @@ Opener = Callable[[str], Iterator[bytes]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to fetch: its addresses in order, its pin, and its path in a model of several files."""
+    """A file to fetch: its addresses in order, its pin, its path in a model of several."""
 
     urls: tuple[str, ...]
     pin: Pin

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from zoo.errors import UsageError, did_you_mean, some
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -57,10 +59,11 @@ class Format:
     - ``recognises(path)`` looks at a few kilobytes of contents, not at the name, and never raises.
     - ``load(path, **options)`` reads the graph and leaves weights in the file.  For bytes that are
       damaged it raises `FormatError`, and nothing else.
-    - ``save(model, path, **options)`` leaves `model` as it was, and leaves at `path` all or nothing.
-      What the format cannot hold it refuses (`UnsupportedError`), or says in the notes of what it
-      returns; it drops nothing in silence.
-    - ``load`` after ``save`` gives a model that computes the same function, its weights bit for bit.
+    - ``save(model, path, **options)`` leaves `model` as it was, and leaves at `path` all or
+      nothing. What the format cannot hold it refuses (`UnsupportedError`), or says in the notes
+      of what it returns; it drops nothing in silence.
+    - ``load`` after ``save`` gives a model that computes the same function, its weights bit for
+      bit.
 
     Attributes
     ----------
@@ -84,3 +87,35 @@ class Format:
     save: Callable[..., Saved | None]
     options: Sequence[Option] = field(default_factory=tuple)
     choices: Callable[[Path], Mapping[str, Sequence[Any]]] | None = None
+
+    def read(self, path: Path, options: Mapping[str, Any]) -> Model:
+        """Return the model at `path`, loaded with those of `options` that are not None.
+
+        Raises
+        ------
+        UsageError
+            The format does not declare one of them for loading.
+        """
+        return self.load(path, **self._declared(options, "load"))
+
+    def write(self, model: Model, path: Path, options: Mapping[str, Any]) -> Saved:
+        """Save `model` to `path` with those of `options` that are not None.
+
+        Raises
+        ------
+        UsageError
+            The format does not declare one of them for saving.
+        """
+        return self.save(model, path, **self._declared(options, "save")) or Saved(path)
+
+    def _declared(self, options: Mapping[str, Any], side: str) -> dict[str, Any]:
+        given = {name: value for name, value in options.items() if value is not None}
+        declared = [option.name for option in self.options if getattr(option, side)]
+        for name in given:
+            if name not in declared:
+                raise UsageError(
+                    f"the format {self.name} has no option {name!r} to {side}",
+                    found=some(declared) or "no options",
+                    hint=did_you_mean(name, declared),
+                )
+        return given

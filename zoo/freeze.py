@@ -1,8 +1,8 @@
 """Freezing: variables become constants, in the graph and in the functions that it calls.
 
-The values stay outside the graph, as weights; the ``Const`` nodes are empty until a writer fills them.
-A handle that is passed to a function, a loop or a branch is replaced there as well, by a copy of the
-function that takes the value instead.
+The values stay outside the graph, as weights; the ``Const`` nodes are empty until a writer fills
+them. A handle that is passed to a function, a loop or a branch is replaced there as well, by a
+copy of the function that takes the value instead.
 
 Source: ``tensorflow/python/framework/convert_to_constants.py``.
 """
@@ -77,7 +77,7 @@ def _filled_shapes(graph: protos.GraphDef, weights: Weights, names: set[str]) ->
 
 @dataclass(frozen=True)
 class _Held:
-    """What an edge carries in place of a variable: values of `dtype`; was it a handle before?"""
+    """What an edge carries in place of a variable: values of `dtype`, once a handle or not."""
 
     dtype: DType
     handle: bool

@@ -61,7 +61,7 @@ def data_inputs(node: protos.NodeDef) -> list[str]:
 
 
 def consumers(graph: protos.GraphDef) -> dict[str, list[tuple[protos.NodeDef, int]]]:
-    """Return for each node that is used, who uses it: pairs of (node, position among its inputs)."""
+    """Return who uses each node: pairs of (user, position among its inputs)."""
     users: dict[str, list[tuple[protos.NodeDef, int]]] = defaultdict(list)
     for node in graph.node:
         for position, edge in enumerate(node.input):
@@ -171,7 +171,7 @@ def shell(graph: protos.GraphDef) -> protos.GraphDef:
 
 
 def functions_named_by(node: protos.NodeDef) -> Iterator[str]:
-    """Yield the names of the functions that `node` may call: its operation, and those in attributes."""
+    """Yield the functions that `node` may call: its operation, and those in attributes."""
     yield node.op
     for value in node.attr.values():
         if value.HasField("func"):

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from zoo.checksums import Piece
     from zoo.dtypes import DType
     from zoo.weights import Weights
-
-    from typing_extensions import Buffer
 
 _GRAPH_NODE = 1
 _NODE_NAME, _NODE_OP, _NODE_ATTR = 1, 2, 5
@@ -43,7 +42,7 @@ MOST = (1 << 31) - 1
 
 
 def recognises(start: bytes) -> bool:
-    """Tell whether a file that begins with `start` (a kilobyte) begins with a node, as a graph does."""
+    """Tell whether a file that begins with `start` (a kilobyte) begins as a graph does."""
     try:
         first = next(_fields_of_cut(start))
         inner = _fields_of_cut(start[first.start : first.end])
@@ -255,7 +254,7 @@ def _stored_size(tensor: Tensor) -> int:
     return len(tensor.element) if isinstance(tensor, FilledTensor) else tensor.nbytes
 
 
-def _pieces(node: protos.NodeDef, tensor: Tensor) -> Iterator[Buffer]:
+def _pieces(node: protos.NodeDef, tensor: Tensor) -> Iterator[Piece]:
     """Yield `node`, a field of a graph, with the values of `tensor` in it."""
     bare = protos.NodeDef()
     bare.CopyFrom(node)
@@ -279,7 +278,7 @@ def _pieces(node: protos.NodeDef, tensor: Tensor) -> Iterator[Buffer]:
 
 
 def _opening(numbers: tuple[int, ...], head: bytes, follows: int) -> bytes:
-    """Return `head` inside messages of these field `numbers`, when `follows` bytes come after it."""
+    """Return `head` inside messages of these field `numbers`; `follows` bytes come after it."""
     for number in numbers:
         head = wire.tag(number) + wire.encode(len(head) + follows) + head
     return head

@@ -11,8 +11,8 @@ _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Models fetched by zoo; sa
 def cache() -> Path:
     """Return the folder for what can be fetched or computed again.
 
-    ``$ZOO_HOME``, else ``$XDG_CACHE_HOME/zoo``, else the platform's place.  The environment is read at
-    each call.
+    ``$ZOO_HOME``, else ``$XDG_CACHE_HOME/zoo``, else the platform's place.  The environment is
+    read at each call.
     """
     home = os.environ.get("ZOO_HOME")
     if home:

@@ -1,8 +1,8 @@
 """The hooks a plugin may implement.
 
-A plugin is a module named by an entry point of group ``zoo``; its hook implementations are functions
-marked with `zoo.hookimpl`.  It says ``zoo_api = 1``: the version of these hooks it was written for.
-The plugins in ``plugins/`` come in by the same door as anyone else's.
+A plugin is a module named by an entry point of group ``zoo``; its hook implementations are
+functions marked with `zoo.hookimpl`.  It says ``zoo_api = 1``: the version of these hooks it was
+written for. The plugins in ``plugins/`` come in by the same door as anyone else's.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ hookimpl = pluggy.HookimplMarker("zoo")
 def zoo_formats() -> Iterable[Format]:  # type: ignore[empty-body]
     """Offer formats to read and write.
 
-    Called at most once per process, on the first request for any format.  Import what is slow inside
-    ``load`` and ``save``, not at the top of the module.
+    Called at most once per process, on the first request for any format.  Import what is slow
+    inside ``load`` and ``save``, not at the top of the module.
 
     Returns
     -------

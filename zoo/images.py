@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.engine import failing, tensorflow
 from zoo.errors import InputError
-from zoo.running import failing, tensorflow
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from zoo.entries import Preprocessing
-    from zoo.signatures import TensorSpec
+    from zoo.specs import TensorSpec
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 

@@ -1,8 +1,8 @@
 """A graph as today's TensorFlow will import it, the model itself left as it is.
 
-Old files carry hints that TensorFlow later came to check and refuses: shapes it would infer otherwise,
-version strings nobody parses, devices of a cluster that is gone.  None of them changes what is
-computed.
+Old files carry hints that TensorFlow later came to check and refuses: shapes it would infer
+otherwise, version strings nobody parses, devices of a cluster that is gone.  None of them changes
+what is computed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Put the bodies of called functions in the place of the calls.
 
-TensorFlow 2 keeps a net in the function library of its graph and calls it once.  Freezing, pruning
-and swapping a head all want to see the operations themselves.  The call's name stays, as an
-``Identity`` over what the function returns, so that signatures need no change.  ``While`` and ``If``
-stay calls: their functions run any number of times.
+TensorFlow 2 keeps a net in the function library of its graph and calls it once.  Freezing,
+pruning and swapping a head all want to see the operations themselves.  The call's name stays, as
+an ``Identity`` over what the function returns, so that signatures need no change.  ``While`` and
+``If`` stay calls: their functions run any number of times.
 
 Source: ``tensorflow/core/framework/function.proto`` and ``inline_function_utils.cc``.
 """
@@ -34,7 +34,7 @@ _UNGATED = {"Const", "VarHandleOp", "Placeholder"}
 
 
 def inline(graph: protos.GraphDef) -> protos.GraphDef:
-    """Return `graph` without calls on its top level, and without the functions that nobody calls then.
+    """Return `graph` without calls on its top level, and functions that nobody calls then.
 
     Raises
     ------
@@ -130,7 +130,7 @@ class _Call:
         return all(name not in self.body or self.body[name].op in _UNGATED for name in before)
 
     def _edge(self, edge: str) -> str:
-        """Return `edge`, which is written as function bodies write edges, as an edge of the graph."""
+        """Return `edge`, written as in function bodies, as an edge of the graph."""
         if edge.startswith(CONTROL):
             name = edge[1:]
             return f"^{self.names[name]}" if name in self.names else self._after_argument(edge)
@@ -175,7 +175,7 @@ class _Call:
             copy.attr[key].CopyFrom(given[wanted])
 
     def _colocate(self, copy: protos.NodeDef) -> None:
-        """Let `copy` stay with the nodes it stood with; those outside of the body cannot be told."""
+        """Let `copy` stay with the nodes of the body that it stood with."""
         if "_class" not in copy.attr:
             return
         stated = [item.decode() for item in copy.attr["_class"].list.s]

@@ -1,9 +1,8 @@
-"""Registries, the store and the plugins together: what a name, path or URL means, and how it loads."""
+"""Registries, store and plugins together: what a name, a path or a URL means."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,19 +15,19 @@ from zoo.errors import (
     UnknownNameError,
     UnsupportedError,
     UsageError,
-    WriteError,
     did_you_mean,
     some,
 )
-from zoo.formats import Saved
-from zoo.model import Model
 from zoo.variables import is_variable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from zoo.catalogue import Catalogue
     from zoo.entries import Entry
     from zoo.fetching import Fetched
-    from zoo.formats import Format
+    from zoo.formats import Saved
+    from zoo.model import Model
     from zoo.plugins import Loaded
     from zoo.store import Store
 
@@ -60,26 +59,6 @@ class Opened:
     entry: Entry | None = None
 
 
-@dataclass(frozen=True)
-class Conversion:
-    """What a conversion did.
-
-    Attributes
-    ----------
-    source, target
-        The model before and after.
-    bytes
-        Size of the target.
-    repairs
-        A sentence for each thing that was changed or left out.
-    """
-
-    source: Opened
-    target: Opened
-    bytes: int
-    repairs: tuple[str, ...]
-
-
 @dataclass
 class Library:
     """What the functions of `zoo` and its commands work with.
@@ -89,7 +68,8 @@ class Library:
     registry
         A registry that counts before all others.
     offline
-        Whether nothing may be asked over the network; ``ZOO_OFFLINE`` in the environment says so too.
+        Whether nothing may be asked over the network; ``ZOO_OFFLINE`` in the environment says so
+        too.
     """
 
     registry: Path | None = None
@@ -150,7 +130,7 @@ class Library:
         if name is not None:
             return self._open_entry(name, options or {})
         found = self._find(ref, format)
-        model = _call(found.form.load, found.form, "load", options or {}, found.path)
+        model = found.form.read(found.path, options or {})
         if architecture is not None:
             model = self._attached(architecture, model)
         return Opened(model, found.form.name, found.path)
@@ -197,47 +177,9 @@ class Library:
         format: str,  # noqa: A002  (the word users know)
         options: Mapping[str, Any] | None = None,
     ) -> Saved:
-        """Write `model` to `path` in `format`; return where it is, and what was changed or left out."""
+        """Write `model` to `path` in `format`; return where it is and what was changed."""
         form = plugins.format_named(self.plugins, format)
-        saved: Saved | None = _call(form.save, form, "save", options or {}, model, Path(path))
-        return saved or Saved(Path(path))
-
-    def convert(
-        self,
-        ref: str | Path,
-        dest: str | Path,
-        to: str,
-        *,
-        outputs: Iterable[str] = (),
-        signature: str | None = None,
-        force: bool = False,
-        options: Mapping[str, Any] | None = None,
-        load_options: Mapping[str, Any] | None = None,
-    ) -> Conversion:
-        """Write the model that `ref` means to `dest`, in the format `to`.
-
-        Parameters
-        ----------
-        outputs
-            Signature outputs or tensors to keep, with what they need; by default all there are.
-        signature
-            The signature whose outputs are kept.
-        force
-            Whether what is at `dest` is replaced.
-
-        Raises
-        ------
-        WriteError
-            There is something at `dest`.
-        """
-        form, target = plugins.format_named(self.plugins, to), Path(dest)
-        if not force and (target.is_file() or form.recognises(target)):
-            raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
-        source = self.open(ref, options=load_options)
-        model = _cut(source.model, list(outputs), signature)
-        saved = self.save(model, target, to, options)
-        size = detect.size_of(saved.path)
-        return Conversion(source, Opened(model, to, saved.path), size, tuple(saved.notes))
+        return form.write(model, Path(path), options or {})
 
     def _named(self, ref: str | Path) -> names.Reference | None:
         """Return the registered name that `ref` is, None if it is a path or a URL."""
@@ -284,7 +226,7 @@ class Library:
         if weights.member is not None and not fetched.path.is_dir():
             raise UnsupportedError("members of archives are not read yet", found=weights.member)
         path = fetched.path / weights.member if weights.member else fetched.path
-        model = _call(form.load, form, "load", options, path)
+        model = form.read(path, options)
         if entry.architecture is not None:
             model = self._attached(entry.architecture, model)
         return Opened(_with_signature(model, entry), form.name, path, entry)
@@ -319,16 +261,6 @@ class Library:
         return replace(built, weights=weights)
 
 
-def _cut(model: Model, outputs: list[str], signature: str | None) -> Model:
-    """Return `model` with what the outputs named need; as it is if none is."""
-    if not outputs and signature is None:
-        return model
-    stated = model.signature(signature).outputs
-    if not outputs:
-        return model.prune([spec.tensor for spec in stated.values()])
-    return model.prune([stated[name].tensor if name in stated else name for name in outputs])
-
-
 def _with_signature(model: Model, entry: Entry) -> Model:
     """Return `model` with the inputs and outputs that `entry` states as its default signature."""
     if not entry.outputs:
@@ -338,19 +270,3 @@ def _with_signature(model: Model, entry: Entry) -> Model:
     edited.CopyFrom(model.meta_graph)
     edited.signature_def[signatures.DEFAULT].CopyFrom(signatures.to_proto(stated))
     return replace(model, meta_graph=edited)
-
-
-def _call(
-    function: Any, form: Format, side: str, options: Mapping[str, Any], *arguments: Any
-) -> Any:
-    """Call a format's `function` with those `options` that it declares."""
-    given = {name: value for name, value in options.items() if value is not None}
-    declared = [option.name for option in form.options if getattr(option, side)]
-    for name in given:
-        if name not in declared:
-            raise UsageError(
-                f"the format {form.name} has no option {name!r} to {side}",
-                found=some(declared) or "no options",
-                hint=did_you_mean(name, declared),
-            )
-    return function(*arguments, **given)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from typing_extensions import Buffer
+    from zoo.checksums import Piece
 
 CHUNK = 1 << 20
 """Bytes that a stream holds at once: it fits a processor's cache, and a larger one is no faster."""
@@ -51,7 +51,7 @@ class MappedFile:
             self._map = b"" if empty else mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         return self._map
 
-    def chunks(self, offset: int, length: int) -> Iterator[Buffer]:
+    def chunks(self, offset: int, length: int) -> Iterator[Piece]:
         """Yield `length` bytes from `offset` on, in pieces of at most `CHUNK`.
 
         All pieces lie in one place in memory: each is gone when the next one comes.

@@ -34,8 +34,8 @@ class Model:
     Attributes
     ----------
     meta_graph
-        A ``MetaGraphDef``: the graph, its signatures, collections, saver, tags and versions.  Not to
-        be edited: copy it, and make a new model.
+        A ``MetaGraphDef``: the graph, its signatures, collections, saver, tags and versions.  Not
+        to be edited: copy it, and make a new model.
     weights
         Arrays by the name of the node that holds the weight: a variable, or a ``Const`` whose value
         was taken out of the graph.  Read when asked for.
@@ -65,7 +65,7 @@ class Model:
         return signatures.signatures(self.meta_graph)
 
     def signature(self, key: str | None = None) -> Signature:
-        """Return the signature `key`, or the default one; inferred from the graph if none is stated.
+        """Return the signature `key`, or the default one, or what the graph shows.
 
         Raises
         ------
@@ -78,7 +78,8 @@ class Model:
 
     def __call__(self, **inputs: object) -> dict[str, np.ndarray]:
         """Return the outputs of the default signature, by name, for `inputs` given by name."""
-        return self.run(None, inputs)
+        outputs: dict[str, np.ndarray] = self.run(None, inputs)
+        return outputs
 
     def run(
         self,
@@ -92,9 +93,9 @@ class Model:
         Parameters
         ----------
         fetches
-            A signature's output or a tensor (``"prob"``, ``"prob:0"``), which gives an array; several,
-            which give a list; several by name, or None for all outputs of the signature, which give a
-            dict.
+            A signature's output or a tensor (``"prob"``, ``"prob:0"``), which gives an array;
+            several, which give a list; several by name, or None for all outputs of the signature,
+            which give a dict.
         feeds
             Values by the signature's input or by tensor.  Any tensor can be fed.
         signature
@@ -148,8 +149,8 @@ class Model:
         Parameters
         ----------
         build
-            Called once with the graph's tensors by name, inside the graph.  What it returns, tensors by
-            name, become outputs.
+            Called once with the graph's tensors by name, inside the graph.  What it returns,
+            tensors by name, become outputs.
 
         Examples
         --------

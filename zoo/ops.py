@@ -1,7 +1,8 @@
-"""What each TensorFlow operation puts out, from a table, so that graphs are understood without TensorFlow.
+"""What each operation puts out, from a table, so that no TensorFlow is needed to know.
 
-The table ``ops.txt`` is written from TensorFlow's own registry by ``tests/golden/make_op_table.py``:
-per operation which inputs are references, and for each output its name, type and repetition.
+The table ``ops.txt`` is written from TensorFlow's own registry by
+``tests/golden/make_op_table.py``: per operation which inputs are references, and for each output
+its name, type and repetition.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def architectures(loaded: Loaded) -> dict[str, Architecture]:
 
 
 def commands(loaded: Loaded, taken: Collection[str] = ()) -> click.Group:
-    """Return a group with the commands that plugins add; a plugin that adds one in `taken` is set aside."""
+    """Return a group with the commands of plugins; who adds one in `taken` is set aside."""
     import click
 
     whole = click.Group("plugins")

@@ -1,9 +1,10 @@
 """TensorFlow's messages, without importing TensorFlow.
 
-The installed package holds, in each ``*_pb2.py``, the descriptor of one ``.proto`` file as a bytes
-literal.  These literals are read as text, and the messages are built in a pool of our own, in well
-under 0.1 s where ``import tensorflow`` takes 5 s; a later import of TensorFlow does not clash with them.
-If a release of TensorFlow moves the literals, TensorFlow itself is asked for its descriptors.
+The installed package holds, in each ``*_pb2.py``, the descriptor of one ``.proto`` file as a
+bytes literal.  These literals are read as text, and the messages are built in a pool of our own,
+in well under 0.1 s where ``import tensorflow`` takes 5 s; a later import of TensorFlow does not
+clash with them. If a release of TensorFlow moves the literals, TensorFlow itself is asked for its
+descriptors.
 
 Messages are attributes of this module (``protos.GraphDef``), built when the first one is asked for.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import protos, signatures
+from zoo.ends import found_inputs
 from zoo.graph import by_name, require, source, subgraph, tensor_name, upstream
 from zoo.inline import inline
 from zoo.signatures import DEFAULT
@@ -23,8 +24,9 @@ def prune(
 ) -> tuple[protos.MetaGraphDef, Weights]:
     """Return the model with what the tensors `outputs` need and nothing else.
 
-    Signatures that are still whole stay; if none puts out just `outputs`, they are the new default.
-    The saver goes (a writer makes a new one), and of the collections what spoke of nodes that are gone.
+    Signatures that are still whole stay; if none puts out just `outputs`, they are the new
+    default. The saver goes (a writer makes a new one), and of the collections what spoke of nodes
+    that are gone.
 
     Raises
     ------
@@ -97,6 +99,6 @@ def _prune_signatures(
     for stated in signatures.signatures(pruned).values():
         if {spec.tensor for spec in stated.outputs.values()} == wanted:
             return
-    inputs = [spec.tensor for spec in signatures.found_inputs(pruned)]
+    inputs = [spec.tensor for spec in found_inputs(pruned)]
     new = signatures.state(pruned, inputs, outputs, known=signatures.signatures(meta_graph))
     pruned.signature_def[DEFAULT].CopyFrom(signatures.to_proto(new))

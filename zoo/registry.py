@@ -1,7 +1,7 @@
 """Registries of models: YAML files that people edit, compiled into an index that is fast to ask.
 
-A file is parsed once for its contents, whatever its name; the index is kept under the file's digest.
-An entry is validated when it is used.
+A file is parsed once for its contents, whatever its name; the index is kept under the file's
+digest. An entry is validated when it is used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from zoo.errors import RegistryError
 from zoo.names import NAME, NAME_RULE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from zoo.entries import Entry
 
 VERSION = 1

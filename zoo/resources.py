@@ -205,11 +205,11 @@ class _Rewriter:
         return edge, waits
 
     def _make_read(self, name: str, edge: str, after: list[str], like: protos.NodeDef) -> None:
-        dtype = self._reference(edge)
+        dtype = self.references[source(edge), port(edge)]
         handle_edge, waits = self._handle_edge(edge)
         made = make_node(
             name, "ReadVariableOp", [handle_edge, *waits, *after], device=like.device, dtype=dtype
-        )  # type: ignore[arg-type]
+        )
         if like.name == name and "_class" in like.attr:
             made.attr["_class"].CopyFrom(like.attr["_class"])
         self.out.append(made)
@@ -222,7 +222,7 @@ class _Rewriter:
         return made
 
     def _value_edge(self, node: protos.NodeDef, edge: str) -> str:
-        """Return an edge with the value of `edge`; for a reference, one that `node` reads itself."""
+        """Return an edge with the value of `edge`; a reference is read for `node`."""
         if not self._reference(edge) or source(edge) in self.updates:
             return edge
         name = unique(f"{node.name}/ReadVariableOp", self.taken)

@@ -13,7 +13,7 @@ from zoo.graph import by_name, source
 from zoo.inline import inline, is_call
 from zoo.resources import to_resources
 from zoo.saver import Saved, add_saver, restored, without_saver
-from zoo.signatures import scalar_means_unknown
+from zoo.specs import scalar_means_unknown
 from zoo.thaw import thaw
 from zoo.variables import (
     all_definitions,
@@ -62,7 +62,7 @@ def restorable(
 def thawed(
     meta_graph: protos.MetaGraphDef, weights: Weights
 ) -> tuple[protos.MetaGraphDef, Weights]:
-    """Return the model with calls inlined and its weight constants made variables, all of them listed."""
+    """Return the model with calls inlined and variables for its weight constants."""
     edited = meta_graph
     library = {function.signature.name: function for function in edited.graph_def.library.function}
     calls = any(is_call(node, library) for node in edited.graph_def.node)
@@ -79,14 +79,14 @@ def thawed(
 
 
 def stored_tensors(meta_graph: protos.MetaGraphDef, weights: Weights) -> dict[str, Tensor]:
-    """Return what a bundle holds for the model, by key: its weights but for those that are constants."""
+    """Return what a bundle holds for the model, by key: weights that are no constants."""
     constants = {node.name for node in meta_graph.graph_def.node if node.op == "Const"}
     stored = {weights.key(n): weights.tensor(n) for n in weights if n not in constants}
     return {**stored, **weights.metadata}
 
 
 def changes(before: protos.MetaGraphDef, after: protos.MetaGraphDef) -> list[str]:
-    """Return a sentence for each change that `restorable` made on the way from `before` to `after`."""
+    """Return a sentence for each change that `restorable` made of `before`."""
     was, now = by_name(before.graph_def), by_name(after.graph_def)
     pairs = [(was[name].op, now[name].op) for name in now if name in was]
     thawed_count = pairs.count(("Const", "VarHandleOp"))

@@ -1,18 +1,16 @@
-"""Run a model: the only room that TensorFlow itself enters.
+"""Run a model in a TensorFlow 1 session that holds its graph and its weights.
 
 The graph goes into a TensorFlow 1 session as it is; weights are fed into its variables, and a
-constant whose value lies outside the graph becomes a variable of the session, so that no large value
-is ever copied through a graph.
+constant whose value lies outside the graph becomes a variable of the session, so that no large
+value is ever copied through a graph.
 """
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zoo.assets import asset_files
-from zoo.errors import RunError, ZooError
+from zoo.engine import failing, imported, tensorflow
 from zoo.graph import by_name, called_functions, source, tensor_name, upstream
 from zoo.importable import importable
 from zoo.variables import VARIABLES
@@ -53,11 +51,9 @@ _ONLY_READ = {
     "VariableShape",
     "While",
 }
-"""What takes handles and leaves their contents alone; the functions of calls are looked at themselves."""
+"""What takes handles and leaves their contents alone; functions are looked into."""
 
 _OF_ONE_RUN = ("TensorArray", "Stack")
-_NO_NEWS = ("Graph execution error", "Detected at node", "[[{{node")
-_LONGEST = 500
 _OWN_INIT = "__saved_model_init_op"
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
@@ -184,7 +180,7 @@ class Runner:
             yield batch
 
     def _as_fed(self, name: str) -> np.ndarray:
-        """Return a weight under the dtype that TensorFlow wants in a feed; quantized ones have their own."""
+        """Return a weight as TensorFlow wants it fed; quantized ones have dtypes of their own."""
         import numpy as np
 
         array = self._weights[name]
@@ -215,64 +211,12 @@ class Runner:
 
 
 class _Call:
-    """One combination of what is fetched and fed: the graph's tensors, and whether state changes."""
+    """What is fetched and fed: the graph's tensors, and whether running changes state."""
 
     def __init__(self, fetches: list[Any], feeds: list[Any], changes: bool) -> None:
         self.fetches = fetches
         self.feeds = feeds
         self.changes = changes
-
-
-def tensorflow() -> Any:
-    """Return the module ``tensorflow``, which keeps its start-up notes to itself."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
-    return tf
-
-
-@contextmanager
-def failing(problem: str) -> Iterator[None]:
-    """Turn what TensorFlow raises in the block into a `RunError` that says `problem`."""
-    tf = tensorflow()
-    try:
-        yield
-    except ZooError:
-        raise
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise RunError(problem, found=_own_words(error)) from error
-
-
-def _own_words(error: Exception) -> str:
-    """Return what TensorFlow says is wrong, without where in whose source it noticed."""
-    text = getattr(error, "message", None) or str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    last_place = max((i for i, line in enumerate(lines) if line.startswith("Node:")), default=-1)
-    told = [line for line in lines[last_place + 1 :] if not line.startswith(_NO_NEWS)]
-    node = getattr(getattr(error, "node_def", None), "name", "")
-    what = told[0][:_LONGEST] if told else type(error).__name__
-    return f"node {node!r}: {what}" if node else what
-
-
-def imported(
-    prepared: protos.MetaGraphDef,
-    collections: bool = False,
-    problem: str = "TensorFlow does not import the graph",
-) -> Any:
-    """Return `prepared` as a ``tf.Graph``, its collections too if wanted; `problem` names a failure."""
-    tf = tensorflow()
-    graph = tf.Graph()
-    with failing(problem), graph.as_default():
-        if collections:
-            tf.compat.v1.train.import_meta_graph(_theirs(tf.compat.v1.MetaGraphDef, prepared))
-        else:
-            tf.import_graph_def(_theirs(tf.compat.v1.GraphDef, prepared.graph_def), name="")
-    return graph
-
-
-def _theirs(message: Any, ours: Any) -> Any:
-    """Return `ours`, a message of our pool, as TensorFlow's own `message`."""
-    return message.FromString(ours.SerializeToString())
 
 
 def _config() -> Any:
@@ -296,7 +240,7 @@ def _may_change_state(node: protos.NodeDef) -> bool:
 
 
 def _initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:
-    """Return the operations that a loaded model runs first: tables, assets, its own main operation."""
+    """Return the operations that a loaded model runs first: tables, its main operation."""
     if _OWN_INIT in meta_graph.signature_def:
         info = meta_graph.signature_def[_OWN_INIT].outputs[_OWN_INIT]
         return [info.name.partition(":")[0]]

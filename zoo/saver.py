@@ -1,8 +1,8 @@
-"""A graph's saver: which stored tensor belongs to which variable, and the operations that save and restore.
+"""A graph's saver: which stored tensor is which variable, and what saves and restores.
 
 The names in a checkpoint are the saver's, not the graph's: ``Saver({"new": v})`` renames, a
-partitioned variable is a slice of a stored tensor, and TensorFlow 2 uses paths through objects.  The
-restore operation says exactly which is which, whatever wrote it.
+partitioned variable is a slice of a stored tensor, and TensorFlow 2 uses paths through objects.
+The restore operation says exactly which is which, whatever wrote it.
 
 Source: ``tensorflow/core/protobuf/saver.proto``, ``tensorflow/python/training/saver.py``.
 """
@@ -43,7 +43,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Saved:
-    """A variable as a new saver shall handle it: under `key`, its values given by the edge `read`."""
+    """A variable as a new saver shall handle it: under `key`, read by the edge `read`."""
 
     name: str
     key: str
@@ -119,7 +119,7 @@ def _constant(nodes: Mapping[str, protos.NodeDef], edge: str) -> list[str]:
 
 
 def _stored(key: str, spelled: str) -> Stored:
-    """Return `key` with the slice that `spelled` names: ``"10 4 0,4:-"`` is rows 0 to 3 of (10, 4)."""
+    """Return `key` with a slice: ``"10 4 0,4:-"`` is rows 0 to 3 of (10, 4)."""
     if not spelled:
         return Stored(key)
     extents: list[tuple[int, int] | None] = []

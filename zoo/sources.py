@@ -1,18 +1,21 @@
 """Where bytes come from: a URL, opened as a stream of chunks.
 
-``file:`` is a file of this machine, relative to the registry that names it; ``package:`` is a file that
-an installed Python package brings, ``package:zoo_architectures/toy-adder.index``.
+``file:`` is a file of this machine, relative to the registry that names it; ``package:`` is a
+file that an installed Python package brings, ``package:zoo_architectures/toy-adder.index``.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from zoo.errors import FetchError, UnsupportedError
 from zoo.mapped import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def opened(url: str, base: Path) -> Iterator[bytes]:

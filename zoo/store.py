@@ -1,7 +1,8 @@
 """The content-addressed store: a file is kept under the digest of its bytes, or not at all.
 
-``sha256/ab/abcd...`` holds one file.  ``folders/<digest>`` holds a model of several files, made of
-files of the store and published by one rename.  A name in the store never points to bytes that do not hash to it.
+``sha256/ab/abcd...`` holds one file.  ``folders/<digest>`` holds a model of several files, made
+of files of the store and published by one rename.  A name in the store never points to bytes that
+do not hash to it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo import atomic, home
 from zoo.digests import folder_digest
 from zoo.errors import IntegrityError
 from zoo.streams import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Part:
-    """A file of a model that has several: its path in the model's folder, and the file in the store."""
+    """A file of a model that has several: its path there, and the file in the store."""
 
     path: str
     kept: Kept
@@ -56,7 +60,7 @@ class Store:
         self.root = root
 
     def find(self, pin: Pin) -> Kept | None:
-        """Return the file that `pin` means if it is here; only one pinned by sha256 can be found."""
+        """Return the file that `pin` means, if it is here and pinned by its sha256."""
         if pin.sha256 is None:
             return None
         path = self._path(pin.sha256)
@@ -122,7 +126,7 @@ class Store:
 
 
 def _write(draft: Path, chunks: Iterable[bytes], pin: Pin, source: str) -> tuple[str, int]:
-    """Write `chunks` to `draft` and return their sha256 and length, after comparing them with `pin`."""
+    """Write `chunks` to `draft`, compare them with `pin`, return their sha256 and length."""
     wanted = dict(pin.digests)
     digests = {name: hashlib.new(name, usedforsecurity=False) for name in {*wanted, "sha256"}}
     size = 0

@@ -1,21 +1,17 @@
 """Large files written past the page cache: at the speed of the disk, whatever memory is free.
 
-A conversion writes hundreds of megabytes that nobody reads at once.  Through the page cache they push
-out what others need, cost a page fault each, and go to the disk only when a sync waits for them.
-Written directly they cost none of that, and are on the disk when the file is closed.
+A conversion writes hundreds of megabytes that nobody reads at once.  Through the page cache they
+push out what others need, cost a page fault each, and go to the disk only when a sync waits for
+them. Written directly they cost none of that, and are on the disk when the file is closed.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
 import mmap
 import os
-from typing import TYPE_CHECKING
-
-try:
-    import fcntl
-except ImportError:  # not on every platform
-    fcntl = None  # type: ignore[assignment]
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,10 +21,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from zoo.checksums import Piece
+
 _ROOM = 8 << 20
 """Bytes gathered before they are written, at an address that the disk can take them from."""
 
 _DIRECT = getattr(os, "O_DIRECT", 0)
+_fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
 
 class Stream:
@@ -64,9 +63,9 @@ class Stream:
         """Return how many bytes were written."""
         return self._sent + self._held
 
-    def write(self, data: Buffer) -> None:
+    def write(self, data: Piece) -> None:
         """Write `data` behind what was written before."""
-        view = memoryview(data).cast("B")
+        view = memoryview(cast("Buffer", data)).cast("B")
         while len(view):
             count = min(len(view), _ROOM - self._held)
             self._room[self._held : self._held + count] = view[:count]
@@ -75,7 +74,7 @@ class Stream:
             if self._held == _ROOM:
                 self._send()
 
-    def writelines(self, pieces: Iterable[Buffer]) -> None:
+    def writelines(self, pieces: Iterable[Piece]) -> None:
         """Write all of `pieces`, one after the other."""
         for piece in pieces:
             self.write(piece)
@@ -106,12 +105,12 @@ class Stream:
                 self._go_direct(False)  # and write the same bytes once more
 
     def _go_direct(self, wanted: bool) -> None:
-        if fcntl is None:
+        if _fcntl is None:
             return
-        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+        flags = _fcntl.fcntl(self._descriptor, _fcntl.F_GETFL)
         flags = flags | _DIRECT if wanted else flags & ~_DIRECT
         try:
-            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags)
+            _fcntl.fcntl(self._descriptor, _fcntl.F_SETFL, flags)
         except OSError:
             return  # the file system has no direct writes
         self._direct = wanted

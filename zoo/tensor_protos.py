@@ -1,7 +1,7 @@
 """`TensorProto`, in which a graph holds a constant, to a `Tensor` and back.
 
-The message has many spellings for one value: raw little-endian bytes, a list of numbers, a list that
-stops early (the last number then goes on to the end), none at all (zeros).
+The message has many spellings for one value: raw little-endian bytes, a list of numbers, a list
+that stops early (the last number then goes on to the end), none at all (zeros).
 
 Source: ``tensorflow/core/framework/tensor.proto`` and ``Tensor::FromProto`` in ``tensor.cc``.
 """

@@ -1,8 +1,8 @@
 """Tensors that lie somewhere: in memory, in a file, in a part of another, as one repeated value.
 
-A `Tensor` knows its dtype and shape at once and gives its values only when asked: as a numpy array
-(`read`), or as a stream of bytes for a writer (`chunks`), which never holds a large tensor whole and
-needs no numpy.
+A `Tensor` knows its dtype and shape at once and gives its values only when asked: as a numpy
+array (`read`), or as a stream of bytes for a writer (`chunks`), which never holds a large tensor
+whole and needs no numpy.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from zoo.checksums import Piece
     from zoo.dtypes import DType
-
-    from typing_extensions import Buffer
 
 Shape = tuple[int, ...]
 
@@ -56,8 +55,8 @@ class Tensor(ABC):
     def read(self) -> np.ndarray:
         """Return the values; the array may be a read-only view of a file."""
 
-    def chunks(self) -> Iterator[Buffer]:
-        """Yield the little-endian bytes of the values in pieces of at most `CHUNK`.  Not for strings.
+    def chunks(self) -> Iterator[Piece]:
+        """Yield the values' little-endian bytes in pieces of at most `CHUNK`; not for strings.
 
         A piece may be gone when the next one comes.
         """
@@ -139,7 +138,7 @@ class FileTensor(Tensor):
             self._compare(checksums.crc32c(values))
         return values.view(self.dtype.numpy).reshape(self.shape)
 
-    def chunks(self) -> Iterator[Buffer]:
+    def chunks(self) -> Iterator[Piece]:
         """Yield the bytes as they lie in the file; the checksum is compared at the end."""
         crc = 0
         for piece in self.file.chunks(self.offset, self.nbytes):
@@ -164,7 +163,7 @@ def damaged(file: MappedFile, offset: int, label: str) -> FormatError:
 
 @dataclass(frozen=True, eq=False)
 class FilledTensor(Tensor):
-    """One value, given as its little-endian bytes, everywhere: the short form graphs have for zeros."""
+    """One value, as its little-endian bytes, in every place: as graphs spell zeros."""
 
     element: bytes
     dtype: DType
@@ -176,7 +175,7 @@ class FilledTensor(Tensor):
 
         return np.broadcast_to(np.frombuffer(self.element, self.dtype.numpy)[0], self.shape)
 
-    def chunks(self) -> Iterator[Buffer]:
+    def chunks(self) -> Iterator[Piece]:
         """Yield the value again and again."""
         at_once = CHUNK // max(len(self.element), 1)
         for start in range(0, self.size, at_once):
@@ -244,8 +243,8 @@ def _index(extents: tuple[tuple[int, int] | None, ...]) -> tuple[slice, ...]:
     )
 
 
-def _pieces(array: np.ndarray) -> Iterator[Buffer]:
-    """Yield `array` as little-endian bytes; what does not lie in one row is gathered piece by piece."""
+def _pieces(array: np.ndarray) -> Iterator[Piece]:
+    """Yield `array` as little-endian bytes, gathered piece by piece where it is scattered."""
     import numpy as np
 
     if array.dtype.byteorder == ">":
@@ -258,8 +257,7 @@ def _pieces(array: np.ndarray) -> Iterator[Buffer]:
     elif array.size:
         bits = array.view(f"V{array.dtype.itemsize}")
         blocks = np.nditer(bits, ["external_loop", "buffered"], order="C", buffersize=at_once)
-        for block in blocks:
-            yield block.tobytes()
+        yield from (np.asarray(block).tobytes() for block in blocks)
 
 
 def text_array(values: object) -> np.ndarray:

@@ -47,8 +47,8 @@ def thaw(
 ) -> tuple[protos.MetaGraphDef, Weights, set[str]]:
     """Return the model with resource variables for its weight constants, and which of these train.
 
-    A variable has its constant's name.  An ``Identity`` that only named the constant's value becomes
-    the reading node; any other use gets one.  Constants inside a loop or a branch stay.
+    A variable has its constant's name.  An ``Identity`` that only named the constant's value
+    becomes the reading node; any other use gets one.  Constants inside a loop or a branch stay.
     """
     chosen = {
         name: trains

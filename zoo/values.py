@@ -1,7 +1,8 @@
 """Values as people type them on a command line: ``-i NAME=VALUE``.
 
-A VALUE is a JSON literal (``13``, ``[[1, 2], [3, 4]]``), an array file (``@x.npy``, ``@x.npz#key``), the
-bytes of any file for an input of text, or a photo, which is prepared as the registry says.
+A VALUE is a JSON literal (``13``, ``[[1, 2], [3, 4]]``), an array file (``@x.npy``,
+``@x.npz#key``), the bytes of any file for an input of text, or a photo, which is prepared as the
+registry says.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo.entries import Preprocessing
-    from zoo.signatures import TensorSpec
+    from zoo.specs import TensorSpec
 
 
 def split(argument: str) -> tuple[str, str]:
@@ -87,7 +88,7 @@ def _from_file(name: str, spec: TensorSpec, preprocessing: Preprocessing | None)
 
 
 def _array(file: Path, key: str) -> np.ndarray:
-    """Return the array in a ``.npy`` or, under `key`, in a ``.npz``; objects in it are never unpickled."""
+    """Return the array in a ``.npy`` or a ``.npz``; objects in it are never unpickled."""
     import numpy as np
 
     try:

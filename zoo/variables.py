@@ -1,8 +1,8 @@
-"""The variables of a graph: which nodes they are, which are trained, and how sessions are told of them.
+"""The variables of a graph: which nodes they are, which train, and where they are listed.
 
 TensorFlow 1 keeps a list of its variables in two collections, ``variables`` and
-``trainable_variables``, each entry a `VariableDef`: the variable's node, its initializer and the node
-that reads it.  A loader that does not find them there has values but no variables.
+``trainable_variables``, each entry a `VariableDef`: the variable's node, its initializer and the
+node that reads it.  A loader that does not find them there has values but no variables.
 
 Source: ``tensorflow/core/framework/variable.proto``, ``tensorflow/python/framework/ops.py``.
 """
@@ -138,7 +138,7 @@ def handle(name: str, dtype: DType, shape: tuple[int, ...], device: str = "") ->
 def declare(
     meta_graph: protos.MetaGraphDef, shapes: Mapping[str, tuple[int, ...]], trained: set[str]
 ) -> None:
-    """Make `meta_graph` list the variables in `shapes`, each with an initializer and a reading node.
+    """Make `meta_graph` list the variables in `shapes`, each with initializer and read.
 
     Entries that are there and name nodes that are there stay as they are, but for their mark of
     being a resource and of being trained.
@@ -160,7 +160,7 @@ def declare(
 
 
 def detached(meta_graph: protos.MetaGraphDef, weights: Weights) -> protos.MetaGraphDef:
-    """Return a copy of `meta_graph` without its object graph, which no longer fits once it is edited.
+    """Return a copy of `meta_graph` without its object graph, to be edited.
 
     What the object graph said of the variables is said by the collections then.
     """

@@ -41,7 +41,7 @@ class Weights(Mapping[str, "np.ndarray"]):
 
     @staticmethod
     def of(values: Mapping[str, np.ndarray]) -> Weights:
-        """Return `values` as weights; arrays are held as they are, other mappings are asked later."""
+        """Return `values` as weights; mappings other than a dict are asked later."""
         if isinstance(values, Weights):
             return values
         if isinstance(values, dict):

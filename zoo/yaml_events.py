@@ -6,11 +6,13 @@ into False and digests into numbers, and follow aliases into any amount of memor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _DEEPEST = 20
 _LARGEST = 256 << 20
@@ -40,9 +42,9 @@ def read(path: Path) -> Mapping:
     Raises
     ------
     RegistryError
-        The file is missing, too large or not UTF-8; the YAML is wrong; a key stands twice; or it has
-        aliases, tags, merges or several documents, or is nested too deeply.  The message starts with
-        ``path:line``.
+        The file is missing, too large or not UTF-8; the YAML is wrong; a key stands twice; or it
+        has aliases, tags, merges or several documents, or is nested too deeply.  The message
+        starts with ``path:line``.
     """
     try:
         data = path.read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
 from zoo.architectures import Architecture
@@ -13,6 +13,9 @@ from zoo.nodes import Dims, node, placeholder
 from zoo.tensors import FilledTensor
 from zoo.variables import ALL, TRAINABLE
 from zoo.weights import Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 zoo_api = 1
 
@@ -31,8 +34,8 @@ def zoo_architectures() -> Iterable[Architecture]:
 def toy_adder() -> Model:
     """Return ``(w1 + w2) * bias``, as the tutorials build it.
 
-    The placeholders ``w1:0`` and ``w2:0`` take float32 of any one shape, and ``op_to_restore:0`` has
-    that shape too; the one weight ``bias`` is a reference variable, 2.0 at first.
+    The placeholders ``w1:0`` and ``w2:0`` take float32 of any one shape, and ``op_to_restore:0``
+    has that shape too; the one weight ``bias`` is a reference variable, 2.0 at first.
     """
     meta_graph = protos.MetaGraphDef()
     meta_graph.graph_def.versions.producer = _PRODUCER

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import zoo_frozen
 
+import zoo_frozen
 from zoo import graph_file, protos, wire
 from zoo.errors import FormatError
 from zoo.formats import Saved

@@ -20,11 +20,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def tf():
     """Return TensorFlow with Grappler off, so that equal graphs give equal bits."""
-    import tensorflow
+    import tensorflow as tf
 
-    tensorflow.get_logger().setLevel("ERROR")
-    tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    return tensorflow
+    tf.get_logger().setLevel("ERROR")
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    return tf
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,15 @@
-"""Bundles: TensorFlow reads what zoo writes, zoo reads what TensorFlow writes, and the bytes agree."""
+"""Bundles: each reads what the other writes, and the bytes agree."""
 
 import numpy as np
 import pytest
 
 from zoo import bundle
+from zoo.samples import odd_weights
 from zoo.tensors import ArrayTensor
-from zoo.testing import odd_weights
 
 
 def theirs(tf, prefix, arrays):
-    """Write `arrays` with TensorFlow's own operation, in the order in which its Saver gives them."""
+    """Write `arrays` with TensorFlow's own operation, in the order of its Saver."""
     names = sorted(arrays)
     tf.raw_ops.SaveV2(
         prefix=str(prefix),

@@ -88,7 +88,7 @@ def test_nine_conversions(tf, plain, source, tmp_path, first, second):
 
 
 def without_objects(path, tmp_path):
-    """Return the SavedModel, without Python objects that only the package tf_keras can make again."""
+    """Return the SavedModel without objects that only the package tf_keras can make."""
     model = zoo.load(path)
     if not any(node.slot_variables for node in model.meta_graph.object_graph_def.nodes):
         return path
@@ -124,7 +124,7 @@ def test_a_saved_model_of_tensorflow_2_is_written_back_as_it_was(fixtures, tmp_p
 
 
 def test_frozen_to_frozen_changes_nothing(fixtures, tmp_path):
-    """A graph that is frozen already is not pruned, and its numbers keep their spelling or their bits."""
+    """A graph that is frozen already is not pruned, and its numbers keep their bits."""
     path = fixtures / "arm-kws" / "CNN" / "CNN_S.pb"
 
     zoo.convert(path, tmp_path / "again.pb", to="frozen")
@@ -137,7 +137,7 @@ def test_frozen_to_frozen_changes_nothing(fixtures, tmp_path):
 
 
 def test_every_model_with_an_answer_converts(tf, plain, fixtures, tmp_path):
-    """Every other model of the fixtures that opens, in three formats: its recorded answer, or a reason."""
+    """Nets with loops and batch normalisation, in three formats: the recorded answer."""
     answers = {
         "arm-kws/LSTM/LSTM_S.pb": None,
         "arm-kws/GRU/GRU_S.pb": None,

@@ -106,7 +106,9 @@ def test_a_net_that_hears(tf, fixtures, capsys):
     assert len(names) == 8
 
 
-@pytest.mark.parametrize("case", sorted({case.partition(" ")[0] for case in CASES} | {"arm-kws/CNN"}))
+@pytest.mark.parametrize(
+    "case", sorted({case.partition(" ")[0] for case in CASES} | {"arm-kws/CNN"})
+)
 def test_what_is_in_it(fixtures, tf, capsys, case):
     """``zoo inspect`` agrees with the recorded tensors, and names inputs and outputs."""
     document = command(tf, capsys, "inspect", fixtures / case)

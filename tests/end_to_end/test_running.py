@@ -15,7 +15,7 @@ from zoo.errors import InputError, RunError, UnknownNameError, UsageError
 from zoo.model import Model
 from zoo.nodes import Dims, node, placeholder, text
 from zoo.protos import MetaGraphDef
-from zoo.testing import FLOAT, sample_model
+from zoo.samples import FLOAT, sample_model
 from zoo.weights import Weights
 
 
@@ -172,7 +172,9 @@ def test_frozen_models_have_sessions_too(tf, fixtures):
 def test_two_models_do_not_meet(tf):
     """Two models with the same names in one program share nothing."""
     one = sample_model()
-    other = Model(one.meta_graph, Weights.of({n: np.zeros_like(one.weights[n]) for n in one.weights}))
+    other = Model(
+        one.meta_graph, Weights.of({n: np.zeros_like(one.weights[n]) for n in one.weights})
+    )
     x = np.zeros((1, 3), np.float32)
 
     assert other(x=x)["probabilities"].tolist() == [[0.5, 0.5]]
@@ -218,7 +220,7 @@ def test_extending_with_variables(tf):
     ],
 )
 def test_extending_wrongly(tf, build, words):
-    """A taken name, something that is no tensor, nothing to call it by, a tensor that is not there."""
+    """A taken name, no tensor, nothing to call it by, a tensor that is not there."""
     with pytest.raises((UsageError, RunError)) as caught:
         zoo.load("toy-adder").extend(build)
 
@@ -240,7 +242,9 @@ def test_text_goes_in_and_out(tf):
     meta_graph = MetaGraphDef()
     meta_graph.graph_def.versions.producer = 27
     join = node("y", "StringJoin", ["x", "tail"], N=2)
-    meta_graph.graph_def.node.extend([placeholder("x", dtypes.STRING, [None]), text("tail", "!"), join])
+    meta_graph.graph_def.node.extend(
+        [placeholder("x", dtypes.STRING, [None]), text("tail", "!"), join]
+    )
     model = Model(meta_graph, {})
 
     assert model(x=["größe", b"\0\0"])["y"].tolist() == ["größe!".encode(), b"\0\0!"]
@@ -303,8 +307,15 @@ def test_photos_are_prepared_as_the_registry_says(tf, tmp_path, capsys):
     )
 
     code = run(
-        ["run", "net", "--registry", str(tmp_path / "r.yaml"), "--json"]
-        + ["-i", f"x=@{tmp_path}/red.png"]
+        [
+            "run",
+            "net",
+            "--registry",
+            str(tmp_path / "r.yaml"),
+            "--json",
+            "-i",
+            f"x=@{tmp_path}/red.png",
+        ]
     )
 
     shown = capsys.readouterr()
@@ -314,7 +325,9 @@ def test_photos_are_prepared_as_the_registry_says(tf, tmp_path, capsys):
 
 def test_results_are_saved(tf, tmp_path, capsys):
     """``--save`` writes arrays that numpy reads without pickle."""
-    code = run(["run", "toy-adder", "-i", "w1=[1,2]", "-i", "w2=[3,4]", "--save", f"{tmp_path}/o.npz"])
+    code = run(
+        ["run", "toy-adder", "-i", "w1=[1,2]", "-i", "w2=[3,4]", "--save", f"{tmp_path}/o.npz"]
+    )
 
     assert code == 0
     assert np.load(tmp_path / "o.npz", allow_pickle=False)["op_to_restore"].tolist() == [8.0, 12.0]

@@ -1,4 +1,4 @@
-"""SavedModels that zoo writes: variables for every weight, trained by what loads them, run by the tools."""
+"""SavedModels that zoo writes: variables for every weight, trained and run by others."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ SOURCES = {  # path in the fixtures: weights, of these trainable
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_every_weight_is_a_variable(tf, fixtures, tmp_path, name):
-    """All in ``.variables``, those that train in the signature's ``.trainable_variables``, all resources."""
+    """All in ``.variables``, those that train in ``.trainable_variables``, all resources."""
     zoo.convert(fixtures / name, tmp_path / "m", to="saved_model")
 
     model = tf.saved_model.load(str(tmp_path / "m"))
@@ -34,7 +34,7 @@ def test_every_weight_is_a_variable(tf, fixtures, tmp_path, name):
 
 
 def test_gradients_reach_the_weights_of_a_frozen_graph(tf, fixtures, tmp_path):
-    """What was frozen trains again in plain TensorFlow: a step down the gradient lowers the loss."""
+    """What was frozen trains again in plain TensorFlow: a step lowers the loss."""
     path = fixtures / "dl4j-lenet-frozen-pb" / "lenet_frozen.pb"
     cut = "Lenet/fc9_1/BiasAdd"  # before the ArgMax, through which no gradient passes
     zoo.convert(path, tmp_path / "m", to="saved_model", outputs=[cut])
@@ -61,9 +61,22 @@ def test_the_command_line_tool_runs_it(fixtures, tmp_path):
     np.save(tmp_path / "x.npy", np.array([1, 2, 5], np.float32))
 
     done = subprocess.run(
-        [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run"]
-        + ["--dir", str(tmp_path / "m"), "--tag_set", "serve", "--signature_def", "serving_default"]
-        + ["--inputs", f"Placeholder={tmp_path}/x.npy", "--outdir", str(tmp_path)],
+        [
+            sys.executable,
+            "-m",
+            "tensorflow.python.tools.saved_model_cli",
+            "run",
+            "--dir",
+            str(tmp_path / "m"),
+            "--tag_set",
+            "serve",
+            "--signature_def",
+            "serving_default",
+            "--inputs",
+            f"Placeholder={tmp_path}/x.npy",
+            "--outdir",
+            str(tmp_path),
+        ],
         capture_output=True,
         text=True,
     )
@@ -73,7 +86,7 @@ def test_the_command_line_tool_runs_it(fixtures, tmp_path):
 
 
 def test_tags_are_chosen(tf, fixtures, tmp_path):
-    """Of several MetaGraphs the one for serving, or the one that is named; written under tags of choice."""
+    """Of several MetaGraphs the one for serving, or the one named; written under any tags."""
     path = fixtures / "made-here-gaps" / "three_metagraphs"
     facts = zoo.inspect(path)
     assert len(facts["tag_sets"]) == 3
@@ -104,7 +117,7 @@ def test_assets_go_along(tf, plain, fixtures, tmp_path):
 
 
 def test_tables_and_their_files(tf, plain, tmp_path):
-    """A vocabulary is looked up through zoo as through TensorFlow; no format without files takes it."""
+    """A vocabulary is looked up as in TensorFlow; no format without files takes it."""
 
     class Words(tf.Module):
         def __init__(self, path):

@@ -31,7 +31,7 @@ def line(op) -> str:
 
 
 def kind(out, defaults) -> str:
-    """Return the type of one output: a number, ``attr[=default]``, ``*list``, each ``xattr`` if repeated."""
+    """Return the type of one output: a number or ``attr[=default]``, ``*count``; or ``*list``."""
     if out.type_list_attr:
         return "*" + out.type_list_attr
     dtype = str(out.type) if out.type else out.type_attr

@@ -1,7 +1,7 @@
 """Write the weights of ``toy-adder`` that come with zoo: one scalar, ``bias`` = 2, as a checkpoint.
 
-They are what the tutorials' own session saves.  ``python tests/golden/make_toy_adder.py`` writes the two
-files beside the architecture and prints what ``registry.yaml`` says of them.
+They are what the tutorials' own session saves.  ``python tests/golden/make_toy_adder.py`` writes
+the two files beside the architecture and prints what ``registry.yaml`` says of them.
 """
 
 import hashlib

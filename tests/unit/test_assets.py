@@ -6,7 +6,7 @@ from zoo import assets
 from zoo.errors import UnsupportedError
 from zoo.nodes import node, text
 from zoo.protos import AssetFileDef, MetaGraphDef
-from zoo.testing import FLOAT, sample_model
+from zoo.samples import FLOAT, sample_model
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from zoo import bundle, table
 from zoo.errors import FormatError, UnsupportedError
 from zoo.protos import BundleEntryProto, BundleHeaderProto
+from zoo.samples import odd_weights
 from zoo.tensors import ArrayTensor
-from zoo.testing import odd_weights
 
 
 @pytest.fixture

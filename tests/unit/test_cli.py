@@ -3,10 +3,10 @@
 import json
 
 import pytest
-import zoo_frozen
 
+import zoo_frozen
 from zoo.cli import COMMANDS, run
-from zoo.testing import sample_model
+from zoo.samples import sample_model
 
 
 @pytest.fixture

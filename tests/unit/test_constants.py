@@ -7,8 +7,8 @@ from zoo import dtypes
 from zoo.constants import weight_constants
 from zoo.nodes import node, placeholder
 from zoo.protos import GraphDef
+from zoo.samples import FLOAT
 from zoo.tensors import ArrayTensor
-from zoo.testing import FLOAT
 
 
 def const(name, shape, dtype="float32"):
@@ -37,7 +37,7 @@ def test_what_layers_multiply_by_and_add():
 
 
 def test_names_that_freezing_leaves_behind():
-    """A constant that was a variable is a weight, whatever uses it; an integer one does not train."""
+    """A constant that was a variable is a weight; an integer one does not train."""
     assert judged(
         const("v", ()), op("v/read", "Identity", "v"), op("y", "Mul", "x", "v/read"),
         const("r", (2,)), op("dense/ReadVariableOp", "Identity", "r"),
@@ -46,7 +46,7 @@ def test_names_that_freezing_leaves_behind():
 
 
 def test_shapes_axes_scalars_and_inputs_are_none():
-    """What is only there to compute is not a weight: scaling of the input, shapes, paddings, epsilons."""
+    """What is only there to compute is not a weight: scaling, shapes, axes, epsilons."""
     assert judged(
         const("scale", ()), op("scaled", "Mul", "x", "scale"),
         const("mean", (3,)), op("centred", "Sub", "scaled", "mean"),

@@ -3,14 +3,14 @@
 import shutil
 
 import pytest
+
 import zoo_checkpoint
 import zoo_frozen
 import zoo_saved_model
-
 from zoo import plugins
 from zoo.detect import detect, size_of
 from zoo.errors import FormatError, UnknownNameError, UsageError
-from zoo.testing import sample_model
+from zoo.samples import sample_model
 
 FORMS = plugins.formats(plugins.installed())
 
@@ -45,7 +45,7 @@ def test_every_way_to_name_a_model(models, path, form, called):
 
 
 def test_a_folder_without_its_checkpoint_file(models):
-    """A folder that holds exactly one model is that model; each is counted once for all its files."""
+    """A folder that holds one model is that model, counted once for all its files."""
     (models / "ckpt" / "checkpoint").unlink()
     assert detect(models / "ckpt", FORMS).path == models / "ckpt"
 

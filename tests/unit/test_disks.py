@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-import zoo_frozen
 
+import zoo_frozen
+from zoo.samples import sample_model
 from zoo.tensors import ArrayTensor
-from zoo.testing import sample_model
 
 FORMS = ("checkpoint", "frozen", "saved_model")
 LIMITED = """
@@ -44,13 +44,22 @@ def large(tmp_path):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_full_disk_while_saving(large, tmp_path, form):
-    """One error with code 74, and nothing half-written: no model, no draft, no folder with parts."""
+    """One error with code 74, and nothing half-written: no model, no draft, no parts."""
     target = tmp_path / "out"
     target.mkdir()
 
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, "convert", str(large), str(target / "m"), "--to", form]
-        + ["--json"],
+        [
+            sys.executable,
+            "-c",
+            LIMITED,
+            "convert",
+            str(large),
+            str(target / "m"),
+            "--to",
+            form,
+            "--json",
+        ],
         capture_output=True,
         text=True,
     )

@@ -85,7 +85,9 @@ def test_all_faults_come_at_once():
 
 def test_a_slip_gets_its_neighbour():
     """An unknown key is offered the nearest of the keys of its place."""
-    (fault,) = faults(WHOLE.replace("features:", "featurs:").replace('logits: "fc8:0"', 'logits: "l"'))[:1]
+    (fault,) = faults(
+        WHOLE.replace("features:", "featurs:").replace('logits: "fc8:0"', 'logits: "l"')
+    )[:1]
 
     assert "features" in fault.hint or "features" in str(fault)
 

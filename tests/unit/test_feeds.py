@@ -7,8 +7,9 @@ from zoo import dtypes, feeds
 from zoo.errors import InputError, UnknownNameError, UnsupportedError
 from zoo.nodes import node, placeholder
 from zoo.protos import GraphDef
-from zoo.signatures import Signature, TensorSpec
-from zoo.testing import FLOAT, sample_model
+from zoo.samples import FLOAT, sample_model
+from zoo.signatures import Signature
+from zoo.specs import TensorSpec
 
 GRAPH = GraphDef()
 GRAPH.versions.producer = 27

@@ -7,26 +7,36 @@ from pathlib import Path
 import pytest
 
 FLOORS = [  # from the roof down
+    # the command line
     {"zoo.__main__"},
     {"zoo.cli"},
     {"zoo.commands.catalogue", "zoo.commands.environment", "zoo.commands.models"},
     {"zoo.api", "zoo.commands.options", "zoo.values"},
+    # names, paths and formats become models, and models become files
+    {"zoo.conversions", "zoo.images"},
     {"zoo.library"},
-    {"zoo.describe", "zoo.images", "zoo.plugins", "zoo.testing"}
+    {"zoo.describe", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
-    {"zoo.detect", "zoo.hookspecs"},
+    {"zoo.detect", "zoo.hookspecs", "zoo.samples"},
     {"zoo.architectures", "zoo.formats"},
+    # the one value
     {"zoo.model"},
+    # what can be done with a graph and its weights
     {"zoo.attach", "zoo.extending", "zoo.restorable"},
     {"zoo.prune", "zoo.running", "zoo.saver"},
     {"zoo.assets", "zoo.feeds", "zoo.freeze", "zoo.importable", "zoo.resources", "zoo.thaw"},
-    {"zoo.bundle", "zoo.constants", "zoo.graph_file", "zoo.inline", "zoo.signatures"},
-    {"zoo.catalogue", "zoo.fetching", "zoo.variables"},
+    {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"},
+    {"zoo.ends"},
+    {"zoo.catalogue", "zoo.fetching", "zoo.specs"},
+    {"zoo.variables"},
+    # registries, the store, graphs and tensors
     {"zoo.nodes", "zoo.registry", "zoo.store", "zoo.weights"},
     {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"},
     {"zoo.home", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
+    # the ground
     {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.protos"},
-    {"zoo.checksums", "zoo.digests", "zoo.errors", "zoo.names", "zoo.ordered_code", "zoo.output", "zoo.wire"},
+    {"zoo.checksums", "zoo.digests", "zoo.errors"}
+    | {"zoo.names", "zoo.ordered_code", "zoo.output", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Freezing: values become constants, also where a handle goes into functions, loops and branches."""
+"""Freezing: values become constants, in functions, loops and branches too."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from zoo.graph import by_name
 from zoo.model import Model
 from zoo.nodes import node, placeholder, whole_number
 from zoo.protos import FunctionDef, MetaGraphDef
+from zoo.samples import FLOAT, sample_model
 from zoo.tensors import ArrayTensor
-from zoo.testing import FLOAT, sample_model
 from zoo.variables import handle
 from zoo.weights import Weights
 
@@ -31,7 +31,7 @@ def frozen(*nodes, output, functions=()):
 
 
 def test_only_what_the_outputs_need_is_left():
-    """Initializers, savers and collections go; names stay; the value is a weight, not in the graph."""
+    """Initializers, savers and collections go; names stay; the value is not in the graph."""
     model = sample_model()
 
     result = model.freeze()

@@ -6,7 +6,7 @@ from zoo import graph as graphs
 from zoo.errors import UnknownNameError
 from zoo.nodes import node
 from zoo.protos import GraphDef
-from zoo.testing import FLOAT
+from zoo.samples import FLOAT
 
 
 def chain(*edges):

@@ -7,8 +7,8 @@ from zoo import dtypes, graph_file
 from zoo.errors import FormatError, UnsupportedError
 from zoo.nodes import node, text
 from zoo.protos import GraphDef, MetaGraphDef, TensorProto
-from zoo.tensors import ArrayTensor, FilledTensor, FileTensor, LazyTensor
-from zoo.testing import FLOAT, odd_weights, sample_model
+from zoo.samples import FLOAT, odd_weights, sample_model
+from zoo.tensors import ArrayTensor, FileTensor, FilledTensor, LazyTensor
 from zoo.weights import Weights
 
 
@@ -46,7 +46,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("kind", sorted(SPELLINGS))
 def test_large_constants_stay_in_the_file(tmp_path, kind):
-    """Plain bytes are mapped, other spellings are parsed when read; the node keeps all but the value."""
+    """Plain bytes are mapped, other spellings parsed when read; the node keeps the rest."""
     proto, place = SPELLINGS[kind]
     graph = graph_with(proto)
     (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
@@ -71,7 +71,9 @@ def test_fields_out_of_order_are_read(tmp_path):
     proto = spelled(tensor_content=NUMBERS.tobytes())
     graph = graph_with(proto)
     pieces = [b"\x22\x02\x08\x63"]  # versions first
-    pieces += [b"\x0a" + graph_file.wire.encode(n.ByteSize()) + n.SerializeToString() for n in graph.node]
+    pieces += [
+        b"\x0a" + graph_file.wire.encode(n.ByteSize()) + n.SerializeToString() for n in graph.node
+    ]
     (tmp_path / "g.pb").write_bytes(b"".join(reversed(pieces)))
 
     read, tensors = graph_file.read(tmp_path / "g.pb")
@@ -101,9 +103,7 @@ def test_one_value_for_many_places_stays_one(tmp_path):
     """A constant of zeros does not grow when it is written again."""
     zeros = FilledTensor(bytes(4), FLOAT, (1 << 20,))
 
-    graph_file.write(
-        tmp_path / "g.pb", graph_with(graph_file.header(zeros)), Weights({"w": zeros})
-    )
+    graph_file.write(tmp_path / "g.pb", graph_with(graph_file.header(zeros)), Weights({"w": zeros}))
 
     assert (tmp_path / "g.pb").stat().st_size < 200
 

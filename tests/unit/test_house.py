@@ -19,9 +19,7 @@ DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 
 def test_every_plugin_is_packaged_and_has_an_entry_point():
     """A plugin that is not in the wheel, or has no entry point, is not there for users."""
-    modules = {
-        path.stem for path in (ROOT / "plugins").iterdir() if path.name.startswith("zoo_")
-    }
+    modules = {path.stem for path in (ROOT / "plugins").iterdir() if path.name.startswith("zoo_")}
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
     assert set(PROJECT["project"]["entry-points"]["zoo"].values()) == modules
@@ -46,7 +44,11 @@ def test_every_command_is_documented(name):
     assert f"## zoo {name}" in DOCS["commands.md"]
 
 
-KINDS = [k.__name__ for k in vars(errors).values() if isinstance(k, type) and k.__module__ == "zoo.errors"]
+KINDS = [
+    k.__name__
+    for k in vars(errors).values()
+    if isinstance(k, type) and k.__module__ == "zoo.errors"
+]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -64,11 +66,7 @@ def test_every_hook_is_documented(name):
     assert f"`{name}`" in DOCS["plugins.md"]
 
 
-KEYS = {
-    key
-    for kind in (Entry, Weights, File, Head, Preprocessing)
-    for key in kind.model_fields
-}
+KEYS = {key for kind in (Entry, Weights, File, Head, Preprocessing) for key in kind.model_fields}
 
 
 @pytest.mark.parametrize("key", sorted(KEYS))

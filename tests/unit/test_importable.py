@@ -6,13 +6,19 @@ from zoo.graph import by_name
 from zoo.importable import importable, parsable
 from zoo.nodes import node
 from zoo.protos import MetaGraphDef
-from zoo.testing import FLOAT, sample_model
+from zoo.samples import FLOAT, sample_model
 from zoo.weights import Weights
 
 
 @pytest.mark.parametrize(
     ("version", "part"),
-    [("0.12.head", "0.12"), ("1.1.0-rc2", "1.1.0-rc2"), ("2.0.0-beta1", "2.0.0-beta1"), ("head", ""), ("2.21.0", "2.21.0")],
+    [
+        ("0.12.head", "0.12"),
+        ("1.1.0-rc2", "1.1.0-rc2"),
+        ("2.0.0-beta1", "2.0.0-beta1"),
+        ("head", ""),
+        ("2.21.0", "2.21.0"),
+    ],
 )
 def test_versions_nobody_parses(version, part):
     """TensorFlow dies on the strings of its own development versions."""

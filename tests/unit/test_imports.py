@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from zoo.testing import sample_model
+from zoo.samples import sample_model
 
 HEAVY = ("tensorflow", "keras", "numpy", "requests", "pydantic", "rich", "yaml", "pluggy")
 PROGRAM = """
@@ -19,7 +19,7 @@ print("\\n" + json.dumps([code, [name for name in heavy if name in sys.modules]]
 
 
 def brought_in(*arguments):
-    """Return the exit code of a command run in a process of its own, and the heavy modules it has."""
+    """Return the exit code of a command in its own process, and its heavy modules."""
     program = PROGRAM.format(heavy=HEAVY)
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True
@@ -56,7 +56,8 @@ def test_listing_needs_neither_yaml_nor_pydantic_the_second_time():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["info", "toy-adder"], ["fetch", "toy-adder"], ["formats"], ["plugins"], ["check"]]
+    "arguments",
+    [["info", "toy-adder"], ["fetch", "toy-adder"], ["formats"], ["plugins"], ["check"]],
 )
 def test_looking_around_needs_no_tensorflow(arguments):
     """Commands about the registry and the environment never import TensorFlow or numpy."""

@@ -8,7 +8,7 @@ from zoo.graph import by_name
 from zoo.inline import inline
 from zoo.nodes import node, placeholder
 from zoo.protos import FunctionDef, GraphDef
-from zoo.testing import FLOAT
+from zoo.samples import FLOAT
 
 
 def function(name, inputs, outputs, nodes, ret, control=None):
@@ -119,7 +119,7 @@ def test_names_that_are_taken_are_not_taken_again():
 
 
 def test_old_graphs_call_by_operation():
-    """A node whose operation is a function's name calls it; its outputs have the function's names."""
+    """A node whose operation is a function's name calls it; outputs have its names."""
     graph = calling(SQUARE)
     graph.node[1].op = "square"
     del graph.node[1].attr["f"]

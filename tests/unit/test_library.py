@@ -3,16 +3,17 @@
 import hashlib
 
 import pytest
-import zoo_frozen
 
+import zoo_frozen
+from zoo.conversions import convert
 from zoo.errors import FormatError, UnknownNameError, UsageError, WriteError
 from zoo.library import Library
-from zoo.testing import sample_model
+from zoo.samples import sample_model
 
 
 @pytest.fixture
 def registry(tmp_path):
-    """Return a registry with a frozen model beside it, and one whose weights fit no architecture."""
+    """Return a registry with a frozen model beside it, and some entries that are wrong."""
     zoo_frozen.save(sample_model(), tmp_path / "net.pb")
     data = (tmp_path / "net.pb").read_bytes()
     pin = f"sha256: {hashlib.sha256(data).hexdigest()}, size: {len(data)}"
@@ -21,7 +22,8 @@ def registry(tmp_path):
         f"  net:\n    summary: A net\n"
         f"    weights:\n      first: {{format: frozen, urls: ['file:net.pb'], {pin}}}\n"
         f"      second: {{format: frozen, urls: ['file:gone.pb'], {pin}}}\n"
-        f"    inputs: {{image: 'x:0'}}\n    outputs: {{p: 'probabilities:0', raw: 'dense/BiasAdd:0'}}\n"
+        f"    inputs: {{image: 'x:0'}}\n"
+        f"    outputs: {{p: 'probabilities:0', raw: 'dense/BiasAdd:0'}}\n"
         f"  misfit:\n    summary: x\n    architecture: toy-adder\n"
         f"    weights: {{a: {{format: frozen, urls: ['file:net.pb'], {pin}}}}}\n"
         f"  built:\n    summary: x\n    architecture: toy-adder\n"
@@ -119,11 +121,11 @@ def test_nothing_is_replaced_without_force(tmp_path, form):
     """A second conversion to the same place is refused; with force it replaces the whole."""
     zoo_frozen.save(sample_model(), tmp_path / "net.pb")
     library, target = Library(), tmp_path / "out" / "model"
-    library.convert(tmp_path / "net.pb", target, form)
+    convert(library, tmp_path / "net.pb", target, form)
 
     with pytest.raises(WriteError) as caught:
-        library.convert(tmp_path / "net.pb", target, form)
-    done = library.convert(tmp_path / "net.pb", target, form, force=True)
+        convert(library, tmp_path / "net.pb", target, form)
+    done = convert(library, tmp_path / "net.pb", target, form, force=True)
 
     assert caught.value.code == 73
     assert done.bytes > 0
@@ -137,7 +139,7 @@ def test_a_folder_of_other_things_is_never_replaced(tmp_path):
 
     for form in ("saved_model", "frozen"):
         with pytest.raises(WriteError):
-            Library().convert(tmp_path / "net.pb", tmp_path / "home", form, force=True)
+            convert(Library(), tmp_path / "net.pb", tmp_path / "home", form, force=True)
 
     assert (tmp_path / "home" / "letter").exists()
 
@@ -146,7 +148,9 @@ def test_outputs_can_be_chosen(tmp_path):
     """A tensor or a signature's output, with what it needs."""
     zoo_frozen.save(sample_model(), tmp_path / "net.pb")
 
-    Library().convert(tmp_path / "net.pb", tmp_path / "cut", "saved_model", outputs=["dense/MatMul"])
+    convert(
+        Library(), tmp_path / "net.pb", tmp_path / "cut", "saved_model", outputs=["dense/MatMul"]
+    )
 
     model = Library().open(tmp_path / "cut").model
     assert list(model.weights) == ["dense/kernel"]

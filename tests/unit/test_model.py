@@ -7,7 +7,7 @@ import pytest
 
 import zoo
 from zoo.errors import UnsupportedError
-from zoo.testing import sample_model
+from zoo.samples import sample_model
 
 
 def test_the_face_hands_on_every_name():

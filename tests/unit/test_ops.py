@@ -5,7 +5,7 @@ import pytest
 from zoo import dtypes, ops
 from zoo.errors import UnsupportedError
 from zoo.nodes import node
-from zoo.testing import FLOAT
+from zoo.samples import FLOAT
 
 INT64 = dtypes.named("int64")
 
@@ -54,5 +54,5 @@ def test_reference_inputs():
 @pytest.mark.parametrize("made", [node("y", "NobodysOp"), node("y", "Mul", T=FLOAT)])
 def test_what_is_not_there_is_said(made):
     """An unknown operation or output names the node."""
-    with pytest.raises(UnsupportedError, match="no output|not one of"):
+    with pytest.raises(UnsupportedError, match=r"no output|not one of"):
         ops.position(made, "nothing", 0)

@@ -34,7 +34,9 @@ def plugin(name, distribution="strange", **members):
 def offering(*names):
     @hookimpl
     def zoo_formats():
-        return [Format(name, "", lambda p: False, lambda p: None, lambda m, p: None) for name in names]
+        return [
+            Format(name, "", lambda p: False, lambda p: None, lambda m, p: None) for name in names
+        ]
 
     return zoo_formats
 

@@ -15,7 +15,7 @@ ROOTS = [
 
 @pytest.mark.parametrize("path", ROOTS)
 def test_descriptors_stand_in_the_package_as_text(path):
-    """This fails when a release of TensorFlow moves its descriptors, and the slow way is taken."""
+    """When a release of TensorFlow moves its descriptors, so that the slow way is taken, we know."""
     assert protos.read_descriptor(path)
 
 

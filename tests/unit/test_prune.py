@@ -7,7 +7,7 @@ from zoo.errors import UnknownNameError
 from zoo.model import Model
 from zoo.nodes import node
 from zoo.protos import MetaGraphDef
-from zoo.testing import FLOAT, sample_model
+from zoo.samples import FLOAT, sample_model
 from zoo.variables import definitions
 
 
@@ -57,7 +57,7 @@ def test_collections_lose_what_is_gone(model):
 
 
 def test_signatures_follow(model):
-    """One that puts out just what is wanted stays; else there is a new one, its inputs called as before."""
+    """One that puts out just what is wanted stays; else there is a new one."""
     assert model.prune(["probabilities"]).signature() == model.signature()
 
     cut = model.prune(["dense/BiasAdd"]).signature()

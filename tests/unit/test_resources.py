@@ -7,7 +7,7 @@ from zoo.graph import by_name
 from zoo.nodes import Dims, node, placeholder
 from zoo.protos import MetaGraphDef
 from zoo.resources import to_resources
-from zoo.testing import FLOAT, sample_model
+from zoo.samples import FLOAT, sample_model
 from zoo.variables import ALL, declare, definitions
 
 
@@ -40,7 +40,7 @@ def test_a_variable_becomes_a_handle_and_its_identity_a_read():
 
 
 def test_mutations_use_handles():
-    """Assignments, optimizers and scatters have their counterparts, with the attributes these want."""
+    """Assignments, optimizers and scatters have counterparts, with their attributes."""
     nodes, _ = rewritten(
         op("v/Assign", "Assign", "v", "x", use_locking=True, validate_shape=True),
         op("add", "AssignAdd", "v", "x"),
@@ -84,7 +84,7 @@ def test_a_mutation_of_a_result_comes_after_it():
 
 
 def test_an_initializer_keeps_its_name():
-    """Listed initializers are run by name; what reads their result reads the variable after them."""
+    """Initializers are run by name; what reads their result reads it after them."""
     meta_graph = graph_of(op("y", "Neg", "v/Assign"))
     meta_graph.graph_def.node.append(op("v/Assign", "Assign", "v", "x"))
     meta_graph.graph_def.node.append(op("v/read", "Identity", "v"))

@@ -1,15 +1,19 @@
 """Whatever a model is made of, it can be made one that TensorFlow restores."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from zoo.graph import by_name, dangling
-from zoo.model import Model
 from zoo.nodes import placeholder
 from zoo.protos import MetaGraphDef
 from zoo.restorable import changes, restorable, stored_tensors
+from zoo.samples import FLOAT, bag_model, odd_weights, sample_model
 from zoo.saver import restored
-from zoo.testing import FLOAT, bag_model, odd_weights, sample_model
 from zoo.variables import TRAINABLE, definitions
+
+if TYPE_CHECKING:
+    from zoo.model import Model
 
 MODELS = {
     "references": sample_model(),
@@ -85,7 +89,7 @@ def test_changes_are_told():
 
 
 def test_tensors_of_no_variable_are_stored_too():
-    """What a checkpoint holds beside its variables is not lost; large constants are not stored twice."""
+    """What a checkpoint holds beside its variables is kept; constants are not stored twice."""
     model = MODELS["references"]
     weights = model.weights.overlay({"extra": odd_weights()["half"]})
 

@@ -7,8 +7,8 @@ from zoo.errors import FormatError
 from zoo.graph import by_name
 from zoo.nodes import node, strings
 from zoo.protos import MetaGraphDef
+from zoo.samples import FLOAT, sample_model
 from zoo.saver import Saved, Stored
-from zoo.testing import FLOAT, sample_model
 from zoo.variables import handle
 
 SAVED = [

@@ -6,8 +6,8 @@ import pytest
 from zoo import dtypes, tensor_protos
 from zoo.errors import FormatError
 from zoo.protos import TensorProto
+from zoo.samples import odd_weights
 from zoo.tensors import FilledTensor
-from zoo.testing import odd_weights
 
 
 def proto(dtype, shape, **values):
@@ -70,9 +70,13 @@ def test_odd_values_survive(name):
     again = tensor_protos.from_proto(tensor_protos.to_proto(tensor))
 
     assert (again.dtype, again.shape) == (tensor.dtype, tensor.shape)
-    assert again.read().tobytes() == np.ascontiguousarray(tensor.read()).astype(
-        tensor.read().dtype.newbyteorder("<")
-    ).tobytes() or again.read().tolist() == tensor.read().tolist()
+    assert (
+        again.read().tobytes()
+        == np.ascontiguousarray(tensor.read())
+        .astype(tensor.read().dtype.newbyteorder("<"))
+        .tobytes()
+        or again.read().tolist() == tensor.read().tolist()
+    )
 
 
 def test_one_value_for_all_places_takes_no_memory():

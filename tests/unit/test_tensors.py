@@ -7,15 +7,15 @@ from zoo import dtypes
 from zoo.checksums import crc32c
 from zoo.errors import FormatError
 from zoo.mapped import CHUNK, MappedFile
+from zoo.samples import FLOAT, odd_weights
 from zoo.tensors import (
     ArrayTensor,
-    FilledTensor,
     FileTensor,
+    FilledTensor,
     JoinedTensor,
     LazyTensor,
     SliceTensor,
 )
-from zoo.testing import FLOAT, odd_weights
 
 
 @pytest.mark.parametrize("name", sorted(set(odd_weights()) - {"words"}))
@@ -69,7 +69,7 @@ def test_a_file_is_read_where_it_lies(stored):
 
 @pytest.mark.parametrize("take", [FileTensor.read, FileTensor.tobytes])
 def test_a_flipped_bit_is_noticed_when_read(stored, take):
-    """The checksum guards both the array and the stream; the error names file, tensor and offset."""
+    """The checksum guards array and stream; the error names file, tensor and offset."""
     path, tensor = stored
     data = bytearray(path.read_bytes())
     data[5] ^= 1

@@ -7,8 +7,8 @@ from zoo.graph import by_name
 from zoo.model import Model
 from zoo.nodes import node
 from zoo.protos import MetaGraphDef
+from zoo.samples import FLOAT, sample_model
 from zoo.tensors import ArrayTensor
-from zoo.testing import FLOAT, sample_model
 from zoo.thaw import thaw
 from zoo.variables import definitions
 
@@ -74,7 +74,7 @@ def test_a_signature_that_puts_out_a_constant_puts_out_its_value():
 
 
 def test_a_constant_of_a_loop_stays():
-    """A constant that waits for something belongs to a loop or a branch, where no variable can be."""
+    """A constant that waits for something belongs to a loop or a branch, and stays."""
     frozen = sample_model().freeze()
     meta_graph = MetaGraphDef()
     meta_graph.CopyFrom(frozen.meta_graph)

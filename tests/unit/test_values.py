@@ -5,15 +5,16 @@ import pytest
 
 from zoo import dtypes, values
 from zoo.errors import InputError, UnknownNameError, UsageError
-from zoo.signatures import TensorSpec
-from zoo.testing import FLOAT
+from zoo.samples import FLOAT
+from zoo.specs import TensorSpec
 
 NUMBER = TensorSpec("x:0", FLOAT, None)
 TEXT = TensorSpec("t:0", dtypes.STRING, None)
 
 
 @pytest.mark.parametrize(
-    ("argument", "parts"), [("a=1", ("a", "1")), ("w1:0=[1]", ("w1:0", "[1]")), ("a=b=c", ("a", "b=c"))]
+    ("argument", "parts"),
+    [("a=1", ("a", "1")), ("w1:0=[1]", ("w1:0", "[1]")), ("a=b=c", ("a", "b=c"))],
 )
 def test_arguments_are_split_at_the_first_equals(argument, parts):
     """Names have no equals sign; values may."""

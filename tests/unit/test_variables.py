@@ -6,8 +6,8 @@ from zoo import variables
 from zoo.graph import by_name
 from zoo.nodes import node
 from zoo.protos import MetaGraphDef
+from zoo.samples import FLOAT, sample_model
 from zoo.tensors import ArrayTensor
-from zoo.testing import FLOAT, sample_model
 from zoo.variables import ALL, TRAINABLE
 from zoo.weights import Weights
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from zoo.samples import FLOAT
 from zoo.tensors import ArrayTensor, LazyTensor
-from zoo.testing import FLOAT
 from zoo.weights import Weights
 
 

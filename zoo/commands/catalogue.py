@@ -1,4 +1,4 @@
-"""``zoo list``, ``info``, ``fetch`` and ``check``: what the registries say, and the bytes behind it."""
+"""``zoo list``, ``info``, ``fetch``, ``check``: what registries say, and the bytes behind it."""
 
 from __future__ import annotations
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import traceback as tracebacks
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo import output, plugins
 from zoo.commands.options import json_option
 from zoo.errors import ZooError
-from zoo.formats import Format
-from zoo.plugins import Loaded, Plugin
+
+if TYPE_CHECKING:
+    from zoo.formats import Format
+    from zoo.plugins import Loaded, Plugin
 
 
 @click.command("formats")

@@ -1,4 +1,4 @@
-"""``zoo inspect``, ``run`` and ``convert``: what is in a model, what it computes, in which format."""
+"""``zoo inspect``, ``run``, ``convert``: what is in a model, what it gives, in which format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo import output
+from zoo import conversions, output
 from zoo.commands.options import (
     json_option,
     key_values,
@@ -121,7 +121,7 @@ def run(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Run the model REF once.
+    r"""Run the model REF once.
 
     A VALUE is a JSON literal (13, [[1, 2], [3, 4]]), an array (@x.npy, @x.npz#key), a photo
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
@@ -148,7 +148,7 @@ def _import_tensorflow() -> None:
     """Bring in TensorFlow without the greetings that it writes to the terminal."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with output.hushed():
-        from zoo.running import tensorflow
+        from zoo.engine import tensorflow
 
         tensorflow()
 
@@ -157,14 +157,14 @@ def _feeds(
     model: Model, inputs: tuple[str, ...], key: str | None, entry: Entry | None
 ) -> dict[str, Any]:
     """Return the values of ``-i`` by name, each read as its input wants it."""
-    from zoo import signatures, values
+    from zoo import specs, values
 
     chosen = model.signature(key)
     preprocessing = entry.preprocessing if entry else None
     feeds: dict[str, Any] = {}
     for argument in inputs:
         name, value = values.split(argument)
-        spec = chosen.inputs.get(name) or signatures.spec_of(model.graph, name)
+        spec = chosen.inputs.get(name) or specs.spec_of(model.graph, name)
         feeds[name] = values.parsed(value, spec, preprocessing)
     return feeds
 
@@ -176,8 +176,9 @@ def _save_arrays(path: Path, values: dict[str, Any]) -> None:
 
     arrays = {name: np.asarray(value) for name, value in values.items()}
     plain = {n: a.astype(np.bytes_) if a.dtype == object else a for n, a in arrays.items()}
+    write: Any = np.savez
     with atomic.replacing(path) as draft, draft.open("wb") as file:
-        np.savez(file, **plain)
+        write(file, **plain)
 
 
 @click.command("convert")
@@ -207,14 +208,15 @@ def convert(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write the model REF to DEST in another format.
+    r"""Write the model REF to DEST in another format.
 
     For a checkpoint DEST is the prefix, out/model-1000.
 
     \b
     zoo convert toy-adder adder.pb --to frozen
     """
-    done = Library(registry, offline).convert(
+    done = conversions.convert(
+        Library(registry, offline),
         ref,
         dest,
         form,
