@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import assets, atomic, graph_file, protos
-from zoo.errors import FormatError, some
+from zoo.errors import FormatError, counted, some
 from zoo.formats import Format, Saved
 from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
@@ -89,7 +89,7 @@ def _refuse_variables(path: Path, graph: protos.GraphDef) -> None:
     if unfrozen:
         raise FormatError(
             f"{path} is a graph, but not a frozen one",
-            found=f"{len(unfrozen)} variables without values, {unfrozen[0]!r} first",
+            found=f"{counted(len(unfrozen), 'variable')} without values, {unfrozen[0]!r} first",
             hint="load the checkpoint or SavedModel that it belongs to",
         )
 
@@ -104,7 +104,7 @@ def _left_out(model: Model, frozen: Model) -> list[str]:
     notes = assets.left_out(model.meta_graph, kept, "a frozen graph", tables=True)
     gone = len(model.graph.node) - len(frozen.graph.node)
     if gone > 0:
-        notes.append(f"left out {gone} nodes that the outputs do not need")
+        notes.append(f"left out nodes that the outputs do not need: {gone}")
     if model.signatures:
         names = sorted(
             {s.tensor for one in model.signatures.values() for s in one.outputs.values()}

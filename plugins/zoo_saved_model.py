@@ -136,7 +136,7 @@ def save(
             (draft / _VARIABLES).mkdir()
             bundle.write(draft / _VARIABLES / _VARIABLES, tensors)
         _copy_assets(model, draft / _ASSETS)
-    return Saved(path, changes(model.meta_graph, meta_graph))
+    return Saved(path, [*changes(model.meta_graph, meta_graph), *_needs(meta_graph)])
 
 
 def _folder(path: Path) -> Path:
@@ -216,6 +216,16 @@ def _asset_paths(folder: Path, meta_graph: protos.MetaGraphDef) -> dict[str, Pat
 def _is_whole(model: Model) -> bool:
     """Tell whether `model` is a SavedModel of TensorFlow 2 as it was read."""
     return bool(model.meta_graph.object_graph_def.nodes and model.weights.metadata)
+
+
+def _needs(meta_graph: protos.MetaGraphDef) -> list[str]:
+    """Return a sentence on what loading needs besides TensorFlow, if anything."""
+    if not any(node.slot_variables for node in meta_graph.object_graph_def.nodes):
+        return []
+    return [
+        "kept the optimizer of Keras 2, so that tf.saved_model.load needs the package tf_keras;"
+        " the option object_graph=false leaves it out"
+    ]
 
 
 def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterable[str]) -> bytes:

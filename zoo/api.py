@@ -83,6 +83,7 @@ def convert(
     signature: str | None = None,
     tags: Iterable[str] | None = None,
     force: bool = False,
+    **options: Any,
 ) -> conversions.Conversion:
     """Write the model that `ref` means to `dest`, in the format `to`.
 
@@ -96,8 +97,10 @@ def convert(
         Which MetaGraph of a SavedModel is read.
     force
         Whether what is at `dest` is replaced.
+    options
+        What the format `to` takes besides; ``zoo formats`` lists them.
     """
-    options = {"tags": None if tags is None else list(tags)}
+    chosen = {"tags": None if tags is None else list(tags)}
     return conversions.convert(
         Library(),
         ref,
@@ -106,7 +109,8 @@ def convert(
         outputs=outputs,
         signature=signature,
         force=force,
-        load_options=options,
+        options=options,
+        load_options=chosen,
     )
 
 
@@ -124,7 +128,7 @@ def fetch(ref: str, *, offline: bool = False) -> Path:
 def inspect(ref: str | Path, tags: Iterable[str] | None = None) -> dict[str, Any]:
     """Return what is in the model that `ref` means, as ``zoo inspect --json`` prints it."""
     options = {"tags": None if tags is None else list(tags)}
-    return Library().inspect(ref, options)
+    return Library().inspect(ref, options=options)
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo import home
-from zoo.errors import UnknownNameError, did_you_mean
+from zoo.errors import UnknownNameError, counted, did_you_mean
 from zoo.names import natural
 from zoo.registry import Registry, Row
 
@@ -87,7 +87,8 @@ class Catalogue:
                 return registry
         raise UnknownNameError(
             f"no model is called {name!r}",
-            found=f"{len(self.names())} models in {len(self.registries)} registries",
+            found=f"{counted(len(self.names()), 'model')} in "
+            + counted(len(self.registries), "registry", "registries"),
             hint=did_you_mean(name, self.names(), "`zoo list` shows them"),
         )
 

@@ -89,7 +89,14 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(cls=Zoo, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the versions of zoo, TensorFlow and Python.",
+)
 def zoo() -> None:
     """Fetch, inspect, run and convert TensorFlow models by name."""
 
@@ -102,11 +109,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run ``zoo`` with `arguments` and return its exit code; docs/errors.md lists them."""
-    as_json = "--json" in arguments
+    as_json, verbose = "--json" in arguments, bool({"-v", "--verbose"} & set(arguments))
     try:
         code = zoo.main(list(arguments), prog_name="zoo", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except ZooError as error:
+        if verbose:
+            output.note("".join(traceback.format_exception(error)))
         return _failed(error, as_json)
     except click.UsageError as error:
         hint = error.ctx.command_path + " --help" if error.ctx else "zoo --help"

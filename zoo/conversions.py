@@ -46,6 +46,7 @@ def convert(
     outputs: Iterable[str] = (),
     signature: str | None = None,
     force: bool = False,
+    format: str | None = None,  # noqa: A002  (the word users know)
     options: Mapping[str, Any] | None = None,
     load_options: Mapping[str, Any] | None = None,
 ) -> Conversion:
@@ -59,6 +60,10 @@ def convert(
         The signature whose outputs are kept.
     force
         Whether what is at `dest` is replaced.
+    format
+        The format that the source is in; recognised by its contents if not given.
+    options, load_options
+        What saving and loading are given besides; the formats must declare them.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def convert(
     form, target = plugins.format_named(library.plugins, to), Path(dest)
     if not force and (target.is_file() or form.recognises(target)):
         raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
-    source = library.open(ref, options=load_options)
+    source = library.open(ref, format=format, options=load_options)
     model = _cut(source.model, list(outputs), signature)
     saved = library.save(model, target, to, options)
     size = detect.size_of(saved.path)

@@ -67,7 +67,8 @@ def size_of(path: Path) -> int:
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     if path.is_file():
         return path.stat().st_size
-    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}.*"))
+    parts = (file for file in path.parent.iterdir() if file.name.startswith(f"{path.name}."))
+    return sum(file.stat().st_size for file in parts if file.is_file())
 
 
 def _recognised(path: Path, forms: Mapping[str, Format]) -> Found | None:

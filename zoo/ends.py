@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoo import dtypes, ops, protos
-from zoo.graph import by_name, consumers, data_inputs, source, upstream
+from zoo.graph import by_name, data_inputs, downstream, source, upstream
 from zoo.specs import INPUTS, TensorSpec, output_dtypes, spec_of
 from zoo.variables import all_definitions, is_variable
 
@@ -51,7 +51,8 @@ def found_outputs(meta_graph: protos.MetaGraphDef) -> list[Output]:
     graph = meta_graph.graph_def
     nodes = by_name(graph)
     aside = _set_aside(meta_graph, nodes)
-    fed = _reached(graph, [source(spec.tensor) for spec in found_inputs(meta_graph)])
+    inputs = [source(spec.tensor) for spec in found_inputs(meta_graph)]
+    fed = downstream(graph, inputs, control=False)
     sinks = [name for name in _sinks(graph, aside) if _puts_out(nodes[name])]
     reached = [name for name in sinks if name in fed]
     why = "no other operation uses it" + (", and it depends on the inputs" if reached else "")
@@ -95,17 +96,3 @@ def _puts_out(node: protos.NodeDef) -> bool:
 def _loose_ports(graph: protos.GraphDef, node: protos.NodeDef) -> list[int]:
     given = output_dtypes(graph, node)
     return [number for number, dtype in enumerate(given) if dtype is not dtypes.RESOURCE]
-
-
-def _reached(graph: protos.GraphDef, roots: list[str]) -> set[str]:
-    users = consumers(graph)
-    found: set[str] = set()
-    todo = list(roots)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo.extend(
-                user.name for user, at in users.get(name, ()) if not user.input[at].startswith("^")
-            )
-    return found

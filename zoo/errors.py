@@ -130,3 +130,12 @@ def some(names: Iterable[str], limit: int = 8) -> str:
     shown = list(names)
     rest = len(shown) - limit
     return ", ".join(shown[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return `count` with its noun, which gets an ``s`` where it has no `plural` of its own.
+
+    >>> counted(1, "model"), counted(2, "model"), counted(2, "registry", "registries")
+    ('1 model', '2 models', '2 registries')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -96,8 +96,14 @@ def upstream(
     return found
 
 
-def downstream(graph: protos.GraphDef, roots: Iterable[str]) -> set[str]:
-    """Return the names of `roots` and of all nodes that need one of them."""
+def downstream(graph: protos.GraphDef, roots: Iterable[str], *, control: bool = True) -> set[str]:
+    """Return the names of `roots` and of all nodes that need one of them.
+
+    Parameters
+    ----------
+    control
+        Whether waiting for a node counts as needing it.
+    """
     users = consumers(graph)
     found: set[str] = set()
     todo = list(roots)
@@ -105,7 +111,8 @@ def downstream(graph: protos.GraphDef, roots: Iterable[str]) -> set[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo.extend(node.name for node, _ in users.get(name, ()))
+            pairs = users.get(name, ())
+            todo.extend(u.name for u, at in pairs if control or not u.input[at].startswith(CONTROL))
     return found
 
 

@@ -135,11 +135,16 @@ class Library:
             model = self._attached(architecture, model)
         return Opened(model, found.form.name, found.path)
 
-    def inspect(self, ref: str | Path, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def inspect(
+        self,
+        ref: str | Path,
+        format: str | None = None,  # noqa: A002  (the word users know)
+        options: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Return what is in the model that `ref` means, the document of ``zoo inspect --json``."""
         from zoo.describe import describe
 
-        opened = self.open(ref, options=options)
+        opened = self.open(ref, format=format, options=options)
         tag_sets: Sequence[Sequence[str]] = ()
         if opened.path is not None:
             form = plugins.format_named(self.plugins, opened.format)

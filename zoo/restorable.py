@@ -95,9 +95,9 @@ def changes(before: protos.MetaGraphDef, after: protos.MetaGraphDef) -> list[str
     )
     notes = []
     if thawed_count:
-        notes.append(f"made variables of {thawed_count} constants that are weights")
+        notes.append(f"made variables of constants that are weights: {thawed_count}")
     if references:
-        notes.append(f"made resource variables of {references} reference variables")
+        notes.append(f"made resource variables of reference variables: {references}")
     if len(after.graph_def.library.function) < len(before.graph_def.library.function):
         notes.append("inlined the functions that the graph calls")
     if before.object_graph_def.nodes and not after.object_graph_def.nodes:

@@ -122,7 +122,7 @@ def test_convert(zoo, net, tmp_path):
     assert code == 0
     assert document["source"] == {"format": "frozen", "path": str(net)}
     assert document["target"]["format"] == "saved_model"
-    assert document["repairs"] == ["made variables of 2 constants that are weights"]
+    assert document["repairs"] == ["made variables of constants that are weights: 2"]
     assert document["verified"] is None
     assert "note: made variables" in err
 
@@ -135,6 +135,33 @@ def test_convert_with_an_option_of_the_format(zoo, net, tmp_path):
 
     assert code == 0, out
     assert (tmp_path / "m-9.index").is_file()
+
+
+def test_quiet_and_verbose(capsys, zoo, net, tmp_path):
+    """``-q`` prints no remarks; ``-v`` shows where an error came from, and changes no code."""
+    assert zoo("convert", net, tmp_path / "m", "--to", "saved_model", "-q")[2] == ""
+    code = run(["inspect", str(tmp_path / "missing"), "-v"])
+
+    assert code == 66
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "zoo: nothing lies at" in err
+
+
+def test_a_format_can_be_named(zoo, net, tmp_path):
+    """``--format`` takes the place of looking: what it names is asked, and nothing else."""
+    assert zoo("inspect", net, "--format", "frozen")[0] == 0
+    assert "checkpoint" in zoo("inspect", net, "--format", "checkpont")[2]
+    code, _, err = zoo("convert", net, tmp_path / "a", "--to", "frozen", "--format", "saved_model")
+    assert (code, str(net) in err) == (65, True)
+
+
+def test_names_with_signs_of_a_glob(zoo, net, tmp_path):
+    """A path is a path, whatever is in it."""
+    target = tmp_path / "a [1]* größe"
+    assert zoo("convert", net, target, "--to", "checkpoint", "-q")[0] == 0
+    document = json.loads(zoo("inspect", target, "--json")[1])
+    assert (document["path"], document["bytes"] > 500) == (str(target), True)
 
 
 def test_formats_and_plugins(zoo):

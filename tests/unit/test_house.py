@@ -10,6 +10,7 @@ import pytest
 from zoo import errors, hookspecs
 from zoo.cli import COMMANDS
 from zoo.entries import Entry, File, Head, Preprocessing, Weights
+from zoo.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -73,6 +74,17 @@ KEYS = {key for kind in (Entry, Weights, File, Head, Preprocessing) for key in k
 def test_every_registry_key_is_documented(key):
     """Each key that an entry may have."""
     assert f"`{key}`" in DOCS["registry.md"]
+
+
+def test_the_registry_that_is_shown_has_no_faults(tmp_path):
+    """Someone will begin by copying it."""
+    shown = re.search(r"^```yaml\n(.*?)^```$", DOCS["registry.md"], re.MULTILINE | re.DOTALL)
+    (tmp_path / "registry.yaml").write_text(shown[1])
+
+    registry = Registry(tmp_path / "registry.yaml", tmp_path)
+
+    assert registry.names() == ["vgg-tiny"]
+    assert registry.faults() == []
 
 
 def test_the_readmes_examples_are_tested():

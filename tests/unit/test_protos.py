@@ -15,7 +15,7 @@ ROOTS = [
 
 @pytest.mark.parametrize("path", ROOTS)
 def test_descriptors_stand_in_the_package_as_text(path):
-    """When a release of TensorFlow moves its descriptors, so that the slow way is taken, we know."""
+    """A release of TensorFlow that moves its descriptors, so that zoo gets slow, is noticed."""
     assert protos.read_descriptor(path)
 
 

@@ -81,9 +81,9 @@ def test_changes_are_told():
     thawed, _ = restorable(frozen.meta_graph, frozen.weights, resources=True)
     turned, _ = restorable(sample.meta_graph, sample.weights, resources=True)
 
-    assert changes(frozen.meta_graph, thawed) == ["made variables of 2 constants that are weights"]
+    assert changes(frozen.meta_graph, thawed) == ["made variables of constants that are weights: 2"]
     assert changes(sample.meta_graph, turned) == [
-        "made resource variables of 2 reference variables"
+        "made resource variables of reference variables: 2"
     ]
     assert changes(sample.meta_graph, sample.meta_graph) == []
 

@@ -10,13 +10,12 @@ import click
 from zoo import catalogue as catalogues
 from zoo import home, output
 from zoo.commands.options import (
-    json_option,
     offline_option,
-    quiet_option,
     registry_option,
-    remarks,
+    remark,
+    speech_options,
 )
-from zoo.errors import UsageError
+from zoo.errors import UsageError, counted
 from zoo.names import reference
 from zoo.registry import Registry
 from zoo.store import Store
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 @click.argument("pattern", metavar="[GLOB]", default="*")
 @click.option("--cached", is_flag=True, help="Only those that are in the store.")
 @registry_option
-@json_option
+@speech_options
 def list_models(pattern: str, cached: bool, registry: Path | None, as_json: bool) -> None:
     """List the registered models whose names match GLOB, as in `zoo list 'vgg*'`."""
     store = Store(home.cache())
@@ -68,7 +67,7 @@ def _line(model: dict[str, Any]) -> str:
 @click.command("info")
 @click.argument("name")
 @registry_option
-@json_option
+@speech_options
 def info(name: str, registry: Path | None, as_json: bool) -> None:
     """Show what the registry says of the model NAME: sources, licence, inputs, head, labels."""
     wanted = reference(name)
@@ -108,7 +107,7 @@ def _card(name: str, entry: Entry, place: Path) -> str:
 def _pinned(weights: Any) -> str:
     if weights.files:
         total = sum(file.size for file in weights.files)
-        return f"{output.size(total)} in {len(weights.files)} files"
+        return f"{output.size(total)} in {counted(len(weights.files), 'file')}"
     digests = [
         f"{n} {d[:12]}..." for n in ("sha256", "sha384", "md5") if (d := getattr(weights, n))
     ]
@@ -120,15 +119,13 @@ def _pinned(weights: Any) -> str:
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Copy them there.")
 @registry_option
 @offline_option
-@json_option
-@quiet_option
+@speech_options
 def fetch(
     refs: tuple[str, ...],
     into: Path | None,
     registry: Path | None,
     offline: bool,
     as_json: bool,
-    quiet: bool,
 ) -> None:
     """Bring the models REF into the store, verified, and print where they are."""
     from zoo.fetching import copy_into
@@ -140,7 +137,7 @@ def fetch(
         name, fetched = library.fetch(ref)
         path = fetched.path if into is None else copy_into(fetched, into, name.name)
         done = "in the store already" if fetched.from_cache else "fetched and verified"
-        remarks([f"{name}: {output.size(fetched.size)}, {done}"], quiet)
+        remark(f"{name}: {output.size(fetched.size)}, {done}")
         if not as_json:
             output.say(str(path))
         models.append(
@@ -159,7 +156,7 @@ def fetch(
 
 @click.command("check")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@json_option
+@speech_options
 @click.pass_context
 def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
     """Check every entry of the registry FILE (by default the bundled one), all faults at once."""
@@ -174,7 +171,7 @@ def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
         for fault in faults:
             output.say(str(fault))
     else:
-        output.say(f"{path}: {count} models, no faults")
+        output.say(f"{path}: {counted(count, 'model')}, no faults")
     ctx.exit(65 if faults else 0)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import output, plugins
-from zoo.commands.options import json_option
+from zoo.commands.options import speech_options
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("formats")
-@json_option
+@speech_options
 def formats(as_json: bool) -> None:
     """List the formats that are installed, and the options each takes."""
     loaded = plugins.installed()
@@ -40,7 +40,7 @@ def formats(as_json: bool) -> None:
 
 @click.command("plugins")
 @click.option("--traceback", is_flag=True, help="Show where a broken plugin broke.")
-@json_option
+@speech_options
 def list_plugins(traceback: bool, as_json: bool) -> None:
     """List the plugins, where each comes from, and what broke."""
     loaded = plugins.installed()

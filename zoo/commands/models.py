@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,17 @@ import click
 
 from zoo import conversions, output
 from zoo.commands.options import (
-    json_option,
+    format_option,
     key_values,
     offline_option,
-    quiet_option,
     registry_option,
-    remarks,
+    remark,
     signature_option,
+    speech_options,
     tags_option,
+    verbose,
 )
+from zoo.errors import counted
 from zoo.library import Library
 
 if TYPE_CHECKING:
@@ -33,13 +36,19 @@ _SHOWN = 12
 @click.argument("ref")
 @tags_option
 @click.option("--all", "everything", is_flag=True, help="Show every weight and operation.")
+@format_option
 @registry_option
-@json_option
+@speech_options
 def inspect(
-    ref: str, tags: list[str] | None, everything: bool, registry: Path | None, as_json: bool
+    ref: str,
+    tags: list[str] | None,
+    everything: bool,
+    read_as: str | None,
+    registry: Path | None,
+    as_json: bool,
 ) -> None:
     """Show what is in the model REF: a registered name, a path, or a URL."""
-    facts = Library(registry).inspect(ref, {"tags": tags})
+    facts = Library(registry).inspect(ref, read_as, {"tags": tags})
     output.say(output.document(facts) if as_json else _summary(facts, everything))
 
 
@@ -53,8 +62,8 @@ def _summary(facts: dict[str, Any], everything: bool) -> str:
         ["size", output.size(facts["bytes"])],
         ["made by", ", ".join(made) or "unknown"],
         ["tags", " | ".join(",".join(tags) for tags in facts["tag_sets"]) or "none"],
-        ["weights", f"{len(weights)} with {facts['parameters']:,} parameters"],
-        ["operations", f"{sum(ops.values())} of {len(ops)} kinds"],
+        ["weights", f"{len(weights)} with {counted(facts['parameters'], 'parameter')}"],
+        ["operations", f"{sum(ops.values())} of {counted(len(ops), 'kind')}"],
     ]
     parts = [output.table(head)]
     for key, signature in facts["signatures"].items():
@@ -100,16 +109,16 @@ def _rest(count: int) -> str:
     return f"\n  and {count - _SHOWN} more: --all" if count > _SHOWN else ""
 
 
-@click.command("run")
+@click.command("run", epilog="Example: zoo run toy-adder -i w1=13 -i w2=17")
 @click.argument("ref")
 @click.option("-i", "inputs", metavar="NAME=VALUE", multiple=True, help="An input.")
 @click.option("-o", "outputs", metavar="NAME", multiple=True, help="An output; all by default.")
 @signature_option
 @tags_option
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
+@format_option
 @registry_option
-@json_option
-@quiet_option
+@speech_options
 def run(
     ref: str,
     inputs: tuple[str, ...],
@@ -117,26 +126,23 @@ def run(
     signature: str | None,
     tags: list[str] | None,
     save: Path | None,
+    read_as: str | None,
     registry: Path | None,
     as_json: bool,
-    quiet: bool,
 ) -> None:
-    r"""Run the model REF once.
+    """Run the model REF once.
 
     A VALUE is a JSON literal (13, [[1, 2], [3, 4]]), an array (@x.npy, @x.npz#key), a photo
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
-
-    \b
-    zoo run toy-adder -i w1=13 -i w2=17
     """
-    opened = Library(registry).open(ref, options={"tags": tags})
+    opened = Library(registry).open(ref, format=read_as, options={"tags": tags})
     _import_tensorflow()
     feeds = _feeds(opened.model, inputs, signature, opened.entry)
     wanted = {name: name for name in outputs} or None
     values = opened.model.run(wanted, feeds, signature=signature)
     if save is not None:
         _save_arrays(save, values)
-        remarks([f"wrote {save}"], quiet)
+        remark(f"wrote {save}")
     if as_json:
         output.say(output.document({"outputs": values}))
     elif save is None:
@@ -145,9 +151,9 @@ def run(
 
 
 def _import_tensorflow() -> None:
-    """Bring in TensorFlow without the greetings that it writes to the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with output.hushed():
+    """Bring in TensorFlow, its greetings to the terminal only where they are wanted."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose() else "3")
+    with nullcontext() if verbose() else output.hushed():
         from zoo.engine import tensorflow
 
         tensorflow()
@@ -181,7 +187,7 @@ def _save_arrays(path: Path, values: dict[str, Any]) -> None:
         write(file, **plain)
 
 
-@click.command("convert")
+@click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
 @click.argument("ref")
 @click.argument("dest", type=click.Path(path_type=Path))
 @click.option("--to", "form", metavar="FORMAT", required=True, help="See `zoo formats`.")
@@ -190,10 +196,10 @@ def _save_arrays(path: Path, values: dict[str, Any]) -> None:
 @tags_option
 @click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format.")
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
+@format_option
 @registry_option
 @offline_option
-@json_option
-@quiet_option
+@speech_options
 def convert(
     ref: str,
     dest: Path,
@@ -203,17 +209,14 @@ def convert(
     tags: list[str] | None,
     options: tuple[str, ...],
     force: bool,
+    read_as: str | None,
     registry: Path | None,
     offline: bool,
     as_json: bool,
-    quiet: bool,
 ) -> None:
-    r"""Write the model REF to DEST in another format.
+    """Write the model REF to DEST in another format.
 
     For a checkpoint DEST is the prefix, out/model-1000.
-
-    \b
-    zoo convert toy-adder adder.pb --to frozen
     """
     done = conversions.convert(
         Library(registry, offline),
@@ -224,9 +227,11 @@ def convert(
         signature=signature,
         force=force,
         options=key_values(options),
+        format=read_as,
         load_options={"tags": tags},
     )
-    remarks(done.repairs, quiet)
+    for sentence in done.repairs:
+        remark(sentence)
     if as_json:
         source = {"format": done.source.format, "path": _text(done.source.path)}
         target = {"format": form, "path": _text(done.target.path), "bytes": done.bytes}

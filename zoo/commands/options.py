@@ -13,14 +13,53 @@ from zoo.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no remarks.")
+_QUIET, _VERBOSE = "zoo.quiet", "zoo.verbose"
+
+
+def _keep(key: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    """Return a callback that keeps the value of a flag for whoever asks the context."""
+
+    def keep(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        ctx.meta[key] = value
+
+    return keep
+
+
+_SPEECH = (
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep(_QUIET),
+        help="Print no remarks.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep(_VERBOSE),
+        help="Print TensorFlow's messages, and where an error came from.",
+    ),
+)
+
+
+def speech_options(command: Command) -> Command:
+    """Give `command` what every command has to say how much it prints: as_json, and two flags."""
+    for option in reversed(_SPEECH):
+        command = option(command)
+    return command
+
+
 registry_option = click.option(
     "--registry",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A registry that counts before all others.",
 )
 offline_option = click.option("--offline", is_flag=True, help="Use nothing but this machine.")
+format_option = click.option("--format", "read_as", metavar="FORMAT", help="The format REF is in.")
 signature_option = click.option("--signature", metavar="KEY", help="The signature to use.")
 
 
@@ -55,7 +94,12 @@ def key_values(pairs: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def remarks(sentences: list[str] | tuple[str, ...], quiet: bool) -> None:
-    """Print `sentences` to standard error, unless that is not wanted."""
-    for sentence in sentences if not quiet else ():
+def verbose() -> bool:
+    """Tell whether the user of this command wants to see everything."""
+    return bool(click.get_current_context().meta.get(_VERBOSE))
+
+
+def remark(sentence: str) -> None:
+    """Print `sentence` to standard error, unless the user of this command wants it quiet."""
+    if not click.get_current_context().meta.get(_QUIET):
         output.note(f"note: {sentence}")
