@@ -86,9 +86,11 @@ class _Stored:
             self.slices.update(ordered_code.slice_key(key, extents) for extents in _extents(entry))
 
     def is_slice(self, key: bytes) -> bool:
+        """Tell whether `key` is that of a part of a partitioned variable."""
         return key in self.slices
 
     def tensor(self, key: bytes) -> Tensor:
+        """Return the tensor under `key`, its values still in the file."""
         entry = self.entries[key]
         dtype, shape = dtypes.dtype(entry.dtype), shape_of(entry.shape)
         if entry.slices:

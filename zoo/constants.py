@@ -109,6 +109,7 @@ class _Constants:
         self.constant = self._constant_valued()
 
     def weights(self) -> dict[str, bool]:
+        """Return the constants that are weights, and for each whether it can be trained."""
         uses = {n.name: list(self._uses(n.name)) for n in self.graph.node if n.op == "Const"}
         layers = {use.node.name for found in uses.values() for use in found if self._operand(use)}
         self.after_layers = downstream(self.graph, layers)

@@ -96,6 +96,7 @@ class _Freezing:
         self.function_names = set(self.library)
 
     def frozen(self) -> protos.GraphDef:
+        """Return the graph with constants for its variables, in its functions too."""
         graph = shell(self.graph)
         taken = {node.name for node in self.graph.node}
         body = _Body(self, list(self.graph.node), {}, taken, in_function=False)
@@ -154,6 +155,7 @@ class _Body:
     """Nodes of a function whose one output changed its name to ``output``."""
 
     def rewritten(self) -> list[protos.NodeDef]:
+        """Return the nodes that take the place of those of this body."""
         self.taken |= {node.name for node in self.nodes}
         self._spread()
         out: list[protos.NodeDef] = []

@@ -85,6 +85,7 @@ class _Rewriter:
         self._name_updates()
 
     def rewritten(self) -> protos.GraphDef:
+        """Return the graph with resource variables for its reference variables."""
         for node in self.graph.node:
             self._rewrite(node)
         graph = shell(self.graph)

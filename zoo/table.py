@@ -121,6 +121,7 @@ class _Builder:
     last: bytes = b""
 
     def add(self, key: bytes, value: bytes) -> None:
+        """Append an entry, its key without what it shares with the one before."""
         shared = 0
         if self.since < self.restart_every:
             shared = _shared(self.last, key)
@@ -135,9 +136,11 @@ class _Builder:
 
     @property
     def estimate(self) -> int:
+        """Bytes of the block if it were finished now."""
         return len(self.body) + 4 * len(self.restarts) + 4
 
     def finished(self) -> bytes:
+        """Return the block, with the places where keys stand whole."""
         numbers = [*self.restarts, len(self.restarts)]
         return bytes(self.body) + struct.pack(f"<{len(numbers)}I", *numbers)
 
@@ -153,6 +156,7 @@ class _Table:
     """Last key and handle of a finished block; its index key depends on the key that follows."""
 
     def add(self, key: bytes, value: bytes) -> None:
+        """Append an entry, and close the block when it is full."""
         if self.pending:
             last, handle = self.pending
             self.index.add(_separator(last, key), handle)
@@ -162,6 +166,7 @@ class _Table:
             self._close_block()
 
     def finished(self) -> bytes:
+        """Return the whole table: blocks, index, footer."""
         if self.block.body:
             self._close_block()
         meta = self._append(_Builder(_RESTART_EVERY).finished())

@@ -95,6 +95,7 @@ class _Thawing:
         }
 
     def thawed(self) -> protos.GraphDef:
+        """Return the graph with variables for the constants `names`."""
         graph = shell(self.graph)
         for node in self.graph.node:
             if node.name in self.names:

@@ -95,6 +95,7 @@ class _Builder:
         self.keys: list[str | None] = []
 
     def take(self, event: Any) -> None:
+        """Build what `event`, the next of the stream, says."""
         import yaml
 
         line = event.start_mark.line + 1

@@ -147,6 +147,18 @@ def test_tables_and_their_files(tf, plain, tmp_path):
         assert "words.txt" in caught.value.found or "table" in caught.value.found
 
 
+def test_objects_that_need_another_package(tf, fixtures, tmp_path):
+    """An optimizer of Keras 2 comes along, and that it needs tf_keras is said; or it stays out."""
+    path = fixtures / "rust-keras-multiple-inputs-saved-model"
+
+    with_objects = zoo.convert(path, tmp_path / "with", to="saved_model")
+    without = zoo.convert(path, tmp_path / "without", to="saved_model", object_graph=False)
+
+    assert "tf_keras" in " ".join(with_objects.repairs)
+    assert "tf_keras" not in " ".join(without.repairs)
+    assert tf.saved_model.load(tmp_path / "without").signatures["serving_default"].variables
+
+
 def test_a_whole_saved_model_in_text(fixtures, tf):
     """``saved_model.pbtxt`` opens like its binary twin, unknown attributes or not."""
     for name in ("tf-savedmodel-half-plus-two-pbtxt", "tf-savedmodel-hpt-fwdcompat"):
