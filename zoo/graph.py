@@ -60,6 +60,14 @@ def data_inputs(node: protos.NodeDef) -> list[str]:
     return [edge for edge in node.input if not edge.startswith(CONTROL)]
 
 
+def waits(node: protos.NodeDef) -> bool:
+    """Tell whether `node` has control inputs.
+
+    A constant with one lives in a frame of a loop or on one branch: a variable cannot.
+    """
+    return any(edge.startswith(CONTROL) for edge in node.input)
+
+
 def consumers(graph: protos.GraphDef) -> dict[str, list[tuple[protos.NodeDef, int]]]:
     """Return who uses each node: pairs of (user, position among its inputs)."""
     users: dict[str, list[tuple[protos.NodeDef, int]]] = defaultdict(list)

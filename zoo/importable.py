@@ -11,13 +11,16 @@ import re
 from typing import TYPE_CHECKING
 
 from zoo import protos
+from zoo.graph import waits
 from zoo.nodes import Dims, Size, shape
 from zoo.nodes import node as make_node
+from zoo.tensor_protos import to_proto
 from zoo.variables import is_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from zoo.tensors import Tensor
     from zoo.weights import Weights
 
 _NUMBERS = re.compile(r"\d+(\.\d+)*")
@@ -35,7 +38,8 @@ def importable(
     Parameters
     ----------
     weights
-        Constants among these become reference variables, to be assigned after the import.
+        Constants among these become reference variables, to be assigned after the import; those
+        that belong to a loop or a branch are given their values.
     ranks
         Sizes to write into placeholders, by node name.
     """
@@ -76,18 +80,21 @@ def _prepare(node: protos.NodeDef, weights: Weights) -> None:
     node.device = _CLUSTER.sub("", node.device)
     if node.op == "Const" and node.name in weights:
         tensor = weights.tensor(node.name)
-        inputs, device = list(node.input), node.device
-        node.CopyFrom(
-            make_node(
-                node.name,
-                "VariableV2",
-                inputs,
-                device=device,
-                dtype=tensor.dtype,
-                shape=Dims(tensor.shape),
-                container="",
-                shared_name="",
-            )
-        )
+        if waits(node):
+            node.attr["value"].tensor.CopyFrom(to_proto(tensor))
+        else:
+            node.CopyFrom(_reference(node, tensor))
     elif is_variable(node) and "shared_name" in node.attr and not node.attr["shared_name"].s:
         node.attr["shared_name"].s = node.name.encode()
+
+
+def _reference(node: protos.NodeDef, tensor: Tensor) -> protos.NodeDef:
+    return make_node(
+        node.name,
+        "VariableV2",
+        device=node.device,
+        dtype=tensor.dtype,
+        shape=Dims(tensor.shape),
+        container="",
+        shared_name="",
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.assets import asset_files
 from zoo.engine import failing, imported, tensorflow
-from zoo.graph import by_name, called_functions, source, tensor_name, upstream
+from zoo.graph import by_name, called_functions, source, tensor_name, upstream, waits
 from zoo.importable import importable
 from zoo.variables import VARIABLES
 
@@ -153,7 +153,7 @@ class Runner:
         found = {}
         for name in self._weights:
             node = self._nodes.get(name)
-            if node is None or node.op not in VARIABLES | {"Const"}:
+            if node is None or node.op not in VARIABLES | {"Const"} or _has_its_value(node):
                 continue
             target = self._graph.get_tensor_by_name(f"{name}:0")
             tensor = self._weights.tensor(name)
@@ -217,6 +217,11 @@ class _Call:
         self.fetches = fetches
         self.feeds = feeds
         self.changes = changes
+
+
+def _has_its_value(node: protos.NodeDef) -> bool:
+    """Tell whether `node` is a constant that was imported with its value."""
+    return node.op == "Const" and waits(node)
 
 
 def _config() -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
 from zoo.constants import weight_constants
-from zoo.graph import CONTROL, by_name, consumers, port, shell, source, unique
+from zoo.graph import CONTROL, by_name, consumers, port, shell, source, unique, waits
 from zoo.nodes import node as make_node
 from zoo.tensor_protos import from_proto, header
 from zoo.variables import handle
@@ -50,10 +50,11 @@ def thaw(
     A variable has its constant's name.  An ``Identity`` that only named the constant's value
     becomes the reading node; any other use gets one.  Constants inside a loop or a branch stay.
     """
+    nodes = by_name(meta_graph.graph_def)
     chosen = {
         name: trains
         for name, trains in weight_constants(meta_graph.graph_def).items()
-        if not _held(by_name(meta_graph.graph_def)[name])
+        if not waits(nodes[name])
     }
     if not chosen:
         return meta_graph, weights, set()
@@ -68,10 +69,6 @@ def thaw(
         for info in signature.outputs.values():
             info.name = thawing.value_of(info.name)
     return edited, weights, {name for name, trains in chosen.items() if trains}
-
-
-def _held(node: protos.NodeDef) -> bool:
-    return any(edge.startswith(CONTROL) for edge in node.input)
 
 
 class _Thawing:

@@ -52,6 +52,19 @@ def test_constants_without_values_become_variables():
     assert [d.size for d in nodes["dense/kernel"].attr["shape"].shape.dim] == [3, 2]
 
 
+def test_constants_of_a_loop_keep_their_values():
+    """A variable in the place of a constant with a control input would be in the wrong frame."""
+    frozen = sample_model().freeze()
+    meta_graph = MetaGraphDef()
+    meta_graph.CopyFrom(frozen.meta_graph)
+    by_name(meta_graph.graph_def)["dense/kernel"].input.append("^x")
+
+    kernel = by_name(importable(meta_graph, frozen.weights).graph_def)["dense/kernel"]
+
+    assert (kernel.op, list(kernel.input)) == ("Const", ["^x"])
+    assert len(kernel.attr["value"].tensor.tensor_content) == 3 * 2 * 4
+
+
 def test_variables_without_a_shared_name_get_their_own():
     """With no shared name all variables of a session would be one."""
     meta_graph = MetaGraphDef()

@@ -134,6 +134,13 @@ def test_identical_entries_are_one(tmp_path, home):
     assert listed.overrides == ()
 
 
+def test_the_bundled_registry_counts_once_where_it_lies(monkeypatch):
+    """In the folder of the bundled registry, ``./registry.yaml`` is that very file."""
+    monkeypatch.chdir(catalogue.bundled().parent)
+
+    assert [one.path for one in catalogue.standard().registries] == [catalogue.bundled()]
+
+
 def test_names_come_in_natural_order(tmp_path):
     """Numbers count as numbers; a glob chooses."""
     given = write(tmp_path / "r.yaml", vgg16="", vgg9="", alex="")

@@ -41,8 +41,9 @@ def test_what_is_pinned_is_kept_under_its_digest(store):
         ([DATA[:-1] + b"x"], PIN),
         ([DATA], Pin((("sha256", SHA), ("md5", "0" * 32)), len(DATA))),
         ([DATA], Pin((("sha256", SHA),), len(DATA) - 1)),
+        ([DATA], Pin((("sha256", SHA),), len(DATA) + 1)),
     ],
-    ids=["short", "long", "other", "one of two digests", "size"],
+    ids=["short", "long", "other", "one of two digests", "larger", "smaller"],
 )
 def test_what_differs_is_not_kept(store, chunks, pin):
     """Too short, too long, other bytes: nothing is there afterwards, and the source is named."""
