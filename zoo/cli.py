@@ -24,7 +24,7 @@ COMMANDS = {
     "fetch": ("zoo.commands.catalogue", "Bring models into the store, verified."),
     "formats": ("zoo.commands.environment", "List the formats that are installed."),
     "info": ("zoo.commands.catalogue", "Show what the registry says of a model."),
-    "inspect": ("zoo.commands.models", "Show what is in a model, without TensorFlow."),
+    "inspect": ("zoo.commands.inspecting", "Show what is in a model, without TensorFlow."),
     "list": ("zoo.commands.catalogue", "List the registered models."),
     "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
     "run": ("zoo.commands.models", "Run a model once."),

@@ -133,7 +133,7 @@ class Entry(_Strict):
     license: str | None = None
     paper: str | None = None
     base_model: str | None = None
-    card: str | None = None
+    card: Address | None = None
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Entry:

@@ -7,7 +7,6 @@ the model stays bit for bit as it was read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
@@ -18,7 +17,7 @@ from zoo.importable import importable
 from zoo.signatures import Signature
 from zoo.specs import spec_of
 from zoo.tensors import ArrayTensor
-from zoo.variables import ALL, TRAINABLE, detached
+from zoo.variables import detached
 
 if TYPE_CHECKING:
     from zoo.weights import Weights
@@ -54,40 +53,54 @@ def extend(
     Parameters
     ----------
     build
-        Called once with the graph's `Tensors`, inside the graph; what it returns by name become
-        outputs of the default signature and tensors ``name:0``.  Variables it creates become
-        weights with their initial values.
+        Called once with the graph's `Tensors`, inside the graph, which has its collections; what
+        it returns by name become outputs of the default signature and tensors ``name:0``.
+        Variables it creates become weights with their initial values, and what it adds to a
+        collection (a train op, a learning rate) stays there.
 
     Raises
     ------
     UsageError
-        A result has the name of a node that is there, or is no tensor of the graph.
+        A result has the name of a node that is there, or is no tensor of the graph; or something
+        was added to a collection that no file can hold.
     RunError
         TensorFlow refused an operation.
     """
-    graph = imported(importable(meta_graph, weights))
-    there = by_name(meta_graph.graph_def)
+    edited = detached(meta_graph, weights)
+    graph = imported(importable(edited, weights), collections=True)
+    there = by_name(edited.graph_def)
+    before = _counts(graph)
     with failing("the operations cannot be added"), graph.as_default():
         results = _results(build(Tensors(graph, list(there))), there, graph)
-        variables = _variables(graph)
-        extended = protos.GraphDef.FromString(graph.as_graph_def().SerializeToString())
-    edited = detached(meta_graph, weights) if variables else _without_objects(meta_graph)
-    _merge(edited.graph_def, extended)
-    for variable in variables:
-        for collection in (ALL, TRAINABLE) if variable.trained else (ALL,):
-            edited.collection_def[collection].bytes_list.value.append(variable.entry)
+        values = _initial_values(graph, there)
+        extended = tensorflow().compat.v1.train.export_meta_graph(graph=graph)
+    written = protos.MetaGraphDef.FromString(extended.SerializeToString())
+    _merge(edited.graph_def, written.graph_def)
+    for name, count in _counts(graph).items():
+        if count > before.get(name, 0):
+            _append(edited, name, written, count - before.get(name, 0))
     _state(edited, signatures.signature(meta_graph), results)
-    return edited, weights.overlay({variable.name: variable.value for variable in variables})
+    return edited, weights.overlay(values)
 
 
-@dataclass(frozen=True)
-class _Variable:
-    """A variable that was added: its entry for collections, and its initial value."""
+def _counts(graph: Any) -> dict[str, int]:
+    """Return how much is in each collection that people can see."""
+    names = [name for name in graph.get_all_collection_keys() if not str(name).startswith("__")]
+    return {name: len(graph.get_collection_ref(name)) for name in names}
 
-    name: str
-    entry: bytes
-    trained: bool
-    value: ArrayTensor
+
+def _append(
+    edited: protos.MetaGraphDef, name: str, written: protos.MetaGraphDef, count: int
+) -> None:
+    """Append the last `count` things of the collection `name` of `written` to that of `edited`."""
+    stored = written.collection_def[name]
+    kind, target = stored.WhichOneof("kind"), edited.collection_def[name]
+    if kind is None or target.WhichOneof("kind") not in (None, kind):
+        raise UsageError(
+            f"what was added to the collection {name!r} cannot be kept",
+            hint="numbers, texts, tensors, operations and variables can, of one kind in each",
+        )
+    getattr(target, kind).value.extend(getattr(stored, kind).value[-count:])
 
 
 def _results(given: object, there: Mapping[str, protos.NodeDef], graph: Any) -> dict[str, str]:
@@ -108,26 +121,20 @@ def _results(given: object, there: Mapping[str, protos.NodeDef], graph: Any) -> 
     return found
 
 
-def _variables(graph: Any) -> list[_Variable]:
-    """Return the variables that were made in `graph`, which is the default one."""
+def _initial_values(graph: Any, there: Mapping[str, protos.NodeDef]) -> dict[str, ArrayTensor]:
+    """Return the initial values of the variables that were made in `graph`, by their nodes."""
     v1 = tensorflow().compat.v1
-    made = graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
+    made = [
+        variable
+        for variable in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
+        if variable.op.name not in there
+    ]
     if not made:
-        return []
+        return {}
     with v1.Session(graph=graph) as session:
         session.run([variable.initializer for variable in made])
         values = session.run([variable.value() for variable in made])
-    return [
-        _Variable(v.op.name, v.to_proto().SerializeToString(), v.trainable, ArrayTensor.of(value))
-        for v, value in zip(made, values, strict=True)
-    ]
-
-
-def _without_objects(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
-    edited = protos.MetaGraphDef()
-    edited.CopyFrom(meta_graph)
-    edited.ClearField("object_graph_def")
-    return edited
+    return {v.op.name: ArrayTensor.of(value) for v, value in zip(made, values, strict=True)}
 
 
 def _merge(graph: protos.GraphDef, extended: protos.GraphDef) -> None:

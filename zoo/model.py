@@ -143,14 +143,35 @@ class Model:
         finally:
             runner.close()
 
+    def captured(self, session: Any) -> Model:
+        """Return the model with the values that its variables have in `session`.
+
+        Parameters
+        ----------
+        session
+            One that `session` gave, or a ``tf.compat.v1.Session`` over a graph with these
+            variables.
+
+        Raises
+        ------
+        UsageError
+            The session's graph lacks a variable.
+        RunError
+            A variable has no value there.
+        """
+        from zoo.capture import captured
+
+        return self._with(self.meta_graph, captured(self.meta_graph, self.weights, session))
+
     def extend(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Model:
         """Return the model with more operations: those that `build` makes with TensorFlow.
 
         Parameters
         ----------
         build
-            Called once with the graph's tensors by name, inside the graph.  What it returns,
-            tensors by name, become outputs.
+            Called once with the graph's tensors by name, inside the graph, which has its
+            collections.  What it returns, tensors by name, become outputs; variables it makes
+            become weights; what it adds to collections stays there.
 
         Examples
         --------

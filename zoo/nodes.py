@@ -27,7 +27,16 @@ class Dims:
     sizes: Sequence[Size] | None
 
 
-Value = bool | int | float | str | DType | Dims | Tensor | Sequence[DType] | Sequence[str]
+@dataclass(frozen=True)
+class Integers:
+    """The value of an attribute that is a list of whole numbers: strides, sizes of a window."""
+
+    values: Sequence[int]
+
+
+Value = (
+    bool | int | float | str | DType | Dims | Integers | Tensor | Sequence[DType] | Sequence[str]
+)
 
 
 def node(
@@ -113,8 +122,11 @@ def shape(sizes: Sequence[Size] | None) -> protos.TensorShapeProto:
     return made
 
 
-def _fill_list(made: protos.AttrValue, values: Sequence[DType] | Sequence[str]) -> None:
+def _fill_list(made: protos.AttrValue, values: Integers | Sequence[DType] | Sequence[str]) -> None:
     made.list.SetInParent()
+    if isinstance(values, Integers):
+        made.list.i.extend(values.values)
+        return
     for value in values:
         if isinstance(value, DType):
             made.list.type.append(value.number)

@@ -114,6 +114,8 @@ def named(
 ) -> Signature:
     """Return a signature with the tensors of `inputs` and `outputs`, under their keys.
 
+    A shape that another signature states of a tensor is taken over.
+
     Raises
     ------
     UnknownNameError
@@ -121,10 +123,13 @@ def named(
     """
     graph = meta_graph.graph_def
     nodes = by_name(graph)
-    return Signature(
-        {key: spec_of(graph, tensor, nodes) for key, tensor in inputs.items()},
-        {key: spec_of(graph, tensor, nodes) for key, tensor in outputs.items()},
-    )
+    stated = [*signatures(meta_graph).values()]
+    known = {s.tensor: s for one in stated for s in (*one.inputs.values(), *one.outputs.values())}
+
+    def specs(tensors: Mapping[str, str]) -> dict[str, TensorSpec]:
+        return {k: known.get(t) or spec_of(graph, t, nodes) for k, t in tensors.items()}
+
+    return Signature(specs(inputs), specs(outputs))
 
 
 def to_proto(stated: Signature) -> protos.SignatureDef:

@@ -1,64 +1,30 @@
-"""Nets that are built by functions: the toy adder of the tutorials on saving and restoring."""
+"""Nets that are built by functions: the toy adder, the VGGs, a small VGG that reads digits."""
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
-from zoo import dtypes, protos
 from zoo.architectures import Architecture
 from zoo.hookspecs import hookimpl
-from zoo.model import Model
-from zoo.nodes import Dims, node, placeholder
-from zoo.tensors import FilledTensor
-from zoo.variables import ALL, TRAINABLE
-from zoo.weights import Weights
+from zoo_architectures.adder import toy_adder
+from zoo_architectures.vgg import vgg11, vgg13, vgg16, vgg19, vgg_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 zoo_api = 1
 
-_FLOAT = dtypes.named("float32")
-_BIAS = FilledTensor(struct.pack("<f", 2.0), _FLOAT, ())
-_PRODUCER = 27
-"""The version of graphs that TensorFlow 1.13 made."""
+__all__ = ["toy_adder", "vgg11", "vgg13", "vgg16", "vgg19", "vgg_digits"]
 
 
 @hookimpl
 def zoo_architectures() -> Iterable[Architecture]:
-    """Offer the nets of this module."""
-    return [Architecture("toy-adder", "(w1 + w2) * bias", toy_adder)]
-
-
-def toy_adder() -> Model:
-    """Return ``(w1 + w2) * bias``, as the tutorials build it.
-
-    The placeholders ``w1:0`` and ``w2:0`` take float32 of any one shape, and ``op_to_restore:0``
-    has that shape too; the one weight ``bias`` is a reference variable, 2.0 at first.
-    """
-    meta_graph = protos.MetaGraphDef()
-    meta_graph.graph_def.versions.producer = _PRODUCER
-    meta_graph.graph_def.node.extend(
-        [
-            placeholder("w1", _FLOAT),
-            placeholder("w2", _FLOAT),
-            node("bias/initial_value", "Const", dtype=_FLOAT, value=_BIAS),
-            node("bias", "VariableV2", dtype=_FLOAT, shape=Dims([])),
-            node("bias/Assign", "Assign", ["bias", "bias/initial_value"], T=_FLOAT),
-            node("bias/read", "Identity", ["bias"], T=_FLOAT),
-            node("Add", "Add", ["w1", "w2"], T=_FLOAT),
-            node("op_to_restore", "Mul", ["Add", "bias/read"], T=_FLOAT),
-        ]
-    )
-    entry = protos.VariableDef(
-        variable_name="bias:0",
-        initial_value_name="bias/initial_value:0",
-        initializer_name="bias/Assign",
-        snapshot_name="bias/read:0",
-        trainable=True,
-    )
-    for collection in (ALL, TRAINABLE):
-        values = meta_graph.collection_def[collection].bytes_list.value
-        values.append(entry.SerializeToString())
-    return Model(meta_graph, Weights({"bias": _BIAS}))
+    """Offer the nets of this package."""
+    return [
+        Architecture("toy-adder", "(w1 + w2) * bias", toy_adder),
+        Architecture("vgg11", "VGG-11 (configuration A), 224 x 224 x 3, 1000 outputs", vgg11),
+        Architecture("vgg13", "VGG-13 (configuration B), 224 x 224 x 3, 1000 outputs", vgg13),
+        Architecture("vgg16", "VGG-16 (configuration D), 224 x 224 x 3, 1000 outputs", vgg16),
+        Architecture("vgg19", "VGG-19 (configuration E), 224 x 224 x 3, 1000 outputs", vgg19),
+        Architecture("vgg-digits", "a small VGG, 8 x 8 x 1, ten digits", vgg_digits),
+    ]

@@ -10,19 +10,20 @@ FLOORS = [  # from the roof down
     # the command line
     {"zoo.__main__"},
     {"zoo.cli"},
-    {"zoo.commands.catalogue", "zoo.commands.environment", "zoo.commands.models"},
-    {"zoo.api", "zoo.commands.options", "zoo.values"},
+    {"zoo.commands.catalogue", "zoo.commands.environment"}
+    | {"zoo.commands.inspecting", "zoo.commands.models"},
+    {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
     {"zoo.conversions", "zoo.images"},
-    {"zoo.library"},
+    {"zoo.library"} | {"zoo_architectures.train_vgg_digits"},
     {"zoo.describe", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
-    {"zoo.detect", "zoo.hookspecs", "zoo.samples"},
-    {"zoo.architectures", "zoo.formats"},
+    {"zoo.detect", "zoo.hookspecs", "zoo.samples"} | {"zoo_architectures.vgg"},
+    {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     # the one value
     {"zoo.model"},
     # what can be done with a graph and its weights
-    {"zoo.attach", "zoo.extending", "zoo.restorable"},
+    {"zoo.attach", "zoo.capture", "zoo.extending", "zoo.restorable"},
     {"zoo.prune", "zoo.running", "zoo.saver"},
     {"zoo.assets", "zoo.feeds", "zoo.freeze", "zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"},
@@ -32,6 +33,7 @@ FLOORS = [  # from the roof down
     # registries, the store, graphs and tensors
     {"zoo.nodes", "zoo.registry", "zoo.store", "zoo.weights"},
     {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"},
+    {"zoo_architectures.initial"},
     {"zoo.home", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.protos"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import catalogue as catalogues
-from zoo import home, output
+from zoo import home, output, sources
 from zoo.commands.options import (
     offline_option,
     registry_option,
@@ -69,20 +69,30 @@ def _line(model: dict[str, Any]) -> str:
 @registry_option
 @speech_options
 def info(name: str, registry: Path | None, as_json: bool) -> None:
-    """Show what the registry says of the model NAME: sources, licence, inputs, head, labels."""
+    """Show what the registry says of the model NAME: sources, licence, inputs, head, its card."""
     wanted = reference(name)
     if wanted is None:
         raise UsageError(f"{name!r} is no name", hint="`zoo inspect` looks at files")
     found = catalogues.standard(registry)
     entry, place = found.entry(wanted.name), found.registry_of(wanted.name).path
+    card = _card_text(entry, place)
     if as_json:
         facts = entry.model_dump(mode="json", exclude_none=True)
-        output.say(output.document({"name": wanted.name, "registry": str(place), **facts}))
+        facts |= {"name": wanted.name, "registry": str(place), "card_text": card}
+        output.say(output.document(facts))
     else:
-        output.say(_card(wanted.name, entry, place))
+        output.say(_table(wanted.name, entry, place) + (f"\n\n{card.rstrip()}" if card else ""))
 
 
-def _card(name: str, entry: Entry, place: Path) -> str:
+def _card_text(entry: Entry, place: Path) -> str | None:
+    """Return the card of `entry`, which is Markdown; None if it lies on another machine."""
+    if entry.card is None or not entry.card.startswith(sources.LOCAL):
+        return None
+    found = b"".join(sources.opened(entry.card, place.absolute().parent))
+    return found.decode(errors="replace")
+
+
+def _table(name: str, entry: Entry, place: Path) -> str:
     """Return `entry` as people read it."""
     rows = [["name", name], ["summary", entry.summary], ["registry", str(place)]]
     for key in ("architecture", "license", "paper", "base_model", "labels", "card"):

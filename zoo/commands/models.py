@@ -1,4 +1,4 @@
-"""``zoo inspect``, ``run``, ``convert``: what is in a model, what it gives, in which format."""
+"""``zoo run`` and ``zoo convert``: what a model gives, and the same model in another format."""
 
 from __future__ import annotations
 
@@ -21,92 +21,11 @@ from zoo.commands.options import (
     tags_option,
     verbose,
 )
-from zoo.errors import counted
 from zoo.library import Library
 
 if TYPE_CHECKING:
     from zoo.entries import Entry
     from zoo.model import Model
-
-_SHOWN = 12
-"""Weights and operations shown without --all."""
-
-
-@click.command("inspect")
-@click.argument("ref")
-@tags_option
-@click.option("--all", "everything", is_flag=True, help="Show every weight and operation.")
-@format_option
-@registry_option
-@speech_options
-def inspect(
-    ref: str,
-    tags: list[str] | None,
-    everything: bool,
-    read_as: str | None,
-    registry: Path | None,
-    as_json: bool,
-) -> None:
-    """Show what is in the model REF: a registered name, a path, or a URL."""
-    facts = Library(registry).inspect(ref, read_as, {"tags": tags})
-    output.say(output.document(facts) if as_json else _summary(facts, everything))
-
-
-def _summary(facts: dict[str, Any], everything: bool) -> str:
-    weights, ops = facts["weights"], facts["ops"]
-    made = [f"TensorFlow {facts['tensorflow_version']}"] if facts["tensorflow_version"] else []
-    made += [f"producer {facts['producer']}"] if facts["producer"] is not None else []
-    head = [
-        ["format", facts["format"]],
-        ["path", facts["path"] or "built by a plugin"],
-        ["size", output.size(facts["bytes"])],
-        ["made by", ", ".join(made) or "unknown"],
-        ["tags", " | ".join(",".join(tags) for tags in facts["tag_sets"]) or "none"],
-        ["weights", f"{len(weights)} with {counted(facts['parameters'], 'parameter')}"],
-        ["operations", f"{sum(ops.values())} of {counted(len(ops), 'kind')}"],
-    ]
-    parts = [output.table(head)]
-    for key, signature in facts["signatures"].items():
-        rows = [["in", name, *_typed(spec)] for name, spec in signature["inputs"].items()]
-        rows += [["out", name, *_typed(spec)] for name, spec in signature["outputs"].items()]
-        parts.append(f"signature {key}\n" + output.table(rows, "  "))
-    if not facts["signatures"]:
-        rows = [["in", *_typed(spec), ""] for spec in facts["inputs"]]
-        rows += [["out", *_typed(spec), spec["why"]] for spec in facts["outputs"]]
-        parts.append("inputs and outputs, as the graph shows them\n" + output.table(rows, "  "))
-    parts.append(_weights(weights, everything))
-    parts.append(_operations(ops, everything))
-    return "\n\n".join(part for part in parts if part.strip())
-
-
-def _typed(spec: dict[str, Any]) -> list[str]:
-    return [spec["tensor"], spec["dtype"], _shape(spec["shape"])]
-
-
-def _shape(shape: list[int | None] | None) -> str:
-    if shape is None:
-        return "any shape"
-    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
-
-
-def _weights(weights: list[dict[str, Any]], everything: bool) -> str:
-    shown = weights if everything else weights[:_SHOWN]
-    rows = [
-        [w["name"], w["dtype"], _shape(w["shape"]), "trainable" if w["trainable"] else ""]
-        for w in shown
-    ]
-    return "weights\n" + output.table(rows, "  ") + _rest(len(weights)) if rows else ""
-
-
-def _operations(ops: dict[str, int], everything: bool) -> str:
-    common = sorted(ops, key=lambda op: (-ops[op], op))
-    shown = common if everything else common[:_SHOWN]
-    listed = ", ".join(f"{ops[op]} {op}" for op in shown)
-    return f"operations\n  {listed}" + _rest(0 if everything else len(common)) if ops else ""
-
-
-def _rest(count: int) -> str:
-    return f"\n  and {count - _SHOWN} more: --all" if count > _SHOWN else ""
 
 
 @click.command("run", epilog="Example: zoo run toy-adder -i w1=13 -i w2=17")
@@ -143,11 +62,29 @@ def run(
     if save is not None:
         _save_arrays(save, values)
         remark(f"wrote {save}")
+    ranked = _ranked(values, opened.entry)
     if as_json:
-        output.say(output.document({"outputs": values}))
-    elif save is None:
+        output.say(output.document({"outputs": values, "labels": ranked}))
+        return
+    if save is None:
         for name, value in values.items():
             output.say(f"{name} = {value}")
+    for name, rows in ranked.items():
+        for row in rows:
+            told = ", ".join(f"{one['label']} ({one['value']:.4f})" for one in row)
+            output.say(f"{name}: {told}")
+
+
+def _ranked(values: dict[str, Any], entry: Entry | None) -> dict[str, list[list[dict[str, Any]]]]:
+    """Return what the highest values of each output mean, where the registry says so."""
+    from zoo import labels
+
+    if entry is None or not isinstance(entry.labels, list):
+        return {}
+    return {
+        name: [[{"label": label, "value": value} for label, value in row] for row in rows]
+        for name, rows in labels.best(values, entry.labels).items()
+    }
 
 
 def _import_tensorflow() -> None:
@@ -245,4 +182,4 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-COMMANDS = {"inspect": inspect, "run": run, "convert": convert}
+COMMANDS = {"run": run, "convert": convert}
