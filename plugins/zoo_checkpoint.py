@@ -9,30 +9,35 @@ Source: ``tensorflow/python/training/saver.py`` and ``checkpoint_management.py``
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, bundle, graph_file, protos
+from zoo import assets, atomic, bundle, checkpoint_file, graph_file, protos
 from zoo.attach import attach
-from zoo.errors import FormatError, some
-from zoo.formats import Format, Option, Saved
+from zoo.errors import FormatError
+from zoo.formats import Format, Option, Saved, flag, hours, keys, whole
 from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from zoo.weights import Weights
 
 zoo_api = 1
 
-_STATE = "checkpoint"
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+_saving = partial(Option, save=True)
 _OPTIONS = (
-    Option("global_step", "number of the training step, appended to the prefix", save=True),
-    Option("write_meta_graph", "whether the graph is written too (it is by default)", save=True),
+    _saving("global_step", "number of the training step, appended to the prefix", kind=whole),
+    _saving("write_meta_graph", "whether the graph is written too (true by default)", kind=flag),
+    _saving("weights", "which weights are saved: names, or new names for names", kind=keys),
+    _saving("max_to_keep", "how many of the folder's checkpoints stay (0: all)", kind=whole),
+    _saving("keep_checkpoint_every_n_hours", "besides, one for each so many hours", kind=hours),
 )
 
 
@@ -40,7 +45,7 @@ _OPTIONS = (
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``checkpoint`` format."""
     summary = "prefix.meta, .index and .data-*: a TensorFlow checkpoint"
-    return [Format("checkpoint", summary, recognises, load, save, _OPTIONS)]
+    return [Format("checkpoint", summary, recognises, load, save, _OPTIONS, target=target)]
 
 
 def recognises(path: Path) -> bool:
@@ -65,7 +70,14 @@ def load(path: Path) -> Model:
 
 
 def save(
-    model: Model, path: Path, *, global_step: int | None = None, write_meta_graph: bool = True
+    model: Model,
+    path: Path,
+    *,
+    global_step: int | None = None,
+    write_meta_graph: bool = True,
+    weights: Mapping[str, str] | None = None,
+    max_to_keep: int = 0,
+    keep_checkpoint_every_n_hours: float | None = None,
 ) -> Saved:
     """Write `model` as a checkpoint that ``import_meta_graph`` and ``restore`` take.
 
@@ -77,24 +89,47 @@ def save(
         Appended to the prefix, ``model-1000``.
     write_meta_graph
         Whether the graph is written beside the weights.
-    """
-    from zoo.restorable import changes, restorable, stored_tensors
+    weights
+        The weights to save, by the keys under which they are stored; all by default.
+    max_to_keep
+        How many of the checkpoints that the folder's file ``checkpoint`` lists stay, the latest;
+        0 keeps all, and lists the new one alone.
+    keep_checkpoint_every_n_hours
+        Besides, one checkpoint for each so many hours stays.
 
-    prefix = path / "model" if path.is_dir() else path
-    if global_step is not None:
-        prefix = prefix.with_name(f"{prefix.name}-{global_step}")
+    Raises
+    ------
+    UnknownNameError
+        One of `weights` is not the model's.
+    """
+    from zoo.restorable import changes, restorable, selected, stored_tensors
+
+    prefix = target(path, global_step=global_step)
     bare, notes = _without_assets(model)
-    meta_graph, weights = restorable(bare, model.weights, resources=False)
+    meta_graph, stored = restorable(bare, model.weights, resources=False)
     notes += changes(model.meta_graph, meta_graph)
+    if weights is not None:
+        meta_graph, stored = selected(meta_graph, stored, weights)
+    keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)
+    state, gone = checkpoint_file.naming(prefix, keeping, time.time())
     names = [bundle.data_path(prefix).name, bundle.index_path(prefix).name]
     with atomic.drafting(prefix.parent, prefix.name) as room:
-        bundle.write(room / prefix.name, stored_tensors(meta_graph, weights))
+        bundle.write(room / prefix.name, stored_tensors(meta_graph, stored))
         if write_meta_graph and meta_graph.graph_def.node:
             names.insert(0, f"{prefix.name}.meta")
-            (room / names[0]).write_bytes(_serialized(meta_graph, weights))
-        (room / _STATE).write_text(_naming(prefix), encoding="utf-8")
-        atomic.publish_all(room, prefix.parent, names, pointer=_STATE)
+            (room / names[0]).write_bytes(_serialized(meta_graph, stored))
+        (room / checkpoint_file.NAME).write_text(state, encoding="utf-8")
+        atomic.publish_all(room, prefix.parent, names, pointer=checkpoint_file.NAME)
+    with atomic.written(prefix):
+        for old in gone:
+            checkpoint_file.remove(old)
     return Saved(prefix, notes)
+
+
+def target(path: Path, *, global_step: int | None = None, **_: object) -> Path:
+    """Return the prefix that `save` would write."""
+    prefix = path / "model" if path.is_dir() else path
+    return prefix if global_step is None else prefix.with_name(f"{prefix.name}-{global_step}")
 
 
 def _without_assets(model: Model) -> tuple[protos.MetaGraphDef, list[str]]:
@@ -118,56 +153,9 @@ def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights) -> bytes:
 def _prefix(path: Path) -> Path:
     """Return the prefix that `path` means: a prefix, one of its files, or a folder."""
     if path.is_dir():
-        return _latest(path)
-    return path.with_name(_PART.sub("", path.name))
-
-
-def _latest(folder: Path) -> Path:
-    """Return the prefix that the ``checkpoint`` file of `folder` names, or the only one there is.
-
-    A folder that was moved still has the checkpoint under its name, whatever path the file gives.
-    """
-    state = folder / _STATE
-    if state.is_file():
-        named = Path(_state(state).model_checkpoint_path)
-        for prefix in (folder / named.name, folder / named):
-            if bundle.index_path(prefix).is_file():
-                return prefix
-        raise FormatError(
-            f"{state} names a checkpoint that is not there",
-            found=str(named),
-            hint="give the prefix of the checkpoint that you want",
-        )
-    prefixes = sorted(path.with_suffix("") for path in folder.glob("*.index"))
-    if len(prefixes) != 1:
-        raise FormatError(
-            f"{folder} holds {'several checkpoints' if prefixes else 'no checkpoint'}",
-            found=some(prefix.name for prefix in prefixes) or f"no file {_STATE}, no .index",
-            hint=f"give the prefix, as in {prefixes[0]}" if prefixes else "",
-        )
-    return prefixes[0]
-
-
-def _state(path: Path) -> protos.CheckpointState:
-    from google.protobuf import text_format
-
-    try:
-        state: protos.CheckpointState = text_format.Parse(
-            path.read_text(encoding="utf-8"), protos.CheckpointState()
-        )
-    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
-        raise FormatError(f"{path} cannot be read", found=str(error)) from error
-    return state
-
-
-def _naming(prefix: Path) -> str:
-    """Return the text of a ``checkpoint`` file that names `prefix` as the latest."""
-    from google.protobuf import text_format
-
-    state = protos.CheckpointState(model_checkpoint_path=prefix.name)
-    state.all_model_checkpoint_paths.append(prefix.name)
-    text: str = text_format.MessageToString(state)
-    return text
+        return checkpoint_file.latest(path)
+    name = _PART.sub("", path.name)
+    return path.with_name(name) if name else path
 
 
 def _meta_graph(prefix: Path) -> protos.MetaGraphDef:

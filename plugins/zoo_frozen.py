@@ -64,7 +64,14 @@ def load(path: Path) -> Model:
 
 
 def save(model: Model, path: Path) -> Saved:
-    """Write `model` as one file, its variables frozen and what its outputs do not need left out."""
+    """Write `model` as one file, its variables frozen and what its outputs do not need left out.
+
+    Raises
+    ------
+    UnsupportedError
+        The model has no graph, or needs what a frozen graph cannot hold.
+    """
+    model.require_graph()
     frozen = model if _is_frozen(model) else model.freeze()
     notes = _left_out(model, frozen)
     with atomic.replacing(path) as draft:

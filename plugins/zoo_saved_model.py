@@ -24,7 +24,7 @@ from zoo.errors import (
     WriteError,
     some,
 )
-from zoo.formats import Format, Option, Saved
+from zoo.formats import Format, Option, Saved, flag, words
 from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
@@ -41,13 +41,14 @@ zoo_api = 1
 SERVE = "serve"
 _BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
 _VARIABLES, _ASSETS = "variables", "assets"
+_READ = {_BINARY, _TEXT, _VARIABLES, _ASSETS, "fingerprint.pb"}
 _SCHEMA = 1
 _FIRST_BYTES = (b"\x08", b"\x12")
 """The tag of the schema version, or of the first MetaGraph where that is left out."""
 
 _OPTIONS = (
-    Option("tags", "which MetaGraph: its tags, several with commas between", load=True, save=True),
-    Option("object_graph", "whether TensorFlow 2's objects are kept (true by default)", save=True),
+    Option("tags", "which MetaGraph: tags with commas between", load=True, save=True, kind=words),
+    Option("object_graph", "whether TensorFlow 2's objects stay (true)", save=True, kind=flag),
 )
 
 
@@ -55,7 +56,9 @@ _OPTIONS = (
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``saved_model`` format."""
     summary = "a folder with saved_model.pb, variables and assets"
-    return [Format("saved_model", summary, recognises, load, save, _OPTIONS, choices)]
+    return [
+        Format("saved_model", summary, recognises, load, save, _OPTIONS, choices, leaves=leaves)
+    ]
 
 
 def recognises(path: Path) -> bool:
@@ -103,7 +106,7 @@ def choices(path: Path) -> dict[str, list[list[str]]]:
 
 
 def save(
-    model: Model, path: Path, *, tags: Iterable[str] = (SERVE,), object_graph: bool = True
+    model: Model, path: Path, *, tags: Iterable[str] | None = None, object_graph: bool = True
 ) -> Saved:
     """Write `model` as a SavedModel with one MetaGraph, its weights resource variables.
 
@@ -112,13 +115,21 @@ def save(
     path
         The folder, made new; one that is there is replaced as a whole.
     tags
-        Tags of the MetaGraph.
+        Tags of the MetaGraph; by default those that the model has, else ``serve``.
     object_graph
         Whether a SavedModel of TensorFlow 2 that was not changed is written back as it was.  With
         False it becomes one of TensorFlow 1, which does without the classes it was made with.
+
+    Raises
+    ------
+    UnsupportedError
+        The model has no graph.
+    WriteError
+        The folder has something else in it.
     """
     from zoo.restorable import changes, restorable, stored_tensors
 
+    model.require_graph()
     if path.is_dir() and any(path.iterdir()) and not recognises(path):
         raise WriteError(
             f"{path} is a folder with something else in it",
@@ -130,13 +141,36 @@ def save(
         meta_graph, weights = restorable(meta_graph, weights, resources=True)
     with atomic.replacing(path) as draft:
         draft.mkdir()
-        (draft / _BINARY).write_bytes(_serialized(meta_graph, weights, tags))
+        (draft / _BINARY).write_bytes(_serialized(meta_graph, weights, tags or _own_tags(model)))
         tensors = stored_tensors(meta_graph, weights)
         if tensors:
             (draft / _VARIABLES).mkdir()
             bundle.write(draft / _VARIABLES / _VARIABLES, tensors)
         _copy_assets(model, draft / _ASSETS)
     return Saved(path, [*changes(model.meta_graph, meta_graph), *_needs(meta_graph)])
+
+
+def leaves(path: Path, *, tags: Iterable[str] | None = None) -> list[str]:
+    """Return a sentence on the other MetaGraphs of the SavedModel at `path`, and on other files."""
+    folder = _folder(path)
+    meta_graphs = _parsed(folder).meta_graphs
+    chosen = _chosen(folder, meta_graphs, tags)
+    others = [_tagged(meta_graph) for meta_graph in meta_graphs if meta_graph is not chosen]
+    strange = sorted(inside.name for inside in folder.iterdir() if inside.name not in _READ)
+    notes = []
+    if others:
+        notes.append(f"left out the MetaGraphs with other tags: {some(others)}")
+    if strange:
+        notes.append(f"left out files that are no part of the model: {some(strange)}")
+    return notes
+
+
+def _tagged(meta_graph: protos.MetaGraphDef) -> str:
+    return ",".join(sorted(meta_graph.meta_info_def.tags)) or "(no tags)"
+
+
+def _own_tags(model: Model) -> Sequence[str]:
+    return list(model.meta_graph.meta_info_def.tags) or [SERVE]
 
 
 def _folder(path: Path) -> Path:
@@ -166,7 +200,7 @@ def _chosen(
     folder: Path, meta_graphs: Sequence[protos.MetaGraphDef], tags: Iterable[str] | None
 ) -> protos.MetaGraphDef:
     by_tags = {frozenset(meta.meta_info_def.tags): meta for meta in meta_graphs}
-    there = " | ".join(",".join(sorted(key)) or "(no tags)" for key in by_tags)
+    there = " | ".join(map(_tagged, by_tags.values()))
     if tags is not None:
         wanted = frozenset(tags)
         if wanted not in by_tags:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def load(
     ref: str | Path,
     format: str | None = None,  # noqa: A002  (the word users know)
-    tags: Iterable[str] | None = None,
+    tags: str | Iterable[str] | None = None,
     architecture: str | None = None,
 ) -> Model:
     """Return the model that `ref` means: a registered name, a path, or a URL with ``#sha256=``.
@@ -41,7 +41,7 @@ def load(
     FormatError
         What lies there is damaged, or in no format that is installed.
     """
-    options = {"tags": None if tags is None else list(tags)}
+    options = {"tags": tags}
     return Library().open(ref, format=format, architecture=architecture, options=options).model
 
 
@@ -81,7 +81,7 @@ def convert(
     *,
     outputs: Iterable[str] = (),
     signature: str | None = None,
-    tags: Iterable[str] | None = None,
+    tags: str | Iterable[str] | None = None,
     force: bool = False,
     **options: Any,
 ) -> conversions.Conversion:
@@ -100,7 +100,7 @@ def convert(
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
-    chosen = {"tags": None if tags is None else list(tags)}
+    chosen = {"tags": tags}
     return conversions.convert(
         Library(),
         ref,
@@ -125,9 +125,9 @@ def fetch(ref: str, *, offline: bool = False) -> Path:
     return Library(offline=offline).fetch(ref)[1].path
 
 
-def inspect(ref: str | Path, tags: Iterable[str] | None = None) -> dict[str, Any]:
+def inspect(ref: str | Path, tags: str | Iterable[str] | None = None) -> dict[str, Any]:
     """Return what is in the model that `ref` means, as ``zoo inspect --json`` prints it."""
-    options = {"tags": None if tags is None else list(tags)}
+    options = {"tags": tags}
     return Library().inspect(ref, options=options)
 
 

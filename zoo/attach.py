@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo.errors import FormatError
+from zoo.parts import SliceTensor
 from zoo.saver import Stored, restored
-from zoo.tensors import SliceTensor, Tensor
 from zoo.variables import is_variable
 from zoo.weights import Weights
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from zoo import protos
+    from zoo.tensors import Tensor
 
 METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key under which a checkpoint of TensorFlow 2 describes itself."""

@@ -9,28 +9,29 @@ Source: ``tensorflow/core/util/tensor_bundle/tensor_bundle.cc``.
 
 from __future__ import annotations
 
-import struct
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from zoo import atomic, dtypes, ordered_code, protos, table, wire
+from zoo import atomic, dtypes, ordered_code, protos, stored_strings, table, wire
 from zoo.checksums import crc32c, masked, unmasked
 from zoo.errors import FormatError, UnsupportedError
 from zoo.mapped import MappedFile
+from zoo.parts import JoinedTensor
 from zoo.streams import Stream
 from zoo.tensor_protos import shape_of
-from zoo.tensors import FileTensor, JoinedTensor, Shape, Tensor, damaged
+from zoo.tensors import FileTensor, Shape, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
-
     from zoo.dtypes import DType
+    from zoo.ordered_code import Extents
 
 _HEADER_KEY = b""
 _BIG_ENDIAN = 1
+_DATA = re.compile(r"\.data-\d{5}-of-\d{5}")
 
 
 def index_path(prefix: Path) -> Path:
@@ -41,6 +42,11 @@ def index_path(prefix: Path) -> Path:
 def data_path(prefix: Path, shard: int = 0, shards: int = 1) -> Path:
     """Return the path of one data file of the bundle called `prefix`."""
     return prefix.with_name(f"{prefix.name}.data-{shard:05}-of-{shards:05}")
+
+
+def is_data_suffix(text: str) -> bool:
+    """Tell whether `text` is what follows the prefix in the name of a data file."""
+    return _DATA.fullmatch(text) is not None
 
 
 def recognises(prefix: Path) -> bool:
@@ -66,10 +72,21 @@ def read(prefix: Path) -> dict[str, Tensor]:
     """
     path = index_path(prefix)
     header, entries = _index(path)
-    shards = [MappedFile(data_path(prefix, i, header.num_shards)) for i in range(header.num_shards)]
-    _check_shards(path, shards)
+    used = {entry.shard_id for entry in entries.values() if not entry.slices}
+    wrong = [number for number in used if not 0 <= number < header.num_shards]
+    if wrong:
+        raise _wrong(path, f"data file {wrong[0]} of {header.num_shards}")
+    shards = {i: MappedFile(data_path(prefix, i, header.num_shards)) for i in sorted(used)}
+    _check_shards(path, [*shards.values()])
     stored = _Stored(path, shards, entries)
-    return {key.decode(): stored.tensor(key) for key in entries if not stored.is_slice(key)}
+    return {_text(path, key): stored.tensor(key) for key in entries if not stored.is_slice(key)}
+
+
+def _text(path: Path, key: bytes) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError as error:
+        raise _wrong(path, f"the key {key!r} is no text") from error
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,7 @@ class _Stored:
     """An index and the data files it speaks of."""
 
     path: Path
-    shards: list[MappedFile]
+    shards: Mapping[int, MappedFile]
     entries: Mapping[bytes, protos.BundleEntryProto]
     slices: set[bytes] = field(default_factory=set)
 
@@ -95,27 +112,29 @@ class _Stored:
         dtype, shape = dtypes.dtype(entry.dtype), shape_of(entry.shape)
         if entry.slices:
             return self._joined(key, dtype, shape)
-        if not 0 <= entry.shard_id < len(self.shards):
-            raise _wrong(self.path, f"{key!r} lies in data file {entry.shard_id}")
         if entry.offset < 0 or entry.size < 0:
             raise _wrong(self.path, f"{key!r} has the offset {entry.offset}, size {entry.size}")
         file, label = self.shards[entry.shard_id], key.decode(errors="replace")
         crc = unmasked(entry.crc32c)
         if dtype is dtypes.STRING:
-            return StringsTensor(file, entry.offset, entry.size, shape, label, crc)
+            return stored_strings.StringsTensor(file, entry.offset, entry.size, shape, label, crc)
         tensor = FileTensor(file, entry.offset, dtype, shape, label, crc)
         if tensor.nbytes != entry.size:
             raise _wrong(self.path, f"{key!r}: {dtype} {list(shape)} in {entry.size} bytes")
         return tensor
 
     def _joined(self, key: bytes, dtype: DType, shape: Shape) -> Tensor:
-        parts = []
+        parts: list[tuple[Extents, Tensor]] = []
         for extents in _extents(self.entries[key]):
             name = ordered_code.slice_key(key, extents)
-            if name not in self.entries or len(extents) != len(shape):
+            if name not in self.entries or self.entries[name].slices:
                 raise _wrong(self.path, f"a slice of {key!r} is missing")
             parts.append((extents, self.tensor(name)))
-        return JoinedTensor(dtype, shape, parts)
+        joined = JoinedTensor(dtype, shape, parts)
+        fault = joined.fault()
+        if fault:
+            raise _wrong(self.path, f"the slices of {key!r}: {fault}")
+        return joined
 
 
 def _extents(entry: protos.BundleEntryProto) -> list[tuple[tuple[int, int] | None, ...]]:
@@ -159,75 +178,6 @@ def _wrong(path: Path, found: str) -> FormatError:
     return FormatError(f"{path} is damaged", found=found, hint="fetch or copy the file again")
 
 
-@dataclass(frozen=True, eq=False)
-class StringsTensor(Tensor):
-    """Strings at an offset of a data file: all lengths, a checksum of these, then all the bytes."""
-
-    file: MappedFile
-    offset: int
-    stored: int
-    shape: Shape
-    label: str
-    crc: int
-    dtype: DType = dtypes.STRING
-
-    def __post_init__(self) -> None:
-        if self.offset + self.stored > self.file.size:
-            raise self.file.cut_off(self.offset + self.stored)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes as stored, lengths included."""
-        return self.stored
-
-    def read(self) -> np.ndarray:
-        """Return the strings as an array of bytes objects, after comparing both checksums."""
-        import numpy as np
-
-        data = self.file.read(self.offset, self.stored)
-        try:
-            texts, crc = _split(data, self.size)
-        except (wire.Damaged, struct.error) as error:
-            raise damaged(self.file, self.offset, self.label) from error
-        if crc != self.crc:
-            raise damaged(self.file, self.offset, self.label)
-        array = np.empty(self.size, object)
-        array[:] = texts
-        return array.reshape(self.shape)
-
-
-def _split(data: bytes, count: int) -> tuple[list[bytes], int]:
-    """Return the `count` strings of `data` and the checksum that the index should have for them.
-
-    Until 2018 the lengths were fixed-size numbers, and the checksum of the lengths covered them as
-    such; both spellings are read.
-    """
-    lengths, at = [], 0
-    for _ in range(count):
-        length, at = wire.varint(data, at, len(data))
-        lengths.append(length)
-    crc = _lengths_crc(lengths)
-    stored = data[at : at + 4]
-    if struct.unpack("<I", stored)[0] != masked(crc):
-        raise wire.Damaged("the lengths of the strings do not match their checksum", at)
-    at += 4
-    texts = []
-    for length in lengths:
-        texts.append(data[at : at + length])
-        at += length
-    if at != len(data):
-        raise wire.Damaged("the strings do not fill their place", at)
-    return texts, crc32c(data[len(data) - sum(lengths) :], crc32c(stored, crc))
-
-
-def _lengths_crc(lengths: list[int]) -> int:
-    """Return the checksum of `lengths` as numbers of 4 bytes, or of 8 where 4 are too few."""
-    crc = 0
-    for length in lengths:
-        crc = crc32c(struct.pack("<I" if length < 1 << 32 else "<Q", length), crc)
-    return crc
-
-
 def write(prefix: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write `tensors` as a bundle in one data file; the index comes last.
 
@@ -249,7 +199,7 @@ def _in_order(tensors: Mapping[str, Tensor]) -> list[str]:
     places = [
         (tensor.file, tensor.offset)
         for tensor in tensors.values()
-        if isinstance(tensor, StringsTensor)
+        if isinstance(tensor, stored_strings.StringsTensor)
         or (isinstance(tensor, FileTensor) and tensor.crc is not None)
     ]
     if len(places) < len(keys) or len({id(file) for file, _ in places}) != 1:
@@ -272,7 +222,7 @@ def _append(file: Stream, tensor: Tensor) -> protos.BundleEntryProto:
         entry.shape.dim.add(size=size)
     crc = 0
     if tensor.dtype is dtypes.STRING:
-        crc = _append_strings(file, tensor.read().reshape(-1).tolist())
+        crc = stored_strings.append(file, tensor.read().reshape(-1).tolist())
     else:
         for piece in tensor.chunks():
             file.write(piece)
@@ -280,16 +230,3 @@ def _append(file: Stream, tensor: Tensor) -> protos.BundleEntryProto:
     entry.size = file.tell() - entry.offset
     entry.crc32c = masked(crc)
     return entry
-
-
-def _append_strings(file: Stream, texts: list[bytes]) -> int:
-    lengths = [len(text) for text in texts]
-    file.write(b"".join(map(wire.encode, lengths)))
-    crc = _lengths_crc(lengths)
-    stored = struct.pack("<I", masked(crc))
-    file.write(stored)
-    crc = crc32c(stored, crc)
-    for text in texts:
-        file.write(text)
-        crc = crc32c(text, crc)
-    return crc

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo import home
-from zoo.errors import UnknownNameError, counted, did_you_mean
+from zoo.errors import RegistryError, UnknownNameError, counted, did_you_mean
 from zoo.names import natural
 from zoo.registry import Registry, Row
 
@@ -56,7 +57,20 @@ class Catalogue:
     @cached_property
     def registries(self) -> list[Registry]:
         """The registries, opened when they are first asked."""
-        return [Registry(path, self._cache) for path in self._paths]
+        return [one for path in self._paths if (one := self._opened(path)) is not None]
+
+    def _opened(self, path: Path) -> Registry | None:
+        """Return the registry at `path`; None for a broken one in the folder one stands in.
+
+        Such a file may be anybody's, and another tool's.
+        """
+        try:
+            return Registry(path, self._cache)
+        except RegistryError as error:
+            if path != LOCAL:
+                raise
+            warnings.warn(f"./{LOCAL} is passed over: {error.problem}", stacklevel=2)
+            return None
 
     def listed(self, pattern: str = "*") -> list[Listed]:
         """Return the models whose names match the glob `pattern`, in natural order."""

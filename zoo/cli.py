@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import traceback
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -110,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run ``zoo`` with `arguments` and return its exit code; docs/errors.md lists them."""
     as_json, verbose = "--json" in arguments, bool({"-v", "--verbose"} & set(arguments))
+    warnings.showwarning = _as_note
     try:
         code = zoo.main(list(arguments), prog_name="zoo", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -122,13 +125,18 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(UsageError(error.format_message().rstrip("."), hint=hint), as_json)
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
+    except output.ClosedError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception:  # noqa: BLE001  (whatever it is, it is ours; the traceback says where)
         output.note(traceback.format_exc())
         output.note("zoo: this is a bug in zoo, not in what you did; the lines above say where")
         return _BUG
+
+
+def _as_note(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as a remark, without the line of code that gave it."""
+    output.note(f"note: {message}")
 
 
 def _failed(error: ZooError, as_json: bool) -> int:

@@ -132,16 +132,22 @@ class _Constants:
                     todo.append(user.name)
         return known
 
-    def _uses(self, name: str, arithmetic: bool = False) -> Iterator[Use]:
-        for user, position in self.users.get(name, ()):
-            if user.input[position].startswith("^"):
-                continue
-            if user.name not in self.constant:
-                yield Use(user, position, arithmetic)
-            elif user.op in _ARITHMETIC:
-                yield from self._uses(user.name, arithmetic=True)
-            elif position == 0:  # the second input of a reshape is no weight
-                yield from self._uses(user.name, arithmetic)
+    def _uses(self, name: str) -> Iterator[Use]:
+        """Yield the uses of a constant, also through nodes whose value follows from constants."""
+        todo = [(name, False)]
+        seen = set(todo)
+        while todo:
+            current, arithmetic = todo.pop()
+            for user, position in self.users.get(current, ()):
+                if user.input[position].startswith("^"):
+                    continue
+                if user.name not in self.constant:
+                    yield Use(user, position, arithmetic)
+                elif user.op in _ARITHMETIC or position == 0:  # a reshape's second is no weight
+                    passed = (user.name, arithmetic or user.op in _ARITHMETIC)
+                    if passed not in seen:
+                        seen.add(passed)
+                        todo.append(passed)
 
     def _was_variable(self, name: str) -> bool:
         return any(

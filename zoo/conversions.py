@@ -70,14 +70,16 @@ def convert(
     WriteError
         There is something at `dest`.
     """
-    form, target = plugins.format_named(library.plugins, to), Path(dest)
+    form = plugins.format_named(library.plugins, to)
+    target = form.written_at(Path(dest), options or {})
     if not force and (target.is_file() or form.recognises(target)):
         raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
     source = library.open(ref, format=format, options=load_options)
     model = _cut(source.model, list(outputs), signature)
-    saved = library.save(model, target, to, options)
+    saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    return Conversion(source, Opened(model, to, saved.path), size, tuple(saved.notes))
+    notes = (*library.left_at(source, load_options), *saved.notes)
+    return Conversion(source, Opened(model, to, saved.path), size, notes)
 
 
 def _cut(model: Model, outputs: list[str], signature: str | None) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def describe(
         "inputs": [_spec(spec) for spec in ends.found_inputs(model.meta_graph)],
         "outputs": _outputs(model),
         "weights": weights,
-        "parameters": sum(_size(weight["shape"]) for weight in weights),
+        "parameters": sum(math.prod(weight["shape"]) for weight in weights),
         "ops": dict(sorted(Counter(node.op for node in model.graph.node).items())),
         "head": None,
         "findings": None,
@@ -78,7 +79,7 @@ def _trained(model: Model) -> set[str]:
     nodes = by_name(model.graph)
     variables = [n for n in model.weights if n in nodes and is_variable(nodes[n])]
     constants = {name for name, trains in weight_constants(model.graph).items() if trains}
-    return trainable(model.meta_graph, variables) | (constants & set(model.weights))
+    return trainable(model.meta_graph, variables, model.weights) | (constants & set(model.weights))
 
 
 def _tags(model: Model) -> list[list[str]]:
@@ -108,10 +109,3 @@ def _outputs(model: Model) -> list[dict[str, Any]]:
 def _spec(spec: TensorSpec) -> dict[str, Any]:
     shape = None if spec.shape is None else list(spec.shape)
     return {"tensor": spec.tensor, "dtype": spec.dtype.name, "shape": shape}
-
-
-def _size(shape: Sequence[int]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

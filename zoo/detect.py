@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ def detect(path: Path, forms: Mapping[str, Format]) -> Found:
     UsageError
         It is several models, or several formats recognise it.
     """
+    if not _can_be(path):
+        raise UnknownNameError("no path looks like this", found=str(path)[:100])
     here = _recognised(path, forms)
     if here is not None:
         return here
@@ -46,7 +49,7 @@ def detect(path: Path, forms: Mapping[str, Format]) -> Found:
         raise FormatError(
             f"{path} is no model that an installed format reads", found=_looks_like(path)
         )
-    inside = list(_models(path, forms, _DEEPEST))
+    inside = _latest_version(path, list(_models(path, forms, _DEEPEST)))
     if len(inside) == 1:
         return inside[0]
     if inside:
@@ -71,8 +74,17 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in parts if file.is_file())
 
 
+def recognises(form: Format, path: Path) -> bool:
+    """Tell whether `form` recognises `path`; one that fails at it costs a warning, not the work."""
+    try:
+        return form.recognises(path)
+    except Exception as error:  # noqa: BLE001  (a stranger's format may raise anything)
+        warnings.warn(f"the format {form.name} failed on {path}: {error!r}", stacklevel=2)
+        return False
+
+
 def _recognised(path: Path, forms: Mapping[str, Format]) -> Found | None:
-    found = [form for form in forms.values() if form.recognises(path)]
+    found = [form for form in forms.values() if recognises(form, path)]
     if len(found) > 1:
         raise UsageError(
             f"several formats recognise {path}",
@@ -88,7 +100,7 @@ def _called(path: Path, form: Format) -> Path:
     A model of several files is called by what their names share, its prefix.
     """
     prefix = path.with_suffix("")
-    shared = path.is_file() and not prefix.exists() and form.recognises(prefix)
+    shared = path.is_file() and not prefix.exists() and recognises(form, prefix)
     return prefix if shared else path
 
 
@@ -104,6 +116,25 @@ def _models(folder: Path, forms: Mapping[str, Format], depth: int) -> Iterator[F
         elif found is not None and found.path not in seen:
             seen.add(found.path)
             yield found
+
+
+def _can_be(path: Path) -> bool:
+    """Tell whether the system takes `path` at all: it may be too long, or have a NUL in it."""
+    try:
+        path.exists()
+    except OSError:
+        return False
+    return "\0" not in str(path)
+
+
+def _latest_version(folder: Path, found: list[Found]) -> list[Found]:
+    """Return the highest of `found` where they are versions, ``name/1`` and ``name/2``.
+
+    Source: https://www.tensorflow.org/tfx/serving/serving_config, which serves the highest too.
+    """
+    versions = {int(f.path.name): f for f in found if f.path.name.isdecimal()}
+    numbered = len(versions) == len(found) and all(f.path.parent == folder for f in found)
+    return [versions[max(versions)]] if versions and numbered else found
 
 
 def _nothing(path: Path) -> UnknownNameError:

@@ -24,8 +24,10 @@ _SCHEMES = ("file:", "package:", "http://", "https://", "hf://")
 
 def _inside(path: str) -> str:
     parts = PurePosixPath(path).parts
-    if not path or "\\" in path or PurePosixPath(path).is_absolute() or ".." in parts:
+    if not parts or "\\" in path or PurePosixPath(path).is_absolute() or ".." in parts:
         raise ValueError("must be a relative path without '..'")
+    if any(ord(letter) < 32 for letter in path):
+        raise ValueError("must have no control characters")
     return path
 
 
@@ -92,8 +94,11 @@ class Weights(_Strict):
         if bool(self.files) == bool(self.urls):
             raise ValueError("needs either urls or files")
         if self.files:
-            if len({file.path.casefold() for file in self.files}) < len(self.files):
+            paths = {PurePosixPath(file.path.casefold()) for file in self.files}
+            if len(paths) < len(self.files):
                 raise ValueError("two files have one path")
+            if any(parent in paths for path in paths for parent in path.parents):
+                raise ValueError("a file has the path of a folder")
             return self
         if not (self.sha256 or self.sha384 or self.md5):
             raise ValueError("needs a sha256 (or the sha384 or md5 that upstream states)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
@@ -13,7 +14,7 @@ from zoo.specs import TensorSpec, spec_of
 from zoo.tensors import text_array
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
 
@@ -39,70 +40,95 @@ class Feeds:
     open_ranks: tuple[tuple[str, int], ...]
 
 
-def named(
-    signature: Signature, values: Mapping[str, object], graph: protos.GraphDef
-) -> dict[str, object]:
-    """Return `values`, given by signature key or tensor name, by tensor name.
+class Checks:
+    """What values a graph takes; each combination of names is looked up once.
 
-    Raises
-    ------
-    UnknownNameError
-        A name is neither.
-    InputError
-        Two names mean the same tensor, and their values differ.
+    Parameters
+    ----------
+    graph
+        Must not change afterwards.
     """
-    nodes = by_name(graph)
-    found: dict[str, object] = {}
-    for name, value in values.items():
+
+    def __init__(self, graph: protos.GraphDef) -> None:
+        self._graph = graph
+        self._calls: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, TensorSpec]] = {}
+
+    @cached_property
+    def nodes(self) -> dict[str, protos.NodeDef]:
+        """The nodes by name."""
+        return by_name(self._graph)
+
+    def checked(
+        self, signature: Signature, values: Mapping[str, object], fetches: Sequence[str]
+    ) -> Feeds:
+        """Return `values`, by signature key or tensor name, as arrays that the graph takes.
+
+        Numbers become the tensor's dtype where nothing is lost but precision; text becomes UTF-8.
+
+        Parameters
+        ----------
+        fetches
+            The tensors that the values must suffice for.
+
+        Raises
+        ------
+        InputError
+            A value has another dtype, rank or size than its tensor, two names mean one tensor and
+            their values differ, or an input that `fetches` need is missing.
+        UnknownNameError
+            A name is neither the signature's nor the graph's.
+        UnsupportedError
+            An input is not one tensor but several (ragged, sparse).
+        """
+        given = self._named(signature, values)
+        arrays, ranks = {}, []
+        for name, spec in self._specs(tuple(given), tuple(fetches)).items():
+            array = as_array(name, given[name], spec.dtype)
+            _check_shape(spec, array.shape)
+            if spec.shape is None and self.nodes[source(name)].op in _MUST_BE_FED:
+                ranks.append((source(name), array.ndim))
+            arrays[spec.tensor] = array
+        return Feeds(arrays, tuple(ranks))
+
+    def _named(self, signature: Signature, values: Mapping[str, object]) -> dict[str, object]:
+        """Return `values` by tensor name."""
+        found: dict[str, object] = {}
+        for name, value in values.items():
+            tensor = self._tensor(signature, name)
+            if tensor in found and not _same(found[tensor], value):
+                raise InputError(
+                    f"input {tensor!r} is given two values", found=f"again as {name!r}"
+                )
+            found[tensor] = value
+        return found
+
+    def _tensor(self, signature: Signature, name: str) -> str:
         if name in signature.inputs:
-            tensor = signature.inputs[name].tensor
-        elif source(name) in nodes:
-            tensor = tensor_name(name)
-        else:
-            keys = [*signature.inputs]
-            raise UnknownNameError(
-                f"the model has no input {name!r}",
-                found=some(keys) or "no inputs",
-                hint=did_you_mean(name, [*keys, *nodes], "give a key of these, or a tensor's name"),
-            )
-        if tensor in found and not _same(found[tensor], value):
-            raise InputError(f"input {tensor!r} is given two values", found=f"again as {name!r}")
-        found[tensor] = value
-    return found
+            return signature.inputs[name].tensor
+        if source(name) in self.nodes or "," in name:
+            return tensor_name(name)
+        keys = [*signature.inputs]
+        raise UnknownNameError(
+            f"the model has no input {name!r}",
+            found=some(keys) or "no inputs",
+            hint=did_you_mean(
+                name, [*keys, *self.nodes], "give a key of these, or a tensor's name"
+            ),
+        )
 
-
-def checked(graph: protos.GraphDef, values: Mapping[str, object], fetches: list[str]) -> Feeds:
-    """Return `values`, by tensor name, as arrays that `graph` takes for `fetches`.
-
-    Numbers become the tensor's dtype where nothing is lost but precision; text becomes UTF-8.
-
-    Raises
-    ------
-    InputError
-        A value has another dtype, rank or size than its tensor, or an input that `fetches` need is
-        missing.
-    UnknownNameError
-        The graph has no such tensor.
-    UnsupportedError
-        An input is not one tensor but several (ragged, sparse).
-    """
-    nodes = by_name(graph)
-    for name in [*values, *fetches]:
-        if "," in name:
-            raise UnsupportedError(
-                "ragged and sparse values cannot be fed or fetched as one", found=name
-            )
-    require(nodes, [*values, *fetches])
-    arrays, ranks = {}, []
-    for name, value in values.items():
-        spec = spec_of(graph, name, nodes)
-        array = as_array(name, value, spec.dtype)
-        _check_shape(spec, array.shape)
-        if spec.shape is None and nodes[source(name)].op in _MUST_BE_FED:
-            ranks.append((source(name), array.ndim))
-        arrays[spec.tensor] = array
-    _check_complete(nodes, arrays, fetches)
-    return Feeds(arrays, tuple(ranks))
+    def _specs(self, given: tuple[str, ...], fetches: tuple[str, ...]) -> dict[str, TensorSpec]:
+        """Return what the graph says of the tensors `given`, which suffice for `fetches`."""
+        if (given, fetches) not in self._calls:
+            for name in (*given, *fetches):
+                if "," in name:
+                    raise UnsupportedError(
+                        "ragged and sparse values cannot be fed or fetched as one", found=name
+                    )
+            require(self.nodes, [*given, *fetches])
+            specs = {name: spec_of(self._graph, name, self.nodes) for name in given}
+            _check_complete(self.nodes, specs, fetches)
+            self._calls[given, fetches] = specs
+        return self._calls[given, fetches]
 
 
 def as_array(name: str, value: object, dtype: DType) -> np.ndarray:
@@ -130,7 +156,11 @@ def as_array(name: str, value: object, dtype: DType) -> np.ndarray:
         return array
     if not _keeps(array, target):
         raise _wrong_dtype(name, array, dtype)
-    return array.astype(target)
+    with np.errstate(over="ignore"):
+        converted: np.ndarray = array.astype(target)
+    if array.dtype.kind in "iufc" and np.isinf(converted).sum() > np.isinf(array).sum():
+        raise _wrong_dtype(name, array[np.isinf(converted) & ~np.isinf(array)][:1], dtype)
+    return converted
 
 
 def _same(one: object, other: object) -> bool:
@@ -178,14 +208,15 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
 
 
 def _check_complete(
-    nodes: dict[str, protos.NodeDef], arrays: Mapping[str, np.ndarray], fetches: list[str]
+    nodes: dict[str, protos.NodeDef], given: Iterable[str], fetches: Iterable[str]
 ) -> None:
-    fed = {source(name) for name in arrays}
+    """Check that all placeholders that `fetches` need are among the tensors `given`."""
+    fed = {source(name) for name in given}
     needed = upstream(nodes, fetches, stop=fed)
     missing = sorted(n for n in needed - fed if nodes[n].op in _MUST_BE_FED)
     if missing:
         raise InputError(
             f"{'inputs are' if len(missing) > 1 else 'an input is'} missing: {some(missing)}",
-            found=some(source(name) for name in arrays) or "no inputs",
+            found=some(sorted(fed)) or "no inputs",
             hint=f"give a value for each, as in -i {missing[0]}=VALUE",
         )

@@ -15,6 +15,7 @@ from zoo.errors import (
     IntegrityError,
     UnsupportedError,
     UsageError,
+    WriteError,
     ZooError,
     some,
 )
@@ -128,9 +129,17 @@ def pinned_url(url: str) -> Wanted:
     return Wanted((address,), Pin((("sha256", digest),)))
 
 
-def copy_into(fetched: Fetched, folder: Path, name: str) -> Path:
-    """Copy a fetched model into `folder`, a single file under `name`, and return its path there."""
+def copy_into(fetched: Fetched, folder: Path, name: str, *, force: bool = False) -> Path:
+    """Copy a fetched model into `folder`, under `name`, and return its path there.
+
+    Raises
+    ------
+    WriteError
+        Something is there already, and `force` does not say to replace it.
+    """
     target = folder / name
+    if not force and target.exists():
+        raise WriteError(f"{target} exists", hint="--force replaces it; or choose another folder")
     with atomic.replacing(target) as draft:
         if fetched.path.is_dir():
             shutil.copytree(fetched.path, draft, copy_function=shutil.copyfile)

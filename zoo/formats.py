@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError, did_you_mean, some
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from zoo.model import Model
@@ -26,12 +27,60 @@ class Option:
         One line on what it does.
     load, save
         Which of the two functions takes it.
+    kind
+        Returns the value that is meant, from what a program or a command line gives; raises
+        `ValueError` with what it should be.  See `flag`, `whole`, `hours`, `words`, `keys`.
     """
 
     name: str
     summary: str
     load: bool = False
     save: bool = False
+    kind: Callable[[Any], Any] = field(default=lambda value: value)
+
+
+def flag(value: object) -> bool:
+    """Return a value that must be true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def whole(value: object) -> int:
+    """Return a value that must be a whole number, 0 or more; numpy's are taken too."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(value, bool):
+        raise ValueError("a whole number, 0 or more")
+    return number
+
+
+def hours(value: object) -> float:
+    """Return a value that must be a positive number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ValueError("a positive number")
+    return float(value)
+
+
+def words(value: object) -> list[str]:
+    """Return a value that must be texts: a list of them, or one text with commas between."""
+    given = value.split(",") if isinstance(value, str) else value
+    listed = [*given] if isinstance(given, Iterable) else [given]
+    texts = [word for word in listed if isinstance(word, str)]
+    if len(texts) != len(listed):
+        raise ValueError("texts, as in serve,gpu")
+    return texts
+
+
+def keys(value: object) -> dict[str, str]:
+    """Return a value that must be names, or a mapping from new names to these."""
+    if not isinstance(value, Mapping):
+        return {word: word for word in words(value)}
+    if not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise ValueError("names, or a mapping from new names to names")
+    return dict(value)
 
 
 @dataclass(frozen=True)
@@ -78,6 +127,12 @@ class Format:
     choices
         Returns, for the model at a path, the values that options of ``load`` can have there:
         ``{"tags": [["serve"], ["train"]]}``.  None where there is never a choice.
+    target
+        Returns, given what ``save`` is given but for the model, the path of what it would write:
+        ``model-1000`` for ``model``.  None where that is the path it is given.
+    leaves
+        Returns, given what ``load`` is given, a sentence for each thing that lies there and is no
+        part of the model.  None where there never is such a thing.
     """
 
     name: str
@@ -87,6 +142,8 @@ class Format:
     save: Callable[..., Saved | None]
     options: Sequence[Option] = field(default_factory=tuple)
     choices: Callable[[Path], Mapping[str, Sequence[Any]]] | None = None
+    target: Callable[..., Path] | None = None
+    leaves: Callable[..., Sequence[str]] | None = None
 
     def read(self, path: Path, options: Mapping[str, Any]) -> Model:
         """Return the model at `path`, loaded with those of `options` that are not None.
@@ -108,9 +165,17 @@ class Format:
         """
         return self.save(model, path, **self._declared(options, "save")) or Saved(path)
 
+    def written_at(self, path: Path, options: Mapping[str, Any]) -> Path:
+        """Return the path of what `write` would write."""
+        return self.target(path, **self._declared(options, "save")) if self.target else path
+
+    def left_at(self, path: Path, options: Mapping[str, Any]) -> Sequence[str]:
+        """Return a sentence for each thing at `path` that `read` leaves there."""
+        return self.leaves(path, **self._declared(options, "load")) if self.leaves else ()
+
     def _declared(self, options: Mapping[str, Any], side: str) -> dict[str, Any]:
         given = {name: value for name, value in options.items() if value is not None}
-        declared = [option.name for option in self.options if getattr(option, side)]
+        declared = {option.name: option for option in self.options if getattr(option, side)}
         for name in given:
             if name not in declared:
                 raise UsageError(
@@ -118,4 +183,12 @@ class Format:
                     found=some(declared) or "no options",
                     hint=did_you_mean(name, declared),
                 )
-        return given
+        return {name: self._meant(declared[name], value) for name, value in given.items()}
+
+    def _meant(self, option: Option, value: object) -> Any:
+        try:
+            return option.kind(value)
+        except ValueError as error:
+            raise UsageError(
+                f"the option {option.name} must be {error}", found=repr(value)
+            ) from error

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CONTROL = "^"
+COLOCATED = "loc:@"
+"""What the name of a node in ``_class`` begins with, beside which a node wants to stand."""
+GRADIENT = "_gradient_op_type"
+"""The attribute that names a gradient of one's own."""
 
 
 def source(edge: str) -> str:
@@ -159,7 +163,8 @@ def require(nodes: dict[str, protos.NodeDef], tensors: Iterable[str]) -> None:
 def subgraph(graph: protos.GraphDef, names: set[str]) -> protos.GraphDef:
     """Return `graph` with the nodes called `names` only, and the functions that these still call.
 
-    Control edges from nodes that are left out go; every other field stays.
+    Control edges from nodes that are left out go, and the wish to stand where one of them stands;
+    every other field stays.
     """
     kept = shell(graph)
     for node in graph.node:
@@ -170,8 +175,32 @@ def subgraph(graph: protos.GraphDef, names: set[str]) -> protos.GraphDef:
             if len(edges) != len(node.input):
                 del copy.input[:]
                 copy.input.extend(edges)
+            _colocate_within(copy, names)
     keep_called_functions(kept)
     return kept
+
+
+def _colocate_within(node: protos.NodeDef, names: set[str]) -> None:
+    """Take out of `node` that it stands with nodes that are not among `names`."""
+    if "_class" not in node.attr:
+        return
+    stated = [item.decode() for item in node.attr["_class"].list.s]
+    kept = [s for s in stated if not s.startswith(COLOCATED) or s.removeprefix(COLOCATED) in names]
+    if not kept:
+        del node.attr["_class"]
+    elif kept != stated:
+        node.attr["_class"].list.s[:] = [item.encode() for item in kept]
+
+
+def forget_output_shapes(nodes: Iterable[protos.NodeDef]) -> None:
+    """Take out of `nodes` the shapes that were once inferred for their outputs.
+
+    TensorFlow compares them with what it infers now, and refuses the graph where an edit has made
+    a handle a value, or a value a handle.
+    """
+    for node in nodes:
+        if "_output_shapes" in node.attr:
+            del node.attr["_output_shapes"]
 
 
 def shell(graph: protos.GraphDef) -> protos.GraphDef:
@@ -188,6 +217,8 @@ def shell(graph: protos.GraphDef) -> protos.GraphDef:
 def functions_named_by(node: protos.NodeDef) -> Iterator[str]:
     """Yield the functions that `node` may call: its operation, and those in attributes."""
     yield node.op
+    if GRADIENT in node.attr:
+        yield node.attr[GRADIENT].s.decode(errors="replace")
     for value in node.attr.values():
         if value.HasField("func"):
             yield value.func.name
@@ -199,30 +230,34 @@ def called_functions(graph: protos.GraphDef, nodes: Iterable[protos.NodeDef]) ->
     """Return the names of the functions in the library of `graph` that `nodes` lead to."""
     library = {function.signature.name: function for function in graph.library.function}
     gradients = {g.function_name: g.gradient_func for g in graph.library.gradient}
+    gradients |= {g.registered_op_type: g.gradient_func for g in graph.library.registered_gradients}
     found: set[str] = set()
     todo = [name for node in nodes for name in functions_named_by(node)]
     while todo:
         name = todo.pop()
+        if name in gradients and gradients[name] not in found:
+            todo.append(gradients[name])
         if name in found or name not in library:
             continue
         found.add(name)
         todo.extend(n for inner in library[name].node_def for n in functions_named_by(inner))
-        if name in gradients:
-            todo.append(gradients[name])
     return found
 
 
 def keep_called_functions(graph: protos.GraphDef) -> None:
     """Take out of the library of `graph` what no node of it leads to."""
     called = called_functions(graph, graph.node)
-    kept = [f for f in graph.library.function if f.signature.name in called]
-    gradients = [g for g in graph.library.gradient if g.function_name in called]
-    if len(kept) == len(graph.library.function):
+    library = graph.library
+    kept = [f for f in library.function if f.signature.name in called]
+    if len(kept) == len(library.function):
         return
-    library = type(graph.library)()
-    library.function.extend(kept)
-    library.gradient.extend(gradients)
-    graph.library.CopyFrom(library)
+    bare = type(library)()
+    bare.function.extend(kept)
+    bare.gradient.extend(g for g in library.gradient if g.function_name in called)
+    bare.registered_gradients.extend(
+        g for g in library.registered_gradients if g.gradient_func in called
+    )
+    library.CopyFrom(bare)
 
 
 def unique(name: str, taken: set[str]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from zoo import dtypes, ops, protos
 from zoo.errors import FormatError, UnsupportedError
 from zoo.graph import (
+    COLOCATED,
     CONTROL,
     data_inputs,
     keep_called_functions,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from zoo.dtypes import DType
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
-_COLOCATED = "loc:@"
 _DEEPEST = 200
+_MOST = 1_000_000
 _UNGATED = {"Const", "VarHandleOp", "Placeholder"}
 
 
@@ -58,6 +59,10 @@ def inline(graph: protos.GraphDef) -> protos.GraphDef:
             raise UnsupportedError(f"function {function.signature.name!r} calls itself")
         body = _Call(node, function, library, taken).expanded()
         todo.extend((inner, depth + 1) for inner in reversed(body))
+        if len(todo) + len(flat.node) > _MOST:
+            raise UnsupportedError(
+                "the functions call each other too often", found=f"more than {_MOST} nodes"
+            )
     keep_called_functions(flat)
     return flat
 
@@ -97,7 +102,7 @@ class _Call:
         if before:
             gate = [make_node(unique(f"{self.node.name}/before", self.taken), "NoOp", before)]
         inner = [self._inner(node, gate) for node in self.function.node_def]
-        return [*gate, *inner, self._returned()]
+        return [*gate, *inner, self._returned(before)]
 
     def _arguments(self) -> dict[str, str]:
         formal = [argument.name for argument in self.function.signature.input_arg]
@@ -179,23 +184,46 @@ class _Call:
         if "_class" not in copy.attr:
             return
         stated = [item.decode() for item in copy.attr["_class"].list.s]
-        named = [item.removeprefix(_COLOCATED) for item in stated if item.startswith(_COLOCATED)]
-        kept = [f"{_COLOCATED}{self.names[name]}" for name in named if name in self.names]
+        named = [item.removeprefix(COLOCATED) for item in stated if item.startswith(COLOCATED)]
+        kept = [f"{COLOCATED}{self.names[name]}" for name in named if name in self.names]
         copy.attr["_class"].list.s[:] = [item.encode() for item in kept]
         if not kept:
             del copy.attr["_class"]
 
-    def _returned(self) -> protos.NodeDef:
-        """Return the node that has the call's name and outputs."""
+    def _returned(self, before: list[str]) -> protos.NodeDef:
+        """Return the node that has the call's name and outputs.
+
+        It waits for what the call waited for, and for everything in the body that has an effect.
+        """
         outputs = self.function.signature.output_arg
         edges = [self._edge(self.function.ret[output.name]) for output in outputs]
-        after = [f"^{self.names[name]}" for name in self.function.control_ret.values()]
+        after = [f"^{self.names[name]}" for name in self._effects()] + before
         types = self._types()
         if not edges:
             return make_node(self.node.name, "NoOp", after)
         if len(edges) == 1:
             return make_node(self.node.name, "Identity", edges + after, T=types[0])
         return make_node(self.node.name, "IdentityN", edges + after, T=types)
+
+    def _effects(self) -> list[str]:
+        """Return the nodes of the body that run though no output may need them."""
+        stated = list(self.function.control_ret.values())
+        results = [edge.partition(":")[0] for edge in self.function.ret.values()]
+        seen: set[str] = set()
+        todo = [*stated, *results]
+        while todo:
+            name = todo.pop()
+            if name in self.body and name not in seen:
+                seen.add(name)
+                todo += [e.removeprefix(CONTROL).partition(":")[0] for e in self.body[name].input]
+        return stated + [name for name in self.body if name not in seen and self._acts(name)]
+
+    def _acts(self, name: str) -> bool:
+        inner = self.body[name]
+        if inner.op in _UNGATED:
+            return False
+        op = ops.op(inner.op)
+        return op is None or op.stateful
 
     def _types(self) -> list[DType]:
         if "Tout" in self.node.attr:

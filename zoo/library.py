@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, names, plugins, signatures
+from zoo import detect, names, plugins
 from zoo.attach import attach
 from zoo.errors import (
     FormatError,
@@ -128,7 +128,9 @@ class Library:
         """
         name = self._named(ref)
         if name is not None:
-            return self._open_entry(name, options or {})
+            entry = self.catalogue.entry(name.name)
+            _check_given(name, entry, format, architecture)
+            return self._open_entry(name, entry, options or {})
         found = self._find(ref, format)
         model = found.form.read(found.path, options or {})
         if architecture is not None:
@@ -186,6 +188,13 @@ class Library:
         form = plugins.format_named(self.plugins, format)
         return form.write(model, Path(path), options or {})
 
+    def left_at(self, opened: Opened, options: Mapping[str, Any] | None = None) -> Sequence[str]:
+        """Return a sentence for each thing that lies beside `opened` and is no part of it."""
+        if opened.path is None:
+            return ()
+        form = plugins.format_named(self.plugins, opened.format)
+        return form.left_at(opened.path, options or {})
+
     def _named(self, ref: str | Path) -> names.Reference | None:
         """Return the registered name that `ref` is, None if it is a path or a URL."""
         found = names.reference(ref) if isinstance(ref, str) else None
@@ -207,7 +216,7 @@ class Library:
         if (
             looks_named
             and not path.exists()
-            and not any(f.recognises(path) for f in forms.values())
+            and not any(detect.recognises(form, path) for form in forms.values())
         ):
             raise self._unknown(str(ref))
         return detect.detect(path, forms)
@@ -220,9 +229,10 @@ class Library:
             hint=did_you_mean(ref.partition(":")[0], known, "`zoo list` shows the names"),
         )
 
-    def _open_entry(self, name: names.Reference, options: Mapping[str, Any]) -> Opened:
-        entry = self.catalogue.entry(name.name)
-        if not entry.weights:
+    def _open_entry(
+        self, name: names.Reference, entry: Entry, options: Mapping[str, Any]
+    ) -> Opened:
+        if not entry.weights and name.tag is None:
             model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
             return Opened(_with_signature(model, entry), BUILT, None, entry)
         reference, fetched = self._fetched(name, entry)
@@ -266,12 +276,24 @@ class Library:
         return replace(built, weights=weights)
 
 
+def _check_given(
+    name: names.Reference, entry: Entry, form: str | None, architecture: str | None
+) -> None:
+    """Check that a caller does not contradict the registry on the model called `name`."""
+    formats = {pinned.format for pinned in entry.weights.values()}
+    if form is not None and form not in formats:
+        raise UsageError(
+            f"{name.name} is not in the format {form!r}", found=some(sorted(formats)) or BUILT
+        )
+    if architecture not in (None, entry.architecture):
+        raise UsageError(
+            f"{name.name} is not of the architecture {architecture!r}",
+            found=entry.architecture or "its own graph",
+        )
+
+
 def _with_signature(model: Model, entry: Entry) -> Model:
     """Return `model` with the inputs and outputs that `entry` states as its default signature."""
     if not entry.outputs:
         return model
-    stated = signatures.named(model.meta_graph, entry.inputs, entry.outputs)
-    edited = type(model.meta_graph)()
-    edited.CopyFrom(model.meta_graph)
-    edited.signature_def[signatures.DEFAULT].CopyFrom(signatures.to_proto(stated))
-    return replace(model, meta_graph=edited)
+    return model.with_signature(entry.inputs, entry.outputs)

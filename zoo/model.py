@@ -6,22 +6,24 @@ brought in when it is first needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
-from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
-from zoo.graph import source, tensor_name
+from zoo.graph import tensor_name
+from zoo.signatures import DEFAULT
+from zoo.variables import detached
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
 
-    from zoo.running import Runner
+    from zoo.calls import Calls
     from zoo.signatures import Signature
 
 
@@ -49,7 +51,6 @@ class Model:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", Weights.of(self.weights))
-        object.__setattr__(self, "_runners", [])
 
     def __repr__(self) -> str:
         return f"<zoo.Model: {len(self.graph.node)} nodes, {len(self.weights)} weights>"
@@ -74,7 +75,7 @@ class Model:
         UsageError
             There are several, none of them the default.
         """
-        return signatures.signature(self.meta_graph, key)
+        return self._calls.signature(key)
 
     def __call__(self, **inputs: object) -> dict[str, np.ndarray]:
         """Return the outputs of the default signature, by name, for `inputs` given by name."""
@@ -110,18 +111,7 @@ class Model:
         RunError
             TensorFlow failed.
         """
-        from zoo import feeds as checks
-
-        chosen = self.signature(signature)
-        if fetches is None:
-            fetches = {key: spec.tensor for key, spec in chosen.outputs.items()}
-        names = [fetches] if isinstance(fetches, str) else [*_values(fetches)]
-        tensors = [self._fetched(name, chosen) for name in names]
-        by_tensor = checks.named(chosen, feeds or {}, self.graph)
-        values = self._runner().run(tensors, checks.checked(self.graph, by_tensor, tensors))
-        if isinstance(fetches, str):
-            return values[0]
-        return dict(zip(fetches, values, strict=True)) if isinstance(fetches, Mapping) else values
+        return self._calls.run(fetches, feeds or {}, self.signature(signature))
 
     @contextmanager
     def session(self, config: Any = None) -> Iterator[Any]:
@@ -163,6 +153,37 @@ class Model:
 
         return self._with(self.meta_graph, captured(self.meta_graph, self.weights, session))
 
+    def with_signature(
+        self,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        key: str = DEFAULT,
+    ) -> Model:
+        """Return the model with a signature: tensors to feed and to fetch, by names of your own.
+
+        Parameters
+        ----------
+        inputs, outputs
+            Tensors, ``"images:0"``, by the names that callers shall use.
+        key
+            What the signature is called; one of that name is replaced.
+
+        Raises
+        ------
+        UnknownNameError
+            The graph has no such tensor.
+        """
+        stated = signatures.to_proto(signatures.named(self.meta_graph, inputs, outputs))
+        if self.meta_graph.signature_def.get(key) == stated:
+            return self
+        if self.meta_graph.object_graph_def.nodes:
+            edited = detached(self.meta_graph, self.weights)
+        else:
+            edited = protos.MetaGraphDef()
+            edited.CopyFrom(self.meta_graph)
+        edited.signature_def[key].CopyFrom(stated)
+        return self._with(edited, self.weights)
+
     def extend(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Model:
         """Return the model with more operations: those that `build` makes with TensorFlow.
 
@@ -196,7 +217,7 @@ class Model:
         """
         from zoo.freeze import freeze
 
-        wanted = self.outputs() if outputs is None else [self._fetched(name) for name in outputs]
+        wanted = self.outputs() if outputs is None else [tensor_name(name) for name in outputs]
         return self._with(*freeze(self.meta_graph, self.weights, wanted))
 
     def thaw(self) -> Model:
@@ -209,7 +230,7 @@ class Model:
         """Return the model with only what the tensors `outputs` need."""
         from zoo.prune import prune
 
-        wanted = [self._fetched(name) for name in outputs]
+        wanted = [tensor_name(name) for name in outputs]
         return self._with(*prune(self.meta_graph, self.weights, wanted))
 
     def outputs(self) -> list[str]:
@@ -220,54 +241,30 @@ class Model:
         UnsupportedError
             The graph has none.
         """
-        stated = self.signatures or {"": signatures.inferred(self.meta_graph)}
-        tensors = {spec.tensor for one in stated.values() for spec in one.outputs.values()}
-        if not tensors:
-            raise UnsupportedError(
-                "the model has no outputs",
-                found=f"{len(self.graph.node)} nodes",
-                hint="name the tensors that you want",
-            )
-        return sorted(tensors)
+        return signatures.all_outputs(self.meta_graph)
+
+    def require_graph(self) -> None:
+        """Check that the model has a graph.
+
+        Raises
+        ------
+        UnsupportedError
+            It has only weights.
+        """
+        from zoo.calls import require_graph
+
+        require_graph(self.meta_graph, self.weights)
 
     def close(self) -> None:
         """Give back what running took: sessions and their memory.  The next run takes it again."""
-        while self._held():
-            self._held().pop().close()
+        self._calls.close()
 
-    def _held(self) -> list[Runner]:
-        held: list[Runner] = self._runners  # type: ignore[attr-defined]
-        return held
+    @cached_property
+    def _calls(self) -> Calls:
+        """What runs the model, and keeps what that took."""
+        from zoo.calls import Calls
 
-    def _runner(self) -> Runner:
-        if not self._held():
-            from zoo.running import Runner
-
-            if not self.graph.node:
-                raise UnsupportedError(
-                    "the model has no graph, only weights",
-                    found=f"{len(self.weights)} weights",
-                    hint="a checkpoint's graph is in its .meta file",
-                )
-            self._held().append(Runner(self.meta_graph, self.weights, self.assets))
-        return self._held()[0]
-
-    def _fetched(self, name: str, signature: Signature | None = None) -> str:
-        """Return the tensor that `name`, a signature's output or a tensor, means."""
-        outputs = signature.outputs if signature else {}
-        if name in outputs:
-            return outputs[name].tensor
-        if signature is not None and source(name) not in {node.name for node in self.graph.node}:
-            raise UnknownNameError(
-                f"the model has no output {name!r}",
-                found=some(outputs) or "no outputs",
-                hint=did_you_mean(name, outputs, "give a key of these, or a tensor's name"),
-            )
-        return tensor_name(name)
+        return Calls(self.meta_graph, self.weights, self.assets)
 
     def _with(self, meta_graph: protos.MetaGraphDef, weights: Weights) -> Model:
         return replace(self, meta_graph=meta_graph, weights=weights)
-
-
-def _values(fetches: Sequence[str] | Mapping[str, str]) -> Iterable[str]:
-    return fetches.values() if isinstance(fetches, Mapping) else fetches

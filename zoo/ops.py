@@ -1,8 +1,8 @@
 """What each operation puts out, from a table, so that no TensorFlow is needed to know.
 
 The table ``ops.txt`` is written from TensorFlow's own registry by
-``tests/golden/make_op_table.py``: per operation which inputs are references, and for each output
-its name, type and repetition.
+``tests/golden/make_op_table.py``: per operation whether it has state or an effect, which inputs
+are references, and for each output its name, type and repetition.
 """
 
 from __future__ import annotations
@@ -49,10 +49,18 @@ class Output:
 
 @dataclass(frozen=True)
 class Op:
-    """One operation: the positions of its reference inputs, and its outputs in order."""
+    """One operation: the positions of its reference inputs, and its outputs in order.
+
+    Attributes
+    ----------
+    stateful
+        Whether it reads or changes more than its inputs and outputs: it runs even where nothing
+        needs its outputs.
+    """
 
     refs: tuple[int, ...]
     outputs: tuple[Output, ...]
+    stateful: bool
 
 
 def op(name: str) -> Op | None:
@@ -103,9 +111,11 @@ def _lines() -> dict[str, str]:
 def _parsed(line: str) -> Op:
     words = line.split()[1:]
     refs: tuple[int, ...] = ()
+    stateful = words[:1] == ["!"]
+    words = words[1:] if stateful else words
     if words and words[0].startswith("&"):
         refs = tuple(int(number) for number in words.pop(0)[1:].split(","))
-    return Op(refs, tuple(_output(word) for word in words))
+    return Op(refs, tuple(_output(word) for word in words), stateful)
 
 
 def _output(word: str) -> Output:

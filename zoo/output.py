@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import math
 import os
@@ -12,6 +13,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from zoo.errors import DiskError, WriteError
 
 SCHEMA = 1
 
@@ -25,9 +28,28 @@ def document(facts: Mapping[str, Any]) -> str:
     return json.dumps({"schema": SCHEMA, **_plain(facts)}, indent=2)
 
 
+class ClosedError(Exception):
+    """Nobody reads what is printed any more, as when it was piped into ``head``."""
+
+
 def say(text: str) -> None:
-    """Print `text` to standard output, with what could steer a terminal made visible."""
-    sys.stdout.write(printable(text) + "\n")
+    """Print `text` to standard output, with what could steer a terminal made visible.
+
+    Raises
+    ------
+    ClosedError
+        Nobody reads it.
+    DiskError, WriteError
+        It goes into a file that cannot be written.
+    """
+    try:
+        sys.stdout.write(printable(text) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ClosedError from error
+    except OSError as error:
+        kind = DiskError if error.errno == errno.ENOSPC else WriteError
+        raise kind("the output could not be written", found=error.strerror or "") from error
 
 
 def note(text: str) -> None:

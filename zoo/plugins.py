@@ -67,6 +67,15 @@ class Loaded:
         """Return the plugin that came in under `name`."""
         return next(p for p in self.found if p.name == name and p not in self.broken)
 
+    def implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
+        """Return the functions that implement `hook`, with their plugins; not of broken ones."""
+        standing = {plugin.name: plugin for plugin in self.found if plugin not in self.broken}
+        return [
+            (standing[one.plugin_name], one.function)
+            for one in getattr(self.manager.hook, hook).get_hookimpls()
+            if one.plugin_name in standing
+        ]
+
     def offers(self, hook: str, kind: type[Offer]) -> dict[str, Offer]:
         """Return what plugins offer through `hook`, by name; each is asked once."""
         if hook not in self._offers:
@@ -111,10 +120,10 @@ def commands(loaded: Loaded, taken: Collection[str] = ()) -> click.Group:
     import click
 
     whole = click.Group("plugins")
-    for implementation in loaded.manager.hook.zoo_commands.get_hookimpls():
-        plugin, group = loaded.owner(implementation.plugin_name), click.Group()
+    for plugin, function in loaded.implementations("zoo_commands"):
+        group = click.Group()
         try:
-            implementation.function(group)
+            function(group)
             clash = sorted(set(group.commands) & {*taken, *whole.commands})
             if clash:
                 raise PluginError(f"the command {clash[0]!r} is taken", found=str(plugin))
@@ -192,10 +201,9 @@ def _register(loaded: Loaded, plugin: Plugin, entry: EntryPoint) -> None:
 def _collected(loaded: Loaded, hook: str, kind: type[Offer]) -> dict[str, Offer]:
     offered: dict[str, Offer] = {}
     owners: dict[str, Plugin] = {}
-    for implementation in getattr(loaded.manager.hook, hook).get_hookimpls():
-        plugin = loaded.owner(implementation.plugin_name)
+    for plugin, function in loaded.implementations(hook):
         try:
-            new = _asked(implementation.function, kind)
+            new = _asked(function, kind)
             _refuse_taken(kind, new, owners)
         except KeyboardInterrupt:
             raise

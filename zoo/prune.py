@@ -77,7 +77,7 @@ def _declare(
     names = [node.name for node in pruned.graph_def.node if is_variable(node)]
     shapes = {name: weights.tensor(name).shape for name in names if name in weights}
     if shapes:
-        declare(pruned, shapes, trainable(meta_graph, shapes))
+        declare(pruned, shapes, trainable(meta_graph, shapes, weights))
 
 
 def _prune_assets(pruned: protos.MetaGraphDef, kept: set[str]) -> None:
@@ -92,8 +92,8 @@ def _prune_signatures(
     kept = {node.name for node in pruned.graph_def.node}
     for key in list(pruned.signature_def):
         stated = pruned.signature_def[key]
-        infos = [*stated.inputs.values(), *stated.outputs.values()]
-        if any(source(info.name) not in kept for info in infos):
+        inputs, given = signatures.sides(stated)
+        if any(source(tensor) not in kept for tensor in inputs + given):
             del pruned.signature_def[key]
     wanted = {tensor_name(name) for name in outputs}
     for stated in signatures.signatures(pruned).values():

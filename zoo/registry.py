@@ -111,16 +111,17 @@ class Registry:
 def _opened(path: Path, cache: Path) -> sqlite3.Connection:
     """Return the index of the registry at `path`, compiled if it is not in the cache."""
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        data = path.read_bytes()
     except OSError as error:
         raise RegistryError(f"{path} cannot be read", found=error.strerror or "") from error
+    digest = hashlib.sha256(data).hexdigest()
     kept = cache / "registries" / f"{digest}-{_INDEX_VERSION}.sqlite"
     if kept.is_file():
         index = sqlite3.connect(f"{kept.absolute().as_uri()}?mode=ro", uri=True)
         if _is_sound(index):
             return index
         index.close()
-    models = _models(path)
+    models = _models(path, data)
     try:
         _compile(models, kept)
         return sqlite3.connect(f"{kept.absolute().as_uri()}?mode=ro", uri=True)
@@ -138,11 +139,11 @@ def _is_sound(index: sqlite3.Connection) -> bool:
     return True
 
 
-def _models(path: Path) -> Any:
-    """Return the models of the registry at `path` as its YAML has them."""
+def _models(path: Path, data: bytes) -> Any:
+    """Return the models of the registry at `path`, whose bytes are `data`, as its YAML has them."""
     from zoo import yaml_events
 
-    document = yaml_events.read(path)
+    document = yaml_events.read(data, str(path))
     version = document.get("version")
     if version != str(VERSION):
         raise RegistryError(

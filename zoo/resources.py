@@ -15,9 +15,19 @@ from dataclasses import dataclass, field
 from zoo import ops, protos
 from zoo.dtypes import RESOURCE, DType
 from zoo.errors import UnsupportedError
-from zoo.graph import CONTROL, by_name, consumers, port, shell, source, tensor_name, unique
+from zoo.graph import (
+    CONTROL,
+    by_name,
+    consumers,
+    forget_output_shapes,
+    port,
+    shell,
+    source,
+    tensor_name,
+    unique,
+)
 from zoo.nodes import node as make_node
-from zoo.variables import all_definitions, definitions, dtype_of, handle
+from zoo.variables import all_definitions, dtype_of, handle, mark_resources
 
 _REFERENCE = {"Variable", "VariableV2"}
 _FLOW = {"RefEnter", "RefExit", "RefIdentity", "RefMerge", "RefNextIteration", "RefSwitch"}
@@ -49,7 +59,7 @@ def to_resources(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
     for signature in edited.signature_def.values():
         for info in signature.outputs.values():
             info.name = rewriter.value_of(info.name)
-    _mark_collections(edited, rewriter.variables)
+    mark_resources(edited, rewriter.variables)
     return edited
 
 
@@ -83,6 +93,14 @@ class _Rewriter:
                 self.variables.add(node.name)
                 self._follow(node.name, 0, dtype_of(node))
         self._name_updates()
+        initializers = _initializers(self.meta_graph)
+        self.changed = {
+            source(self._handle_edge(edge)[0])
+            for node in self.graph.node
+            if self._is_mutation(node) and node.name not in initializers
+            for position, edge in enumerate(node.input)
+            if self._mutates(node, position) and self._reference(edge)
+        }
 
     def rewritten(self) -> protos.GraphDef:
         """Return the graph with resource variables for its reference variables."""
@@ -90,6 +108,7 @@ class _Rewriter:
             self._rewrite(node)
         graph = shell(self.graph)
         graph.node.extend(self.out)
+        forget_output_shapes(graph.node)
         return graph
 
     def value_of(self, tensor: str) -> str:
@@ -227,8 +246,21 @@ class _Rewriter:
         if not self._reference(edge) or source(edge) in self.updates:
             return edge
         name = unique(f"{node.name}/ReadVariableOp", self.taken)
-        self._make_read(name, edge, self._after(node), self.nodes[source(edge)])
+        after = [*self._after(node), *self._before_reading(node, edge)]
+        self._make_read(name, edge, after, self.nodes[source(edge)])
         return name
+
+    def _before_reading(self, node: protos.NodeDef, reference: str) -> list[str]:
+        """Return what must be done before `node` looks at `reference`: all that it waits for.
+
+        A reference is looked at when its user runs, so that the user's other inputs may have
+        changed the variable first.
+        """
+        variable = source(self._handle_edge(reference)[0])
+        if node.op == "Merge" or variable not in self.changed:
+            return []
+        others = {source(e): None for e in node.input if not e.startswith(CONTROL)}
+        return [f"^{name}" for name in others if name not in self.variables | {source(reference)}]
 
     def _after(self, node: protos.NodeDef) -> list[str]:
         return [edge for edge in node.input if edge.startswith(CONTROL)]
@@ -256,14 +288,3 @@ def _adapt_attributes(made: protos.NodeDef, node: protos.NodeDef) -> None:
 
 def _initializers(meta_graph: protos.MetaGraphDef) -> set[str]:
     return {entry.initializer_name for entry in all_definitions(meta_graph).values()}
-
-
-def _mark_collections(meta_graph: protos.MetaGraphDef, names: set[str]) -> None:
-    """Say of the variables `names`, wherever a collection lists them, that they are resources."""
-    for key in [k for k in meta_graph.collection_def if k.endswith("variables")]:
-        entries = definitions(meta_graph, key)
-        if entries:
-            for name, entry in entries.items():
-                entry.is_resource = entry.is_resource or name in names
-            stored = meta_graph.collection_def[key].bytes_list
-            stored.value[:] = [entry.SerializeToString() for entry in entries.values()]

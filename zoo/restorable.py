@@ -6,13 +6,16 @@ initializer, and is restored by the graph's saver.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from zoo import protos
+from zoo.errors import UnknownNameError, UsageError, did_you_mean, some
 from zoo.graph import by_name, source
 from zoo.inline import inline, is_call
 from zoo.resources import to_resources
 from zoo.saver import Saved, add_saver, restored, without_saver
+from zoo.signatures import sides
 from zoo.specs import scalar_means_unknown
 from zoo.thaw import thaw
 from zoo.variables import (
@@ -25,10 +28,12 @@ from zoo.variables import (
     is_variable,
     trainable,
 )
+from zoo.weights import Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zoo.tensors import Tensor
-    from zoo.weights import Weights
 
 
 def restorable(
@@ -46,7 +51,7 @@ def restorable(
     if _is_restorable(meta_graph, weights, resources):
         return meta_graph, weights
     edited, weights = thawed(meta_graph, weights)
-    trained = trainable(edited, weights)
+    trained = trainable(edited, weights, weights)
     keep = _named_by_variables(edited) | _named_by_signatures(edited)
     edited = without_saver(edited, keep)
     if resources:
@@ -55,7 +60,7 @@ def restorable(
     held = [n.name for n in edited.graph_def.node if is_variable(n) and n.name in weights]
     if held:
         declare(edited, {name: weights.tensor(name).shape for name in held}, trained)
-        add_saver(edited, _saved(edited, held))
+        add_saver(edited, _saved(edited, held, {}))
     return edited, weights.plain()
 
 
@@ -70,12 +75,53 @@ def thawed(
         edited = detached(edited, weights)
         edited = without_saver(edited, _named_by_variables(edited) | _named_by_signatures(edited))
         edited.graph_def.CopyFrom(inline(edited.graph_def))
-    before = trainable(edited, weights)
+    before = trainable(edited, weights, weights)
     edited, weights, trained = thaw(edited, weights)
     if trained or edited is not meta_graph:
         names = [n.name for n in edited.graph_def.node if is_variable(n) and n.name in weights]
         declare(edited, {n: weights.tensor(n).shape for n in names}, before | trained)
     return edited, weights
+
+
+def selected(
+    meta_graph: protos.MetaGraphDef, weights: Weights, keys: Mapping[str, str]
+) -> tuple[protos.MetaGraphDef, Weights]:
+    """Return a `restorable` model whose saver knows only some of its weights, under other keys.
+
+    Parameters
+    ----------
+    keys
+        From the key under which a weight is stored to the weight's name, ``"w"`` or ``"w:0"``.
+
+    Raises
+    ------
+    UnknownNameError
+        A weight is not there.
+    UsageError
+        One is asked for under two keys.
+    """
+    named = {key: source(name) for key, name in keys.items()}
+    _check_selected(named, weights)
+    key_of = {name: key for key, name in named.items()}
+    stay = _named_by_variables(meta_graph) | _named_by_signatures(meta_graph)
+    edited = without_saver(meta_graph, stay)
+    held = [n.name for n in edited.graph_def.node if is_variable(n) and n.name in key_of]
+    if held:
+        add_saver(edited, _saved(edited, held, key_of))
+    return edited, Weights({name: weights.tensor(name) for name in key_of}, key_of)
+
+
+def _check_selected(named: Mapping[str, str], weights: Weights) -> None:
+    for name in named.values():
+        if name not in weights:
+            raise UnknownNameError(
+                f"the model has no weight {name!r}",
+                found=some(sorted(weights)) or "no weights",
+                hint=did_you_mean(name, weights, "`zoo inspect` lists them"),
+            )
+    twice = [name for name, count in Counter(named.values()).items() if count > 1]
+    if twice:
+        raise UsageError(f"the weight {twice[0]!r} is asked for under two names")
 
 
 def stored_tensors(meta_graph: protos.MetaGraphDef, weights: Weights) -> dict[str, Tensor]:
@@ -148,12 +194,14 @@ def _is_restorable(meta_graph: protos.MetaGraphDef, weights: Weights, resources:
     )
 
 
-def _saved(meta_graph: protos.MetaGraphDef, names: list[str]) -> list[Saved]:
+def _saved(
+    meta_graph: protos.MetaGraphDef, names: list[str], keys: Mapping[str, str]
+) -> list[Saved]:
     nodes, listed = by_name(meta_graph.graph_def), definitions(meta_graph)
     return [
         Saved(
             name,
-            key=name,
+            key=keys.get(name, name),
             read=source(listed[name].snapshot_name) if is_resource(nodes[name]) else name,
             dtype=dtype_of(nodes[name]),
             resource=is_resource(nodes[name]),
@@ -171,8 +219,5 @@ def _named_by_variables(meta_graph: protos.MetaGraphDef) -> set[str]:
 
 
 def _named_by_signatures(meta_graph: protos.MetaGraphDef) -> set[str]:
-    return {
-        source(info.name)
-        for stated in meta_graph.signature_def.values()
-        for info in [*stated.inputs.values(), *stated.outputs.values()]
-    }
+    both = [sides(stated) for stated in meta_graph.signature_def.values()]
+    return {source(tensor) for inputs, outputs in both for tensor in inputs + outputs}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
 from zoo.ends import found_inputs, found_outputs
-from zoo.errors import UnknownNameError, UsageError, did_you_mean, some
+from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean, some
 from zoo.graph import by_name, port, source, upstream
 from zoo.nodes import shape as shape_proto
 from zoo.specs import TensorSpec, sizes_of, spec_of
@@ -90,6 +90,26 @@ def inferred(meta_graph: protos.MetaGraphDef) -> Signature:
     return Signature(_called(must or inputs, {}), _called(outputs, {}))
 
 
+def all_outputs(meta_graph: protos.MetaGraphDef) -> list[str]:
+    """Return the tensors that some signature puts out, or that look like outputs.
+
+    Raises
+    ------
+    UnsupportedError
+        The graph has none.
+    """
+    stated = signatures(meta_graph) or {"": inferred(meta_graph)}
+    specs = [spec for one in stated.values() for spec in one.outputs.values()]
+    found = {tensor for spec in specs for tensor in spec.tensor.split(",")}
+    if not found:
+        raise UnsupportedError(
+            "the model has no outputs",
+            found=f"{len(meta_graph.graph_def.node)} nodes",
+            hint="name the tensors that you want",
+        )
+    return sorted(found)
+
+
 def state(
     meta_graph: protos.MetaGraphDef,
     inputs: Iterable[str],
@@ -143,29 +163,35 @@ def to_proto(stated: Signature) -> protos.SignatureDef:
     return made
 
 
+def tensors(info: protos.TensorInfo) -> list[str]:
+    """Return the tensors that `info` names: one, or several if it is sparse or composite."""
+    kind = info.WhichOneof("encoding")
+    if kind == "coo_sparse":
+        sparse = info.coo_sparse
+        return [
+            sparse.values_tensor_name,
+            sparse.indices_tensor_name,
+            sparse.dense_shape_tensor_name,
+        ]
+    if kind == "composite_tensor":
+        return [component.name for component in info.composite_tensor.components]
+    return [str(info.name)]
+
+
+def sides(stated: protos.SignatureDef) -> tuple[list[str], list[str]]:
+    """Return all tensors that `stated` takes, and all that it puts out."""
+    inputs = [tensor for info in stated.inputs.values() for tensor in tensors(info)]
+    outputs = [tensor for info in stated.outputs.values() for tensor in tensors(info)]
+    return inputs, outputs
+
+
 def _specs(infos: Mapping[str, protos.TensorInfo]) -> dict[str, TensorSpec]:
     found = {}
     for key, info in sorted(infos.items()):
         unknown = info.tensor_shape.unknown_rank or not info.HasField("tensor_shape")
         sizes = None if unknown else sizes_of(info.tensor_shape)
-        found[key] = TensorSpec(_tensors(info), dtypes.dtype(info.dtype or 1), sizes)
+        found[key] = TensorSpec(",".join(tensors(info)), dtypes.dtype(info.dtype or 1), sizes)
     return found
-
-
-def _tensors(info: protos.TensorInfo) -> str:
-    """Return the tensor that `info` names; several if sparse or composite."""
-    kind = info.WhichOneof("encoding")
-    if kind == "coo_sparse":
-        sparse = info.coo_sparse
-        parts = (
-            sparse.values_tensor_name,
-            sparse.indices_tensor_name,
-            sparse.dense_shape_tensor_name,
-        )
-        return ",".join(parts)
-    if kind == "composite_tensor":
-        return ",".join(component.name for component in info.composite_tensor.components)
-    return str(info.name)
 
 
 def _called(specs: Iterable[TensorSpec], keys: Mapping[str, str]) -> dict[str, TensorSpec]:

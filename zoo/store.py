@@ -103,8 +103,10 @@ class Store:
         """Return a folder with `parts` in it, and its digest; made if it is not here yet."""
         digest = folder_digest((p.path, p.kept.size, p.kept.sha256) for p in parts)
         path = self._folder(digest)
-        if not path.is_dir():
+        if not _is_whole(path, parts):
             with atomic.drafting(path.parent, digest) as room:
+                if path.is_dir():
+                    path.rename(room / "damaged")
                 draft = room / "folder"
                 for part in parts:
                     target = draft / part.path
@@ -123,6 +125,14 @@ class Store:
 
     def _folder(self, digest: str) -> Path:
         return self.root / "folders" / digest
+
+
+def _is_whole(folder: Path, parts: Sequence[Part]) -> bool:
+    """Tell whether `folder` has all of `parts`, each of its length."""
+    try:
+        return all((folder / part.path).stat().st_size == part.kept.size for part in parts)
+    except OSError:
+        return False
 
 
 def _write(draft: Path, chunks: Iterable[bytes], pin: Pin, source: str) -> tuple[str, int]:

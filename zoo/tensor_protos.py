@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from zoo.dtypes import DType
 
+_MOST_ELEMENTS = 1 << 60
+_MOST_REPEATED = 1 << 20
+"""Strings that are spelled by leaving them out; more are no model's but an attack."""
 _LISTS = {
     "float32": "float_val",
     "float64": "double_val",
@@ -85,7 +88,7 @@ def texts(proto: protos.TensorProto) -> list[bytes]:
     if proto.tensor_content:
         return _split(proto.tensor_content, count)
     stored = list(proto.string_val)
-    if len(stored) > count:
+    if not 0 <= count - len(stored) <= _MOST_REPEATED:
         raise _disagrees(f"{len(stored)} values", dtypes.STRING, (count,))
     return stored + [stored[-1] if stored else b""] * (count - len(stored))
 
@@ -139,10 +142,11 @@ def shape_of(proto: protos.TensorShapeProto) -> Shape:
     Raises
     ------
     FormatError
-        A size is missing or negative.
+        A size is missing or negative, or the sizes are more than any machine can count.
     """
     sizes = tuple(dim.size for dim in proto.dim)
-    if proto.unknown_rank or any(size < 0 for size in sizes):
+    countless = math.prod(max(size, 1) for size in sizes) > _MOST_ELEMENTS
+    if proto.unknown_rank or countless or any(size < 0 for size in sizes):
         raise FormatError("a stored tensor has no definite shape", found=str(list(sizes)))
     return sizes
 

@@ -17,7 +17,7 @@ from zoo.errors import FormatError, InputError
 from zoo.mapped import CHUNK, MappedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
@@ -193,54 +193,6 @@ class LazyTensor(Tensor):
     def read(self) -> np.ndarray:
         """Return what `compute` gives."""
         return self.compute()
-
-
-@dataclass(frozen=True, eq=False)
-class SliceTensor(Tensor):
-    """A part of `whole`: along each axis, from a start on, so many elements (None: all)."""
-
-    whole: Tensor
-    extents: tuple[tuple[int, int] | None, ...]
-
-    @property
-    def dtype(self) -> DType:  # type: ignore[override]
-        """Type of the elements."""
-        return self.whole.dtype
-
-    @property
-    def shape(self) -> Shape:  # type: ignore[override]
-        """Sizes of the part."""
-        pairs = zip(self.extents, self.whole.shape, strict=True)
-        return tuple(size if extent is None else extent[1] for extent, size in pairs)
-
-    def read(self) -> np.ndarray:
-        """Return a view of the part."""
-        return self.whole.read()[_index(self.extents)]
-
-
-@dataclass(frozen=True, eq=False)
-class JoinedTensor(Tensor):
-    """A tensor put together from parts that cover it, as checkpoints hold partitioned variables."""
-
-    dtype: DType
-    shape: Shape
-    parts: Sequence[tuple[tuple[tuple[int, int] | None, ...], Tensor]]
-
-    def read(self) -> np.ndarray:
-        """Return a new array with every part in its place."""
-        import numpy as np
-
-        values = np.empty(self.shape, self.dtype.numpy)
-        for extents, part in self.parts:
-            values[_index(extents)] = part.read()
-        return values
-
-
-def _index(extents: tuple[tuple[int, int] | None, ...]) -> tuple[slice, ...]:
-    return tuple(
-        slice(None) if extent is None else slice(extent[0], extent[0] + extent[1])
-        for extent in extents
-    )
 
 
 def _pieces(array: np.ndarray) -> Iterator[Piece]:

@@ -8,6 +8,7 @@ registry says.
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,5 +105,5 @@ def _array(file: Path, key: str) -> np.ndarray:
                 )
             array: np.ndarray = loaded[key or loaded.files[0]]
             return array
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} is no array file", found=str(error)) from error

@@ -15,6 +15,7 @@ from zoo import dtypes, protos
 from zoo.graph import source, unique
 from zoo.nodes import Dims, whole_numbers
 from zoo.nodes import node as make_node
+from zoo.objects import SLOT, trained_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,43 +80,37 @@ def all_definitions(meta_graph: protos.MetaGraphDef) -> dict[str, protos.Variabl
     return found
 
 
-def trainable(meta_graph: protos.MetaGraphDef, names: Iterable[str]) -> set[str]:
+def trainable(meta_graph: protos.MetaGraphDef, names: Iterable[str], weights: Weights) -> set[str]:
     """Return which of the variables called `names` are trained.
 
-    What the graph says counts: its collection ``trainable_variables``, or its object graph.  If it
-    says nothing, every floating-point variable is, but for the statistics of batch normalisation.
+    What the graph says counts: its collection ``trainable_variables``, or its object graph.  Where
+    it says nothing, a floating-point variable is, but for the statistics of batch normalisation.
+
+    Parameters
+    ----------
+    weights
+        Knows the keys by which the object graph calls the variables.
     """
     wanted = set(names)
     if TRAINABLE in meta_graph.collection_def:
         return wanted & set(definitions(meta_graph, TRAINABLE))
     nodes = {node.name: node for node in meta_graph.graph_def.node if node.name in wanted}
-    objects = _trained_objects(meta_graph)
-    if objects:
-        return {name for name in nodes if objects.get(_shared_name(nodes[name]), False)}
+    stated = trained_keys(meta_graph.object_graph_def)
     return {
         name
         for name, node in nodes.items()
-        if is_variable(node) and dtype_of(node).floating and not is_statistic(name)
+        if stated.get(weights.key(name), _looks_trained(node, weights.key(name)))
     }
+
+
+def _looks_trained(node: protos.NodeDef, key: str) -> bool:
+    floating = is_variable(node) and dtype_of(node).floating
+    return floating and SLOT not in key and not is_statistic(node.name)
 
 
 def is_statistic(name: str) -> bool:
     """Tell whether `name` is what batch normalisation calls the averages it keeps."""
     return name.rpartition("/")[2].startswith(_STATISTICS)
-
-
-def _trained_objects(meta_graph: protos.MetaGraphDef) -> dict[str, bool]:
-    """Return from the names of the object graph's variables to whether they are trained."""
-    return {
-        saved.variable.name: saved.variable.trainable
-        for saved in meta_graph.object_graph_def.nodes
-        if saved.HasField("variable")
-    }
-
-
-def _shared_name(node: protos.NodeDef) -> str:
-    shared: str = node.attr["shared_name"].s.decode() if "shared_name" in node.attr else ""
-    return shared or str(node.name)
 
 
 def handle(name: str, dtype: DType, shape: tuple[int, ...], device: str = "") -> protos.NodeDef:
@@ -170,9 +165,20 @@ def detached(meta_graph: protos.MetaGraphDef, weights: Weights) -> protos.MetaGr
     held = [name for name in nodes if name in weights]
     if TRAINABLE not in meta_graph.collection_def and held:
         shapes = {name: weights.tensor(name).shape for name in held}
-        declare(edited, shapes, trainable(meta_graph, held))
+        declare(edited, shapes, trainable(meta_graph, held, weights))
     edited.ClearField("object_graph_def")
     return edited
+
+
+def mark_resources(meta_graph: protos.MetaGraphDef, names: set[str]) -> None:
+    """Say of the variables `names`, wherever a collection lists them, that they are resources."""
+    for key in [k for k in meta_graph.collection_def if k.endswith("variables")]:
+        entries = definitions(meta_graph, key)
+        if entries:
+            for name, entry in entries.items():
+                entry.is_resource = entry.is_resource or name in names
+            stored = meta_graph.collection_def[key].bytes_list
+            stored.value[:] = [entry.SerializeToString() for entry in entries.values()]
 
 
 def _stands(entry: protos.VariableDef, nodes: dict[str, protos.NodeDef]) -> bool:

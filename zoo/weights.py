@@ -41,7 +41,11 @@ class Weights(Mapping[str, "np.ndarray"]):
 
     @staticmethod
     def of(values: Mapping[str, np.ndarray]) -> Weights:
-        """Return `values` as weights; mappings other than a dict are asked later."""
+        """Return `values` as weights.
+
+        A dict holds its arrays; any other mapping is asked for each once to learn its dtype and
+        shape, and again when it is used.
+        """
         if isinstance(values, Weights):
             return values
         if isinstance(values, dict):

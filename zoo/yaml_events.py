@@ -12,7 +12,6 @@ from zoo.errors import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _DEEPEST = 20
 _LARGEST = 256 << 20
@@ -36,27 +35,29 @@ class Mapping(dict[str, Any]):
         self.lines: dict[str, int] = {}
 
 
-def read(path: Path) -> Mapping:
-    """Return the document in the file at `path`: mappings, lists, text, and None for nothing.
+def read(data: bytes, name: str) -> Mapping:
+    """Return the document in `data`: mappings, lists, text, and None for nothing.
+
+    Parameters
+    ----------
+    name
+        What errors call the file.
 
     Raises
     ------
     RegistryError
-        The file is missing, too large or not UTF-8; the YAML is wrong; a key stands twice; or it
-        has aliases, tags, merges or several documents, or is nested too deeply.  The message
-        starts with ``path:line``.
+        The bytes are too many or not UTF-8; the YAML is wrong; a key stands twice; or it has
+        aliases, tags, merges or several documents, or is nested too deeply.  The message starts
+        with ``name:line``.
     """
+    if len(data) > _LARGEST:
+        raise RegistryError(f"{name}: the file is too large", found=f"{len(data)} bytes")
     try:
-        data = path.read_bytes()
         text = data.decode("utf-8")
-    except OSError as error:
-        raise RegistryError(f"{path} cannot be read", found=error.strerror or "") from error
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise RegistryError(f"{path}:{line}: the file is not UTF-8", found=error.reason) from error
-    if len(data) > _LARGEST:
-        raise RegistryError(f"{path}: the file is too large", found=f"{len(data)} bytes")
-    return parse(text, str(path))
+        raise RegistryError(f"{name}:{line}: the file is not UTF-8", found=error.reason) from error
+    return parse(text, name)
 
 
 def parse(text: str, name: str) -> Mapping:

@@ -1,7 +1,7 @@
 """Write ``zoo/ops.txt``, the table of what every TensorFlow operation puts out.
 
 Run it after an upgrade of TensorFlow: ``python tests/golden/make_op_table.py``.  The test
-``tests/end_to_end/test_op_table.py`` fails while the table and the installed release differ.
+``tests/end_to_end/test_installed_tensorflow.py`` fails while the table and the release differ.
 """
 
 from pathlib import Path
@@ -20,8 +20,8 @@ def table() -> str:
 
 
 def line(op) -> str:
-    """Return ``Name [&reference inputs] output:type ...`` for one operation."""
-    words = [op.name]
+    """Return ``Name [!] [&reference inputs] output:type ...``, the ``!`` for one with state."""
+    words = [op.name, "!"] if op.is_stateful else [op.name]
     refs = [str(i) for i, argument in enumerate(op.input_arg) if argument.is_ref]
     if refs:
         words.append("&" + ",".join(refs))

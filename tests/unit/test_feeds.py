@@ -27,8 +27,15 @@ GRAPH.node.extend(
 )
 
 
+SIGNATURE_OF_NONE = Signature({}, {})
+
+
+def checked(values, fetches, signature=SIGNATURE_OF_NONE, graph=GRAPH):
+    return feeds.Checks(graph).checked(signature, values, fetches)
+
+
 def fed(name, value):
-    return feeds.checked(GRAPH, {name: value}, [name]).values[f"{name}:0"]
+    return checked({name: value}, [name]).values[f"{name}:0"]
 
 
 @pytest.mark.parametrize(
@@ -98,27 +105,27 @@ def test_the_right_number_of_values_in_the_wrong_shape():
 
 def test_open_ranks_are_noted():
     """Ranks that the graph leaves open are checked against it later, by its own inference."""
-    checked = feeds.checked(GRAPH, {"any": np.ones((1, 2)), "x:0": [[1, 2, 3]]}, ["y"])
+    found = checked({"any": np.ones((1, 2)), "x:0": [[1, 2, 3]]}, ["y"])
 
-    assert checked.open_ranks == (("any", 2),)
+    assert found.open_ranks == (("any", 2),)
 
 
 def test_missing_inputs_are_listed():
     """All of them, and only those that the outputs need."""
     with pytest.raises(InputError) as caught:
-        feeds.checked(GRAPH, {}, ["y:0"])
+        checked({}, ["y:0"])
 
     assert "any, x" in caught.value.problem
-    assert feeds.checked(GRAPH, {"y:0": [1.0]}, ["y:0"]).values["y:0"].tolist() == [1]
+    assert checked({"y:0": [1.0]}, ["y:0"]).values["y:0"].tolist() == [1]
 
 
 def test_an_inner_tensor_can_be_fed():
     """Sessions feed any tensor; what comes before it is not needed then."""
     model = sample_model()
 
-    checked = feeds.checked(model.graph, {"dense/MatMul": [[1.0, 2.0]]}, ["probabilities:0"])
+    found = checked({"dense/MatMul": [[1.0, 2.0]]}, ["probabilities:0"], graph=model.graph)
 
-    assert list(checked.values) == ["dense/MatMul:0"]
+    assert list(found.values) == ["dense/MatMul:0"]
 
 
 SIGNATURE = Signature(
@@ -129,8 +136,10 @@ SIGNATURE = Signature(
 
 def test_names_are_keys_or_tensors():
     """A signature's key comes before a node of the same name."""
-    assert feeds.named(SIGNATURE, {"image": 1, "any": 2, "n:0": 3}, GRAPH) == {
-        "x:0": 1,
+    found = checked({"image": [[1, 2, 3]], "any": 2, "n:0": 3}, [], SIGNATURE)
+
+    assert {name: value.tolist() for name, value in found.values.items()} == {
+        "x:0": [[1, 2, 3]],
         "any:0": 2,
         "n:0": 3,
     }
@@ -138,20 +147,42 @@ def test_names_are_keys_or_tensors():
 
 def test_a_tensor_under_two_keys_needs_one_value():
     """Two keys of one tensor may both be given, if they agree."""
-    assert feeds.named(SIGNATURE, {"image": [1], "again": [1]}, GRAPH) == {"x:0": [1]}
+    one, other = [[1, 2, 3]], [[1, 2, 4]]
+
+    assert list(checked({"image": one, "again": one}, [], SIGNATURE).values) == ["x:0"]
     with pytest.raises(InputError, match="two values"):
-        feeds.named(SIGNATURE, {"image": [1], "again": [2]}, GRAPH)
+        checked({"image": one, "again": other}, [], SIGNATURE)
 
 
 def test_an_unknown_input_gets_its_neighbours():
     """A slip of the finger is told."""
     with pytest.raises(UnknownNameError) as caught:
-        feeds.named(SIGNATURE, {"imgae": 1}, GRAPH)
+        checked({"imgae": 1}, [], SIGNATURE)
 
     assert "'image'" in caught.value.hint
+
+
+@pytest.mark.parametrize(("name", "value"), [("any", 1e300), ("brain", [1e39]), ("any", 10**400)])
+def test_a_number_too_large_is_no_infinity(name, value):
+    """Only precision may be lost; an infinity that was meant is one."""
+    with pytest.raises(InputError):
+        fed(name, value)
+
+    assert fed("any", float("inf")).tolist() == float("inf")
+
+
+def test_each_combination_of_names_is_looked_up_once():
+    """The second call with the same names does not search the graph."""
+    checks = feeds.Checks(GRAPH)
+    checks.checked(SIGNATURE, {"image": [[1, 2, 3]]}, ["x:0"])
+    checks.nodes.clear()
+
+    found = checks.checked(SIGNATURE, {"image": [[4, 5, 6]]}, ["x:0"])
+
+    assert found.values["x:0"].tolist() == [[4, 5, 6]]
 
 
 def test_values_of_several_tensors_are_refused():
     """A ragged or sparse input cannot be given as one value."""
     with pytest.raises(UnsupportedError):
-        feeds.checked(GRAPH, {"v:0,i:0,d:0": 1}, [])
+        checked({"v:0,i:0,d:0": 1}, [])

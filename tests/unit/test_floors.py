@@ -23,22 +23,24 @@ FLOORS = [  # from the roof down
     # the one value
     {"zoo.model"},
     # what can be done with a graph and its weights
-    {"zoo.attach", "zoo.capture", "zoo.extending", "zoo.restorable"},
+    {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.extending", "zoo.restorable"}
+    | {"zoo.calls"},
     {"zoo.prune", "zoo.running", "zoo.saver"},
     {"zoo.assets", "zoo.feeds", "zoo.freeze", "zoo.importable", "zoo.resources", "zoo.thaw"},
-    {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"},
+    {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
+    | {"zoo.handles"},
     {"zoo.ends"},
     {"zoo.catalogue", "zoo.fetching", "zoo.specs"},
     {"zoo.variables"},
     # registries, the store, graphs and tensors
-    {"zoo.nodes", "zoo.registry", "zoo.store", "zoo.weights"},
-    {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"},
+    {"zoo.nodes", "zoo.objects", "zoo.registry", "zoo.store", "zoo.weights"},
+    {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"}
+    | {"zoo.parts", "zoo.stored_strings"},
     {"zoo_architectures.initial"},
     {"zoo.home", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
-    {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.protos"},
-    {"zoo.checksums", "zoo.digests", "zoo.errors"}
-    | {"zoo.names", "zoo.ordered_code", "zoo.output", "zoo.wire"},
+    {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
+    {"zoo.checksums", "zoo.digests", "zoo.errors"} | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]

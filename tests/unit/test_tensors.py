@@ -7,14 +7,13 @@ from zoo import dtypes
 from zoo.checksums import crc32c
 from zoo.errors import FormatError
 from zoo.mapped import CHUNK, MappedFile
+from zoo.parts import JoinedTensor, SliceTensor
 from zoo.samples import FLOAT, odd_weights
 from zoo.tensors import (
     ArrayTensor,
     FileTensor,
     FilledTensor,
-    JoinedTensor,
     LazyTensor,
-    SliceTensor,
 )
 
 

@@ -1,5 +1,6 @@
 """Variables are listed so that every loader finds them."""
 
+import numpy as np
 import pytest
 
 from zoo import variables
@@ -10,6 +11,8 @@ from zoo.samples import FLOAT, sample_model
 from zoo.tensors import ArrayTensor
 from zoo.variables import ALL, TRAINABLE
 from zoo.weights import Weights
+
+NOTHING = Weights({})
 
 
 @pytest.fixture
@@ -59,35 +62,58 @@ def test_the_collection_says_what_trains():
     meta_graph.CopyFrom(sample_model().meta_graph)
     del meta_graph.collection_def[TRAINABLE].bytes_list.value[1:]
 
-    assert variables.trainable(meta_graph, ["dense/kernel", "dense/bias"]) == {"dense/kernel"}
+    assert variables.trainable(meta_graph, ["dense/kernel", "dense/bias"], NOTHING) == {
+        "dense/kernel"
+    }
+
+
+def add_object(meta_graph, local_name, trained):
+    """Add a variable below the root of the object graph, and return its key in a checkpoint."""
+    nodes = meta_graph.object_graph_def.nodes
+    root = nodes[0] if nodes else nodes.add()
+    root.children.add(node_id=len(nodes), local_name=local_name)
+    saved = nodes.add()
+    saved.variable.name, saved.variable.trainable = "kernel", trained
+    return f"{local_name}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def test_the_object_graph_says_what_trains(bare):
-    """TensorFlow 2 marks its variables in the object graph, by their shared names."""
-    saved = bare.object_graph_def.nodes.add()
-    saved.variable.name, saved.variable.trainable = "w", False
+    """TensorFlow 2 marks its variables in the object graph: found by key, for names may be one."""
+    bare.graph_def.node.append(variables.handle("w_1", FLOAT, ()))
+    keys = {"w": add_object(bare, "first", False), "w_1": add_object(bare, "second", True)}
+    one = ArrayTensor.of(np.float32(1))
+    weights = Weights({"w": one, "w_1": one}, keys)
 
-    assert variables.trainable(bare, ["w"]) == set()
+    assert variables.trainable(bare, ["w", "w_1"], weights) == {"w_1"}
+
+
+def test_what_the_object_graph_does_not_know_is_judged_by_itself(bare):
+    """A handle without an object; and what an optimizer keeps is never trained."""
+    add_object(bare, "other", False)
+    slot = "w/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE"
+    bare.graph_def.node.append(variables.handle("slot", FLOAT, ()))
+    weights = Weights({"slot": ArrayTensor.of(np.float32(1))}, {"slot": slot})
+
+    assert variables.trainable(bare, ["w", "slot"], weights) == {"w"}
 
 
 def test_without_a_word_numbers_train_but_statistics_do_not(bare):
     """Floats are trained; what batch normalisation keeps is not; integers are not."""
     bare.graph_def.node.append(node("step", "VariableV2", dtype=variables.dtypes.INT32))
 
-    assert variables.trainable(bare, ["w", "bn/moving_mean", "step"]) == {"w"}
+    assert variables.trainable(bare, ["w", "bn/moving_mean", "step"], NOTHING) == {"w"}
 
 
 def test_leaving_the_object_graph_keeps_what_it_said(bare):
     """Once a graph is edited, its collections say what its objects said."""
-    saved = bare.object_graph_def.nodes.add()
-    saved.variable.name, saved.variable.trainable = "w", False
-    weights = Weights({"w": ArrayTensor.of([[1.0]])})
+    key = add_object(bare, "w", False)
+    weights = Weights({"w": ArrayTensor.of([[1.0]])}, {"w": key})
 
     edited = variables.detached(bare, weights)
 
     assert not edited.object_graph_def.nodes
     assert list(variables.definitions(edited)) == ["w"]
-    assert variables.trainable(edited, ["w"]) == set()
+    assert variables.trainable(edited, ["w"], weights) == set()
     assert bare.object_graph_def.nodes
 
 

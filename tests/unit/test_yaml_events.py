@@ -65,20 +65,13 @@ def test_what_is_not_taken_is_told_with_its_line(text, words):
         parsed(text)
 
 
-def test_files_are_utf_8(tmp_path):
+def test_files_are_utf_8():
     """Another encoding is told with the line of its first strange byte; a mark in front is fine."""
-    (tmp_path / "r.yaml").write_bytes("a: 1\nb: größe\n".encode("latin-1"))
     with pytest.raises(RegistryError, match=r"r\.yaml:2: the file is not UTF-8"):
-        yaml_events.read(tmp_path / "r.yaml")
+        yaml_events.read("a: 1\nb: größe\n".encode("latin-1"), "r.yaml")
 
-    (tmp_path / "r.yaml").write_bytes(b"\xef\xbb\xbfa: gr\xc3\xb6\xc3\x9fe\r\n")
-    assert yaml_events.read(tmp_path / "r.yaml") == {"a": "größe"}
-
-
-def test_a_missing_file_is_a_registry_error(tmp_path):
-    """The path is named."""
-    with pytest.raises(RegistryError, match="gone"):
-        yaml_events.read(tmp_path / "gone.yaml")
+    read = yaml_events.read(b"\xef\xbb\xbfa: gr\xc3\xb6\xc3\x9fe\r\n", "r.yaml")
+    assert read == {"a": "größe"}
 
 
 @given(st.text(alphabet="ab:-[]{}'\" \n#&*!|>,?%@", max_size=60))

@@ -127,12 +127,14 @@ def _pinned(weights: Any) -> str:
 @click.command("fetch")
 @click.argument("refs", metavar="REF...", nargs=-1, required=True)
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Copy them there.")
+@click.option("--force", is_flag=True, help="Replace what is there.")
 @registry_option
 @offline_option
 @speech_options
 def fetch(
     refs: tuple[str, ...],
     into: Path | None,
+    force: bool,
     registry: Path | None,
     offline: bool,
     as_json: bool,
@@ -145,7 +147,9 @@ def fetch(
     models = []
     for ref in refs:
         name, fetched = library.fetch(ref)
-        path = fetched.path if into is None else copy_into(fetched, into, name.name)
+        path = fetched.path
+        if into is not None:
+            path = copy_into(fetched, into, name.name, force=force)
         done = "in the store already" if fetched.from_cache else "fetched and verified"
         remark(f"{name}: {output.size(fetched.size)}, {done}")
         if not as_json:

@@ -113,15 +113,22 @@ def _feeds(
 
 
 def _save_arrays(path: Path, values: dict[str, Any]) -> None:
+    """Write an ``.npz`` of `values`; bfloat16 and its like, which it cannot hold, as float32."""
+    import zipfile
+
     import numpy as np
 
     from zoo import atomic
 
-    arrays = {name: np.asarray(value) for name, value in values.items()}
-    plain = {n: a.astype(np.bytes_) if a.dtype == object else a for n, a in arrays.items()}
-    write: Any = np.savez
-    with atomic.replacing(path) as draft, draft.open("wb") as file:
-        write(file, **plain)
+    with atomic.replacing(path) as draft, zipfile.ZipFile(draft, "w") as archive:
+        for name, value in values.items():
+            array = np.asarray(value)
+            if array.dtype == object:
+                array = array.astype(np.bytes_)
+            elif array.dtype.kind == "V":
+                array = array.astype(np.float32)
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 @click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")

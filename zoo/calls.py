@@ -1,0 +1,107 @@
+"""Call a model by names: find the tensors behind them, check the values, run it.
+
+What a call looks up it keeps, so that the next one with the same names costs little more than the
+session's own.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from zoo import signatures
+from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
+from zoo.feeds import Checks
+from zoo.graph import source, tensor_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from zoo import protos
+    from zoo.running import Runner
+    from zoo.signatures import Signature
+    from zoo.weights import Weights
+
+
+class Calls:
+    """The calls of one model, which must not change.
+
+    Parameters
+    ----------
+    meta_graph, weights, assets
+        The model.
+    """
+
+    def __init__(
+        self, meta_graph: protos.MetaGraphDef, weights: Weights, assets: Mapping[str, Path]
+    ) -> None:
+        self._model = meta_graph, weights, assets
+        self._meta_graph = meta_graph
+        self._signatures: dict[str | None, Signature] = {}
+        self._runners: list[Runner] = []
+
+    def signature(self, key: str | None) -> Signature:
+        """Return the signature `key`, or the one to take when none is named."""
+        if key not in self._signatures:
+            self._signatures[key] = signatures.signature(self._meta_graph, key)
+        return self._signatures[key]
+
+    def run(self, fetches: Any, feeds: Mapping[str, object], signature: Signature) -> Any:
+        """Return the values of `fetches`, in the form in which these are given."""
+        if fetches is None:
+            fetches = {key: spec.tensor for key, spec in signature.outputs.items()}
+        by_name = hasattr(fetches, "values")
+        names = [fetches] if isinstance(fetches, str) else fetches.values() if by_name else fetches
+        tensors = [self._fetched(name, signature) for name in names]
+        values = self._runner().run(tensors, self._checks.checked(signature, feeds, tensors))
+        if isinstance(fetches, str):
+            return values[0]
+        return dict(zip(fetches, values, strict=True)) if by_name else values
+
+    def close(self) -> None:
+        """Close the session; the next call opens one again."""
+        while self._runners:
+            self._runners.pop().close()
+
+    @cached_property
+    def _checks(self) -> Checks:
+        return Checks(self._meta_graph.graph_def)
+
+    def _runner(self) -> Runner:
+        from zoo.running import Runner
+
+        if not self._runners:
+            require_graph(self._meta_graph, self._model[1])
+            self._runners.append(Runner(*self._model))
+        return self._runners[0]
+
+    def _fetched(self, name: str, signature: Signature) -> str:
+        """Return the tensor that `name`, a signature's output or a tensor, means."""
+        if name in signature.outputs:
+            return signature.outputs[name].tensor
+        if source(name) not in self._checks.nodes:
+            raise UnknownNameError(
+                f"the model has no output {name!r}",
+                found=some(signature.outputs) or "no outputs",
+                hint=did_you_mean(
+                    name, signature.outputs, "give a key of these, or a tensor's name"
+                ),
+            )
+        return tensor_name(name)
+
+
+def require_graph(meta_graph: protos.MetaGraphDef, weights: Weights) -> None:
+    """Check that a model has a graph.
+
+    Raises
+    ------
+    UnsupportedError
+        It has only weights.
+    """
+    if not meta_graph.graph_def.node:
+        raise UnsupportedError(
+            "the model has no graph, only weights",
+            found=f"{len(weights)} weights",
+            hint="a checkpoint's graph is in its .meta file; or give one",
+        )

@@ -1,0 +1,157 @@
+"""The file ``checkpoint`` of a folder: which checkpoint is the latest, and which others are kept.
+
+Source: ``tensorflow/python/training/saver.py``, ``checkpoint_management.py`` and
+``checkpoint_state.proto``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo import bundle, protos
+from zoo.errors import FormatError, some
+
+NAME = "checkpoint"
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Which checkpoints of a folder stay when another one is saved.
+
+    Attributes
+    ----------
+    most
+        How many, the latest; 0 for all.
+    every
+        Besides, one for each so many hours; None for none.
+    """
+
+    most: int = 0
+    every: float | None = None
+
+
+def latest(folder: Path) -> Path:
+    """Return the prefix that the file ``checkpoint`` of `folder` names, or the only one there is.
+
+    A folder that was moved still has the checkpoint under its name, whatever path the file gives.
+
+    Raises
+    ------
+    FormatError
+        The file cannot be read or names what is not there; or there is no such file, and not
+        exactly one checkpoint.
+    """
+    state = read(folder)
+    if state is not None:
+        named = Path(state.model_checkpoint_path)
+        here, there = folder / named.name, folder / named
+        for prefix in (here, there) if named.is_absolute() else (there, here):
+            if named.name and bundle.index_path(prefix).is_file():
+                return prefix
+        raise FormatError(
+            f"{folder / NAME} names a checkpoint that is not there",
+            found=str(named),
+            hint="give the prefix of the checkpoint that you want",
+        )
+    prefixes = sorted(path.with_suffix("") for path in folder.glob("*.index"))
+    if len(prefixes) != 1:
+        raise FormatError(
+            f"{folder} holds {'several checkpoints' if prefixes else 'no checkpoint'}",
+            found=some(prefix.name for prefix in prefixes) or f"no file {NAME}, no .index",
+            hint=f"give the prefix, as in {prefixes[0]}" if prefixes else "",
+        )
+    return prefixes[0]
+
+
+def read(folder: Path) -> protos.CheckpointState | None:
+    """Return what the file ``checkpoint`` of `folder` says, None if there is none.
+
+    Raises
+    ------
+    FormatError
+        It cannot be read.
+    """
+    from google.protobuf import text_format
+
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    try:
+        state: protos.CheckpointState = text_format.Parse(
+            path.read_text(encoding="utf-8"), protos.CheckpointState()
+        )
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise FormatError(f"{path} cannot be read", found=str(error)) from error
+    return state
+
+
+def naming(prefix: Path, keeping: Keeping, now: float) -> tuple[str, list[Path]]:
+    """Return the text of the file that names `prefix` as the latest, and what goes because of it.
+
+    Paths in it are relative, so that the folder can be moved.  The times are written only where one
+    in so many hours is kept, as nothing else needs them.
+
+    Parameters
+    ----------
+    now
+        When the checkpoint is saved, in seconds since 1970.
+
+    Raises
+    ------
+    FormatError
+        There is such a file already, and it cannot be read.
+    """
+    state = protos.CheckpointState(model_checkpoint_path=prefix.name)
+    if not keeping.most:
+        state.all_model_checkpoint_paths.append(prefix.name)
+        return _text(state), []
+    before = read(prefix.parent) or protos.CheckpointState()
+    saved = {name: at for name, at in _saved(prefix.parent, before) if name != prefix.name}
+    saved[prefix.name] = now
+    preserved = before.last_preserved_timestamp or min(saved.values())
+    gone = []
+    for name in [*saved][: max(len(saved) - keeping.most, 0)]:
+        at = saved.pop(name)
+        if keeping.every and at > preserved + keeping.every * 3600:
+            preserved += keeping.every * 3600
+        else:
+            gone.append(prefix.with_name(name))
+    state.all_model_checkpoint_paths.extend(saved)
+    if keeping.every:
+        state.all_model_checkpoint_timestamps.extend(saved.values())
+        state.last_preserved_timestamp = preserved
+    return _text(state), gone
+
+
+def remove(prefix: Path) -> None:
+    """Delete the checkpoint `prefix`; its index first, without which it is none."""
+    bundle.index_path(prefix).unlink(missing_ok=True)
+    for path in prefix.parent.iterdir():
+        name = path.name.removeprefix(prefix.name)
+        if path.name.startswith(prefix.name) and (name == ".meta" or bundle.is_data_suffix(name)):
+            path.unlink()
+
+
+def _saved(folder: Path, state: protos.CheckpointState) -> list[tuple[str, float]]:
+    """Return the checkpoints of `folder` that `state` lists and that are there, with their times.
+
+    Where it gives no times, those of the files count.  What lies elsewhere is none of ours.
+    """
+    paths = [Path(path) for path in state.all_model_checkpoint_paths]
+    times = list(state.all_model_checkpoint_timestamps)
+    if len(times) != len(paths):
+        times = [0.0] * len(paths)
+    found = []
+    for path, at in zip(paths, times, strict=True):
+        index = bundle.index_path(folder / path.name) if path.name else folder
+        if index.is_file() and (path.is_absolute() or path.parent == Path()):
+            found.append((path.name, at or index.stat().st_mtime))
+    return found
+
+
+def _text(state: protos.CheckpointState) -> str:
+    from google.protobuf import text_format
+
+    text: str = text_format.MessageToString(state)
+    return text
