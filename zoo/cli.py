@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import sys
 import traceback
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -126,7 +126,6 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
     except output.ClosedError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception:  # noqa: BLE001  (whatever it is, it is ours; the traceback says where)
         output.note(traceback.format_exc())
@@ -141,7 +140,8 @@ def _as_note(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _failed(error: ZooError, as_json: bool) -> int:
     if as_json:
-        sys.stdout.write(output.document({"error": error.facts()}) + "\n")
+        with suppress(ZooError, output.ClosedError):
+            output.say(output.document({"error": error.facts()}))
     output.note(f"zoo: {error}")
     return error.code
 

@@ -46,10 +46,17 @@ def say(text: str) -> None:
         sys.stdout.write(printable(text) + "\n")
         sys.stdout.flush()
     except BrokenPipeError as error:
+        _give_up()
         raise ClosedError from error
     except OSError as error:
+        _give_up()
         kind = DiskError if error.errno == errno.ENOSPC else WriteError
         raise kind("the output could not be written", found=error.strerror or "") from error
+
+
+def _give_up() -> None:
+    """Let what is still to be printed go nowhere: Python would try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str) -> None:

@@ -93,17 +93,20 @@ def _array(file: Path, key: str) -> np.ndarray:
     import numpy as np
 
     try:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            if key not in loaded.files and (key or len(loaded.files) != 1):
-                raise UnknownNameError(
-                    f"{file} has no array {key!r}" if key else f"{file} has several arrays",
-                    found=some(loaded.files),
-                    hint=did_you_mean(key, loaded.files, f"name one, as in @{file}#key"),
-                )
-            array: np.ndarray = loaded[key or loaded.files[0]]
-            return array
+        with file.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else _member(loaded, file, key)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} is no array file", found=str(error)) from error
+
+
+def _member(archive: Any, file: Path, key: str) -> np.ndarray:
+    """Return the array `key` of the archive `file`, its only one if no key is given."""
+    if key not in archive.files and (key or len(archive.files) != 1):
+        raise UnknownNameError(
+            f"{file} has no array {key!r}" if key else f"{file} has several arrays",
+            found=some(archive.files),
+            hint=did_you_mean(key, archive.files, f"name one, as in @{file}#key"),
+        )
+    array: np.ndarray = archive[key or archive.files[0]]
+    return array

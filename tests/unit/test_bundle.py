@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo import bundle, table
+from zoo import bundle, ordered_code, table
 from zoo.errors import FormatError, UnsupportedError
 from zoo.protos import BundleEntryProto, BundleHeaderProto
 from zoo.samples import odd_weights
@@ -157,3 +157,75 @@ def test_a_missing_slice_is_refused(tmp_path):
 
     with pytest.raises(FormatError, match="damaged"):
         bundle.read(tmp_path / "m")
+
+
+def rewritten(prefix, change):
+    """Let `change` edit the entries of the index of `prefix` by key, header included."""
+    path = bundle.index_path(prefix)
+    pairs = dict(table.entries(path.read_bytes()))
+    change(pairs)
+    path.write_bytes(table.write(sorted(pairs.items())))
+
+
+@pytest.fixture
+def parted(tmp_path):
+    """Return a bundle with one tensor of 4 in two halves, and a function that moves these."""
+
+    def write(*boxes):
+        parts = {
+            ordered_code.slice_key(b"w", (box,)): ArrayTensor.of(np.ones(box[1], "f"))
+            for box in boxes
+        }
+        keys = {f"part{i}": part for i, part in enumerate(parts.values())}
+        bundle.write(tmp_path / "m", keys)
+
+        def join(pairs):
+            whole = BundleEntryProto(dtype=1)
+            whole.shape.dim.add(size=4)
+            for i, (key, box) in enumerate(zip(parts, boxes, strict=True)):
+                pairs[key] = pairs.pop(f"part{i}".encode())
+                whole.slices.add().extent.add(start=box[0], length=box[1])
+            pairs[b"w"] = whole.SerializeToString()
+
+        rewritten(tmp_path / "m", join)
+        return tmp_path / "m"
+
+    return write
+
+
+def test_slices_that_fill_their_tensor_are_joined(parted):
+    """As partitioned variables are stored."""
+    assert bundle.read(parted((0, 2), (2, 2)))["w"].read().tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("boxes", [[(0, 2)], [(0, 2), (1, 2)], [(0, 2), (3, 2)], [(0, 2), (-1, 2)]])
+def test_slices_must_fill_their_tensor_once(parted, boxes):
+    """A gap would be whatever memory held before; what overlaps or sticks out is damage too."""
+    with pytest.raises(FormatError, match="damaged"):
+        bundle.read(parted(*boxes))
+
+
+def test_only_data_files_that_are_used_are_asked_for(prefix):
+    """An index that promises millions of files costs nothing."""
+
+    def promise(pairs):
+        header = BundleHeaderProto.FromString(pairs[b""])
+        header.num_shards = 1 << 30
+        pairs[b""] = header.SerializeToString()
+
+    rewritten(prefix, promise)
+    bundle.data_path(prefix).rename(bundle.data_path(prefix, 0, 1 << 30))
+
+    assert set(bundle.read(prefix)) == set(odd_weights())
+
+
+def test_a_key_that_is_no_text_is_damage(prefix):
+    """And not a failure of ours."""
+
+    def rename(pairs):
+        pairs[b"\xff\xfe"] = pairs.pop(b"words")
+
+    rewritten(prefix, rename)
+
+    with pytest.raises(FormatError, match="damaged"):
+        bundle.read(prefix)

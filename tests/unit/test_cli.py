@@ -1,11 +1,17 @@
 """Commands: their documents, their exit codes, and that no error is a traceback."""
 
 import json
+import os
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 import zoo_frozen
+from zoo import dtypes
 from zoo.cli import COMMANDS, run
+from zoo.commands.models import _save_arrays
 from zoo.samples import sample_model
 
 
@@ -239,3 +245,36 @@ def test_ctrl_c_is_130(monkeypatch):
 def test_version(zoo):
     """The versions that matter in a report."""
     assert "TensorFlow 2." in zoo("--version")[1]
+
+
+def test_arrays_are_saved_under_any_name(tmp_path):
+    """Also ``file``, which numpy's own function takes for itself; text and bfloat16 too."""
+    values = {"file": np.ones(2), "text": np.array([b"a"], object)}
+    values["brain"] = np.ones(1, dtypes.named("bfloat16").numpy)
+
+    _save_arrays(tmp_path / "x.npz", values)
+
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as saved:
+        assert {name: saved[name].tolist() for name in saved.files} == {
+            "file": [1, 1],
+            "text": [b"a"],
+            "brain": [1],
+        }
+
+
+@pytest.mark.parametrize(
+    ("output", "code"), [("/dev/full", 74), ("closed", 0)], ids=["full disk", "closed pipe"]
+)
+def test_what_cannot_be_printed(output, code):
+    """A full disk is an error; a reader that has seen enough is none."""
+    if output == "closed":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(output, os.O_WRONLY)
+    command = [sys.executable, "-m", "zoo", "list", "--json"]
+
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+
+    os.close(writer)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)

@@ -97,3 +97,17 @@ def test_only_numbers_that_differ(kind):
     table = node("t", "Const", dtype=dtypes.named(kind), value=values)
 
     assert judged(table, node("g", "GatherV2", ["t", "x", "x"])) == {}
+
+
+def test_constants_through_much_arithmetic_are_found_quickly():
+    """Each sum takes the one before it twice: 2 to the 200 paths, one answer."""
+    graph = GraphDef()
+    graph.node.append(node("c", "Const", dtype=FLOAT, value=ArrayTensor.of(np.ones(3, "f"))))
+    before = "c"
+    for number in range(200):
+        graph.node.append(node(f"a{number}", "Add", [before, before], T=FLOAT))
+        before = f"a{number}"
+    graph.node.append(placeholder("x", FLOAT))
+    graph.node.append(node("y", "MatMul", ["x", before], T=FLOAT))
+
+    assert list(weight_constants(graph)) == ["c"]

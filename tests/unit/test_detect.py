@@ -1,5 +1,6 @@
 """What lies at a path is found out by its contents."""
 
+import dataclasses
 import shutil
 
 import pytest
@@ -120,3 +121,33 @@ def test_sizes(models):
     assert size_of(models / "ckpt" / "model-7") == sum(p.stat().st_size for p in files)
     shutil.rmtree(models / "served" / "00000123" / "variables")
     assert size_of(models / "served") == (models / "served/00000123/saved_model.pb").stat().st_size
+
+
+def test_the_highest_version_is_served(models):
+    """TensorFlow Serving's layout: ``name/1``, ``name/2``, ``name/10``."""
+    for version in ("2", "10"):
+        zoo_saved_model.save(sample_model(), models / "versions" / version)
+
+    assert detect(models / "versions", FORMS).path == models / "versions" / "10"
+    zoo_saved_model.save(sample_model(), models / "versions" / "draft")
+    with pytest.raises(UsageError, match="several models"):
+        detect(models / "versions", FORMS)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_names_that_no_system_takes(tmp_path, name):
+    """Too long, or with a NUL in it."""
+    with pytest.raises(UnknownNameError):
+        detect(tmp_path / name, FORMS)
+
+
+def test_a_format_that_fails_costs_only_itself(models):
+    """A stranger's format may raise anything at a file it does not know."""
+
+    def fail(path):
+        raise RuntimeError("boom")
+
+    bad = dataclasses.replace(FORMS["frozen"], name="bad", recognises=fail)
+
+    with pytest.warns(UserWarning, match="the format bad failed"):
+        assert detect(models / "net.txt", {"bad": bad, **FORMS}).form.name == "frozen"

@@ -101,3 +101,12 @@ def test_an_entry_needs_a_source(text):
     with pytest.raises(RegistryError, match="needs"):
         raw = parse(text, "r.yaml")
         entries.validated(raw, "r.yaml", dict(lines_of(raw)), 1)
+
+
+@pytest.mark.parametrize("paths", [["."], ["a", "a/b"], ["a\0b"], ["a", "A"]])
+def test_paths_of_files_make_one_folder(paths):
+    """A file cannot be the folder of another, nor the folder itself."""
+    files = [{"path": p, "urls": ["file:x"], "sha256": "0" * 64, "size": 1} for p in paths]
+    raw = {"summary": "", "weights": {"t": {"format": "frozen", "files": files}}}
+
+    assert entries.faults(raw, "r.yaml", {}, 1) != []

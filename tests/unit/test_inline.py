@@ -191,3 +191,40 @@ def test_an_unknown_operation_may_have_one_output():
     custom[1].input[0] = "c:out:1"
     with pytest.raises(UnsupportedError, match="Custom>Op"):
         inline(calling(function("f", ["a"], ["y"], custom, {"y": "n:y:0"})))
+
+
+def test_a_call_waits_for_what_it_waited_for():
+    """Also where its body is nothing but an argument that passes through."""
+    passing = function("pass", ["a"], ["y"], [], {"y": "a"})
+    graph = calling(passing, control=["^before"])
+    graph.node.append(node("before", "NoOp"))
+
+    flat = by_name(inline(graph))
+
+    assert list(flat["call"].input) == ["x", "^before"]
+
+
+def test_effects_that_nothing_returns_are_waited_for():
+    """Old functions do not list what they do besides returning: it is done all the same."""
+    body = [
+        node("assert", "Assert", ["a", "a"], T=[FLOAT]),
+        node("unused", "Neg", ["a"], T=FLOAT),
+        node("mul", "Mul", ["a", "a"], T=FLOAT),
+    ]
+
+    flat = by_name(inline(calling(function("f", ["a"], ["y"], body, {"y": "mul:z:0"}))))
+
+    assert list(flat["call"].input) == ["call/mul", "^call/assert"]
+
+
+def test_functions_that_grow_without_end_are_refused(monkeypatch):
+    """A small file whose functions call each other twice must not fill the memory."""
+    monkeypatch.setattr("zoo.inline._MOST", 1000)
+    functions = []
+    for number in range(25):
+        calls = [node(f"c{i}", f"f{number + 1}", ["a"]) for i in range(2)]
+        functions.append(function(f"f{number}", ["a"], ["y"], calls, {"y": "c0:y:0"}))
+    functions.append(function("f25", ["a"], ["y"], [], {"y": "a"}))
+
+    with pytest.raises(UnsupportedError, match="too often"):
+        inline(calling(*functions))

@@ -5,9 +5,17 @@ import hashlib
 import pytest
 
 import zoo_frozen
+import zoo_saved_model
 from zoo.conversions import convert
-from zoo.errors import FormatError, UnknownNameError, UsageError, WriteError
+from zoo.errors import (
+    FormatError,
+    UnknownNameError,
+    UnsupportedError,
+    UsageError,
+    WriteError,
+)
 from zoo.library import Library
+from zoo.protos import SavedModel
 from zoo.samples import sample_model
 
 
@@ -164,3 +172,82 @@ def test_offline_comes_from_the_environment_too(monkeypatch):
     assert Library().offline
     monkeypatch.setenv("ZOO_OFFLINE", "0")
     assert not Library().offline
+
+
+@pytest.mark.parametrize(
+    ("ref", "arguments", "error"),
+    [
+        ("toy-adder", {"format": "frozen"}, UsageError),
+        ("toy-adder", {"architecture": "vgg16"}, UsageError),
+        ("built:imagenet", {}, UnknownNameError),
+    ],
+)
+def test_what_contradicts_the_registry_is_refused(registry, ref, arguments, error):
+    """Nothing that a caller says is passed over in silence."""
+    with pytest.raises(error):
+        Library(registry).open(ref, **arguments)
+
+
+def test_the_prefix_with_its_step_is_not_replaced(tmp_path):
+    """What counts is what would be written, not the name that was given."""
+    zoo_frozen.save(sample_model(), tmp_path / "net.pb")
+    library, options = Library(), {"global_step": 5}
+    convert(library, tmp_path / "net.pb", tmp_path / "m", "checkpoint", options=options)
+
+    with pytest.raises(WriteError, match="m-5 exists"):
+        convert(library, tmp_path / "net.pb", tmp_path / "m", "checkpoint", options=options)
+
+
+@pytest.mark.parametrize("form", ["frozen", "saved_model"])
+def test_weights_without_a_graph_become_nothing_else(tmp_path, form):
+    """A bag of arrays is no graph, and nothing is written for it."""
+    options = {"write_meta_graph": False}
+    Library().save(sample_model(), tmp_path / "bare", "checkpoint", options)
+
+    with pytest.raises(UnsupportedError, match="no graph"):
+        convert(Library(), tmp_path / "bare", tmp_path / "out", form)
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_meta_graphs_and_files_are_told(tmp_path):
+    """What lies beside the model that was chosen is left, and said."""
+    zoo_saved_model.save(sample_model(), tmp_path / "m", tags=["serve"])
+    path = tmp_path / "m" / "saved_model.pb"
+    whole = SavedModel.FromString(path.read_bytes())
+    whole.meta_graphs.add().CopyFrom(whole.meta_graphs[0])
+    whole.meta_graphs[1].meta_info_def.tags[:] = ["train"]
+    path.write_bytes(whole.SerializeToString())
+    (tmp_path / "m" / "assets.extra").mkdir()
+
+    done = convert(Library(), tmp_path / "m", tmp_path / "c", "checkpoint")
+
+    assert "left out the MetaGraphs with other tags: train" in done.repairs
+    assert "left out files that are no part of the model: assets.extra" in done.repairs
+
+
+def test_tags_stay(tmp_path):
+    """A model keeps the tags it was read with, unless others are asked for."""
+    library = Library()
+    library.save(sample_model(), tmp_path / "m", "saved_model", {"tags": "train,x"})
+    convert(library, tmp_path / "m", tmp_path / "again", "saved_model")
+
+    assert library.inspect(tmp_path / "again")["tag_sets"] == [["train", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "words"),
+    [
+        ("checkpoint", {"global_step": "a/b"}, "whole number"),
+        ("checkpoint", {"global_step": -1}, "whole number"),
+        ("checkpoint", {"write_meta_graph": "no"}, "true or false"),
+        ("checkpoint", {"keep_checkpoint_every_n_hours": 0}, "positive"),
+        ("checkpoint", {"weights": 7}, "texts"),
+        ("saved_model", {"tags": [1]}, "texts"),
+    ],
+)
+def test_options_are_of_their_kind(tmp_path, form, options, words):
+    """A value that makes no sense is a usage error, and nothing is written."""
+    with pytest.raises(UsageError, match=words):
+        Library().save(sample_model(), tmp_path / "m", form, options)
+
+    assert list(tmp_path.iterdir()) == []

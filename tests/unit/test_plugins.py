@@ -169,3 +169,28 @@ def test_an_unknown_format_gets_its_neighbours():
 
     assert caught.value.found == "checkpoint, frozen, saved_model"
     assert "'frozen'" in caught.value.hint
+
+
+def test_what_was_set_aside_is_not_asked_again():
+    """A plugin that fails at one hook does not take the others down."""
+
+    @hookimpl
+    def zoo_architectures():
+        return [Architecture("a", "", lambda: None)]
+
+    bad = plugin(
+        "bad", zoo_formats=raising(ValueError("boom")), zoo_architectures=zoo_architectures
+    )
+    loaded = plugins.load([bad, *BUNDLED])
+
+    assert names(loaded) == OURS
+    assert "a" not in plugins.architectures(loaded)
+    assert list(plugins.commands(loaded).commands) == []
+
+
+def test_a_plugin_that_leaves_while_it_adds_commands():
+    """SystemExit is a failure like any other; only the person at the keyboard stops everything."""
+    loaded = plugins.load([plugin("exits", zoo_commands=raising(SystemExit(3)))])
+
+    assert list(plugins.commands(loaded).commands) == []
+    assert [p.name for p in loaded.broken] == ["exits"]

@@ -171,3 +171,14 @@ def test_the_home_follows_the_environment(monkeypatch, tmp_path):
 def test_the_bundled_registry_is_sound():
     """What comes with zoo has no faults."""
     assert Registry(catalogue.bundled(), homes.cache()).faults() == []
+
+
+def test_a_broken_registry_in_the_folder_costs_a_warning(tmp_path, monkeypatch):
+    """The folder one stands in may hold another tool's file; one that is named must be right."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "registry.yaml").write_text("images: [postgres]")
+
+    with pytest.warns(UserWarning, match="passed over"):
+        assert "toy-adder" in catalogue.standard().names()
+    with pytest.raises(RegistryError):
+        catalogue.standard(tmp_path / "registry.yaml").names()

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from zoo import fetching, sources
-from zoo.errors import FetchError, IntegrityError, UnsupportedError, UsageError
+from zoo.errors import FetchError, IntegrityError, UnsupportedError, UsageError, WriteError
 from zoo.fetching import Wanted
 from zoo.store import Pin, Store
 
@@ -196,3 +196,31 @@ def test_a_bare_url_must_be_pinned(url):
     with pytest.raises(UsageError, match="not pinned"):
         fetching.pinned_url(url)
     assert fetching.pinned_url(f"file:x#sha256={SHA}").pin.sha256 == SHA
+
+
+def test_a_damaged_folder_is_made_again(store, tmp_path):
+    """A part that was cut off is fetched anew, and the folder with it."""
+    parts = wanted(tmp_path, index=b"i", data=b"data")
+    first = fetching.fetch(parts, store, tmp_path)
+    damaged = first.path / "net" / "data"
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"d")
+
+    again = fetching.fetch(parts, store, tmp_path)
+
+    assert (again.path, again.from_cache) == (first.path, False)
+    assert (again.path / "net" / "data").read_bytes() == b"data"
+
+
+def test_a_copy_replaces_nothing(store, tmp_path):
+    """Whatever is called like the model in that folder is somebody's."""
+    fetched = fetching.fetch(wanted(tmp_path, index=b"i", data=b"d"), store, tmp_path)
+    (tmp_path / "into" / "net").mkdir(parents=True)
+    (tmp_path / "into" / "net" / "thesis").touch()
+
+    with pytest.raises(WriteError, match="exists"):
+        fetching.copy_into(fetched, tmp_path / "into", "net")
+    assert (tmp_path / "into" / "net" / "thesis").exists()
+
+    path = fetching.copy_into(fetched, tmp_path / "into", "net", force=True)
+    assert (path / "net" / "data").read_bytes() == b"d"

@@ -104,3 +104,14 @@ def test_values_that_do_not_fit_are_refused(message):
     """A message whose values disagree with its shape or dtype is damaged."""
     with pytest.raises(FormatError):
         tensor_protos.from_proto(message).read()
+
+
+@pytest.mark.parametrize("sizes", [[1 << 40], [0, 1 << 62, 1 << 62]])
+def test_sizes_are_not_believed(sizes):
+    """A few bytes that promise more than there is memory are damage."""
+    message = TensorProto(dtype=7)
+    for size in sizes:
+        message.tensor_shape.dim.add(size=size)
+
+    with pytest.raises(FormatError):
+        tensor_protos.texts(message)

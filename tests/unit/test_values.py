@@ -78,3 +78,11 @@ def test_other_files(tmp_path):
     (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(InputError, match="no array file"):
         values.parsed(f"@{tmp_path}/cut.npy", NUMBER)
+
+
+def test_a_broken_archive_is_no_array(tmp_path):
+    """A file that only begins like a zip archive."""
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and no more")
+
+    with pytest.raises(InputError):
+        values.parsed(f"@{tmp_path / 'x.npz'}", NUMBER)
