@@ -13,11 +13,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, bundle, checkpoint_file, graph_file, protos
+from zoo import assets, atomic, bundle, checkpoint_file, graph_file, graph_source, protos
 from zoo.attach import attach
 from zoo.errors import FormatError
 from zoo.formats import Format, Option, Saved, flag, hours, keys, whole
-from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
@@ -160,16 +159,5 @@ def _prefix(path: Path) -> Path:
 
 def _meta_graph(prefix: Path) -> protos.MetaGraphDef:
     """Return the graph beside the checkpoint, an empty one if there is none."""
-    from google.protobuf.message import DecodeError
-
     path = prefix.with_name(f"{prefix.name}.meta")
-    if not path.is_file():
-        return protos.MetaGraphDef()
-    try:
-        meta_graph: protos.MetaGraphDef = protos.MetaGraphDef.FromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
-        raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
-    loose = dangling(meta_graph.graph_def)
-    if loose or not meta_graph.graph_def.node:
-        raise FormatError(f"{path} is damaged, or no graph", found=loose or "no nodes")
-    return meta_graph
+    return graph_source.read_meta_graph(path) if path.is_file() else protos.MetaGraphDef()

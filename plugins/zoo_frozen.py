@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, graph_file, protos
-from zoo.errors import FormatError, counted, some
-from zoo.formats import Format, Saved
-from zoo.graph import dangling
+from zoo import assets, atomic, graph_file, graph_source, protos
+from zoo.errors import FormatError, UnsupportedError, counted, some
+from zoo.formats import Format, Option, Saved, flag
 from zoo.hookspecs import hookimpl
 from zoo.model import Model
-from zoo.variables import is_variable
+from zoo.variables import definitions, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
@@ -23,22 +22,28 @@ if TYPE_CHECKING:
 
 zoo_api = 1
 
-_TEXT_STARTS = (b"node {", b"node{", b"versions {", b"library {")
+_OPTIONS = (
+    Option(
+        "drop_collections",
+        "whether collections of numbers and texts may be left out (false)",
+        save=True,
+        kind=flag,
+    ),
+)
+_OF_NODES = {"cond_context", "queue_runners", "saved_model_assets", "savers", "while_context"}
+"""Collections of bytes that speak of nodes, and mean nothing without these."""
 
 
 @hookimpl
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``frozen`` format."""
-    return [Format("frozen", "one .pb file, weights as constants", recognises, load, save)]
+    summary = "one .pb file, weights as constants"
+    return [Format("frozen", summary, recognises, load, save, _OPTIONS)]
 
 
 def recognises(path: Path) -> bool:
     """Tell whether the file at `path` begins as a graph does, in binary or as text."""
-    try:
-        start = _read_start(path)
-    except FormatError:
-        return False
-    return graph_file.recognises(start) or _is_text(start)
+    return graph_source.is_graph(path)
 
 
 def load(path: Path) -> Model:
@@ -52,43 +57,35 @@ def load(path: Path) -> Model:
     from zoo.constants import weight_constants
     from zoo.thaw import lift
 
-    text = _is_text(_read_start(path))
-    graph, tensors = (graph_file.read_text(path), {}) if text else graph_file.read(path)
-    loose = dangling(graph)
-    if loose:
-        raise FormatError(f"{path} is damaged, or only part of a graph", found=loose)
+    graph, tensors = graph_source.read_graph(path)
     _refuse_variables(path, graph)
     small = [name for name in weight_constants(graph) if name not in tensors]
     tensors.update(lift(graph, small))
     return Model(protos.MetaGraphDef(graph_def=graph), Weights(tensors))
 
 
-def save(model: Model, path: Path) -> Saved:
+def save(model: Model, path: Path, *, drop_collections: bool = False) -> Saved:
     """Write `model` as one file, its variables frozen and what its outputs do not need left out.
+
+    Parameters
+    ----------
+    drop_collections
+        Whether collections of numbers and texts (hyperparameters) are left out; else they are a
+        reason to refuse.  Collections of variables and nodes are left out in any case.
 
     Raises
     ------
     UnsupportedError
-        The model has no graph, or needs what a frozen graph cannot hold.
+        The model has no graph, or needs or has what a frozen graph cannot hold.
     """
     model.require_graph()
+    if not drop_collections:
+        _refuse_values(model.meta_graph)
     frozen = model if _is_frozen(model) else model.freeze()
     notes = _left_out(model, frozen)
     with atomic.replacing(path) as draft:
         graph_file.write(draft, frozen.graph, frozen.weights)
     return Saved(path, notes)
-
-
-def _is_text(start: bytes) -> bool:
-    return start.lstrip().startswith(_TEXT_STARTS)
-
-
-def _read_start(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(1024)
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read", found=error.strerror or str(error)) from error
 
 
 def _refuse_variables(path: Path, graph: protos.GraphDef) -> None:
@@ -99,6 +96,26 @@ def _refuse_variables(path: Path, graph: protos.GraphDef) -> None:
             found=f"{counted(len(unfrozen), 'variable')} without values, {unfrozen[0]!r} first",
             hint="load the checkpoint or SavedModel that it belongs to",
         )
+
+
+def _refuse_values(meta_graph: protos.MetaGraphDef) -> None:
+    """Refuse what somebody noted down beside the graph, and would miss."""
+    noted = [key for key in sorted(meta_graph.collection_def) if _notes_values(meta_graph, key)]
+    if noted:
+        raise UnsupportedError(
+            "a frozen graph cannot hold collections of numbers and texts",
+            found=some(noted),
+            hint="a checkpoint or a SavedModel can; --option drop_collections=true leaves them out",
+        )
+
+
+def _notes_values(meta_graph: protos.MetaGraphDef, key: str) -> bool:
+    collection = meta_graph.collection_def[key]
+    kind = collection.WhichOneof("kind")
+    if kind == "bytes_list":
+        named = key in _OF_NODES or definitions(meta_graph, key)
+        return bool(collection.bytes_list.value) and not named
+    return kind not in ("node_list", None)
 
 
 def _is_frozen(model: Model) -> bool:

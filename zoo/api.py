@@ -8,7 +8,7 @@ from zoo import conversions
 from zoo.library import Library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from zoo.formats import Saved
@@ -20,6 +20,7 @@ def load(
     format: str | None = None,  # noqa: A002  (the word users know)
     tags: str | Iterable[str] | None = None,
     architecture: str | None = None,
+    graph: str | Path | None = None,
 ) -> Model:
     """Return the model that `ref` means: a registered name, a path, or a URL with ``#sha256=``.
 
@@ -33,6 +34,8 @@ def load(
         Which MetaGraph of a SavedModel; not needed where only one makes sense.
     architecture
         A graph for weights that come without one, by the name a plugin offers it under.
+    graph
+        The same as a file: a GraphDef or MetaGraphDef, binary or text.
 
     Raises
     ------
@@ -41,8 +44,10 @@ def load(
     FormatError
         What lies there is damaged, or in no format that is installed.
     """
-    options = {"tags": tags}
-    return Library().open(ref, format=format, architecture=architecture, options=options).model
+    opened = Library().open(
+        ref, format=format, architecture=architecture, graph=graph, options={"tags": tags}
+    )
+    return opened.model
 
 
 def save(
@@ -79,8 +84,10 @@ def convert(
     dest: str | Path,
     to: str,
     *,
-    outputs: Iterable[str] = (),
+    inputs: Mapping[str, str] | None = None,
+    outputs: Iterable[str] | Mapping[str, str] = (),
     signature: str | None = None,
+    graph: str | Path | None = None,
     tags: str | Iterable[str] | None = None,
     force: bool = False,
     **options: Any,
@@ -89,10 +96,15 @@ def convert(
 
     Parameters
     ----------
+    inputs
+        Tensors by the names that the new signature has for them.
     outputs
-        Signature outputs or tensors to keep, with what they need; by default all there are.
+        Signature outputs or tensors to keep, with what they need; by default all there are.  Given
+        by name, they are the outputs of a new signature.
     signature
-        The signature whose outputs are kept.
+        The signature whose outputs are kept; with names, what the new one is called.
+    graph
+        A file with the graph to which the weights belong.
     tags
         Which MetaGraph of a SavedModel is read.
     force
@@ -106,8 +118,10 @@ def convert(
         ref,
         dest,
         to,
+        inputs=inputs,
         outputs=outputs,
         signature=signature,
+        graph=graph,
         force=force,
         options=options,
         load_options=chosen,

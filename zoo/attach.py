@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import FormatError
 from zoo.parts import SliceTensor
 from zoo.saver import Stored, restored
-from zoo.variables import is_variable
+from zoo.variables import dtype_of, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
     Raises
     ------
     FormatError
-        A variable is a slice of a stored tensor that has other axes.
+        A variable has another shape or dtype than what is stored for it.
     """
     stored = restored(meta_graph)
     weights: dict[str, Tensor] = {}
@@ -39,6 +39,7 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
             place = stored.get(node.name, Stored(node.name))
             if place.key in tensors:
                 weights[node.name] = _part(tensors[place.key], place)
+                _check_shape(node, weights[node.name], place.key)
                 keys[node.name] = place.key
     metadata = {key: tensor for key, tensor in tensors.items() if key == METADATA}
     claimed = {*keys.values(), *metadata}
@@ -47,6 +48,23 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
             name = _free(key, weights)
             weights[name], keys[name] = tensors[key], key
     return Weights(weights, keys, metadata)
+
+
+def _check_shape(node: protos.NodeDef, tensor: Tensor, key: str) -> None:
+    """Check that the variable `node` can hold `tensor`, as far as the graph says what it holds."""
+    stated = node.attr["shape"].shape if "shape" in node.attr else None
+    sizes = tuple(dim.size for dim in stated.dim) if stated is not None else ()
+    open_shape = stated is None or stated.unknown_rank or (not sizes and node.op == "Variable")
+    fits = open_shape or (
+        len(sizes) == len(tensor.shape)
+        and all(size in (-1, there) for size, there in zip(sizes, tensor.shape, strict=True))
+    )
+    if not fits or dtype_of(node) is not tensor.dtype:
+        raise FormatError(
+            f"the variable {node.name!r} does not fit what is stored as {key!r}",
+            found=f"{tensor.dtype} {list(tensor.shape)}",
+            hint=f"the graph says {dtype_of(node)} {list(sizes)}: is this its checkpoint?",
+        )
 
 
 def _part(whole: Tensor, place: Stored) -> Tensor:

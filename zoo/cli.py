@@ -22,14 +22,14 @@ _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
 
 COMMANDS = {
     "check": ("zoo.commands.catalogue", "Check every entry of a registry, all faults at once."),
-    "convert": ("zoo.commands.models", "Write a model in another format."),
+    "convert": ("zoo.commands.converting", "Write a model in another format."),
     "fetch": ("zoo.commands.catalogue", "Bring models into the store, verified."),
     "formats": ("zoo.commands.environment", "List the formats that are installed."),
     "info": ("zoo.commands.catalogue", "Show what the registry says of a model."),
     "inspect": ("zoo.commands.inspecting", "Show what is in a model, without TensorFlow."),
     "list": ("zoo.commands.catalogue", "List the registered models."),
     "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
-    "run": ("zoo.commands.models", "Run a model once."),
+    "run": ("zoo.commands.running", "Run a model once."),
 }
 """The commands of the core: the module of each, and its line in ``zoo --help``."""
 

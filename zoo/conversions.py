@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import detect, plugins
 from zoo.errors import WriteError
+from zoo.graph import source
 from zoo.library import Opened
+from zoo.signatures import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from zoo.library import Library
     from zoo.model import Model
@@ -43,8 +46,11 @@ def convert(
     dest: str | Path,
     to: str,
     *,
-    outputs: Iterable[str] = (),
+    inputs: Mapping[str, str] | None = None,
+    outputs: Iterable[str] | Mapping[str, str] = (),
     signature: str | None = None,
+    graph: str | Path | None = None,
+    clear_devices: bool = False,
     force: bool = False,
     format: str | None = None,  # noqa: A002  (the word users know)
     options: Mapping[str, Any] | None = None,
@@ -54,10 +60,17 @@ def convert(
 
     Parameters
     ----------
+    inputs
+        Tensors by the names that the new signature has for them.
     outputs
-        Signature outputs or tensors to keep, with what they need; by default all there are.
+        Signature outputs or tensors to keep, with what they need; by default all there are.  Given
+        by name, they are the outputs of a new signature.
     signature
-        The signature whose outputs are kept.
+        The signature whose outputs are kept; with names, what the new one is called.
+    graph
+        A file with the graph to which the weights belong.
+    clear_devices
+        Whether operations are freed of the devices that the source names.
     force
         Whether what is at `dest` is replaced.
     format
@@ -74,12 +87,16 @@ def convert(
     target = form.written_at(Path(dest), options or {})
     if not force and (target.is_file() or form.recognises(target)):
         raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
-    source = library.open(ref, format=format, options=load_options)
-    model = _cut(source.model, list(outputs), signature)
+    read = library.open(ref, format=format, graph=graph, options=load_options)
+    model = read.model.placed(None) if clear_devices else read.model
+    if inputs or isinstance(outputs, Mapping):
+        model = _signed(model, inputs or {}, outputs, signature)
+    else:
+        model = _cut(model, list(outputs), signature)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*library.left_at(source, load_options), *saved.notes)
-    return Conversion(source, Opened(model, to, saved.path), size, notes)
+    notes = (*library.left_at(read, load_options), *saved.notes)
+    return Conversion(read, Opened(model, to, saved.path), size, notes)
 
 
 def _cut(model: Model, outputs: list[str], signature: str | None) -> Model:
@@ -90,3 +107,19 @@ def _cut(model: Model, outputs: list[str], signature: str | None) -> Model:
     if not outputs:
         return model.prune([spec.tensor for spec in stated.values()])
     return model.prune([stated[name].tensor if name in stated else name for name in outputs])
+
+
+def _signed(
+    model: Model,
+    inputs: Mapping[str, str],
+    outputs: Iterable[str] | Mapping[str, str],
+    key: str | None,
+) -> Model:
+    """Return `model` with what `outputs` need, and a signature `key` with these names."""
+    if not isinstance(outputs, Mapping):
+        outputs = {source(name): name for name in outputs or model.outputs()}
+    pruned = model.prune(outputs.values())
+    if not inputs:
+        shown = pruned.signature().inputs
+        inputs = {name: spec.tensor for name, spec in shown.items()}
+    return pruned.with_signature(inputs, outputs, key or DEFAULT)

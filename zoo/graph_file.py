@@ -183,24 +183,6 @@ class FileTensorPlan:
         return (raw or listed) and self.payload.end - self.payload.start == size
 
 
-def read_text(path: Path) -> protos.GraphDef:
-    """Return the graph that the file at `path` spells as text.
-
-    Raises
-    ------
-    FormatError
-        The text is no graph.
-    """
-    from google.protobuf import text_format
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        graph: protos.GraphDef = text_format.Parse(text, protos.GraphDef())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path} is no graph in text form", found=str(error)) from error
-    return graph
-
-
 def write(path: Path, graph: protos.GraphDef, weights: Weights) -> None:
     """Write `graph` to `path`, with the values of those of its constants that are `weights`.
 

@@ -8,17 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, names, plugins
-from zoo.attach import attach
+from zoo import detect, joining, names, plugins
 from zoo.errors import (
-    FormatError,
     UnknownNameError,
     UnsupportedError,
     UsageError,
     did_you_mean,
     some,
 )
-from zoo.variables import is_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +101,7 @@ class Library:
         *,
         format: str | None = None,  # noqa: A002  (the word users know)
         architecture: str | None = None,
+        graph: str | Path | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Opened:
         """Return the model that `ref` means: a registered name, a path or a URL.
@@ -113,7 +111,10 @@ class Library:
         format
             The format to read it in, recognised by its contents if not given.
         architecture
-            A graph to attach its weights to.
+            A graph to attach its weights to, by name.
+        graph
+            A file with a graph to attach its weights to: a GraphDef or MetaGraphDef, binary or
+            text.
         options
             What the format's ``load`` is given besides; it must declare them.
 
@@ -130,23 +131,28 @@ class Library:
         if name is not None:
             entry = self.catalogue.entry(name.name)
             _check_given(name, entry, format, architecture)
-            return self._open_entry(name, entry, options or {})
-        found = self._find(ref, format)
-        model = found.form.read(found.path, options or {})
-        if architecture is not None:
-            model = self._attached(architecture, model)
-        return Opened(model, found.form.name, found.path)
+            opened = self._open_entry(name, entry, options or {})
+        else:
+            found = self._find(ref, format)
+            model = found.form.read(found.path, options or {})
+            if architecture is not None:
+                model = self._built(architecture, model)
+            opened = Opened(model, found.form.name, found.path)
+        if graph is not None:
+            opened = replace(opened, model=joining.with_graph(Path(graph), opened.model))
+        return opened
 
     def inspect(
         self,
         ref: str | Path,
         format: str | None = None,  # noqa: A002  (the word users know)
         options: Mapping[str, Any] | None = None,
+        graph: str | Path | None = None,
     ) -> dict[str, Any]:
         """Return what is in the model that `ref` means, the document of ``zoo inspect --json``."""
         from zoo.describe import describe
 
-        opened = self.open(ref, format=format, options=options)
+        opened = self.open(ref, format=format, options=options, graph=graph)
         tag_sets: Sequence[Sequence[str]] = ()
         if opened.path is not None:
             form = plugins.format_named(self.plugins, opened.format)
@@ -243,7 +249,7 @@ class Library:
         path = fetched.path / weights.member if weights.member else fetched.path
         model = form.read(path, options)
         if entry.architecture is not None:
-            model = self._attached(entry.architecture, model)
+            model = self._built(entry.architecture, model)
         return Opened(_with_signature(model, entry), form.name, path, entry)
 
     def _fetched(self, name: names.Reference, entry: Entry) -> tuple[names.Reference, Fetched]:
@@ -261,19 +267,9 @@ class Library:
         fetched = fetching.fetch(files, self.store, base, offline=self.offline)
         return names.Reference(name.name, tag), fetched
 
-    def _attached(self, architecture: str, stored: Model) -> Model:
-        """Return the graph of `architecture` with the weights of `stored`, matched by key."""
+    def _built(self, architecture: str, stored: Model) -> Model:
         built = plugins.architecture_named(self.plugins, architecture).build()
-        tensors = {stored.weights.key(name): stored.weights.tensor(name) for name in stored.weights}
-        weights = attach(built.meta_graph, tensors)
-        variables = [node.name for node in built.graph.node if is_variable(node)]
-        missing = sorted(set(variables) - set(weights))
-        if missing:
-            raise FormatError(
-                f"the weights do not fit the architecture {architecture!r}",
-                found=f"none for {some(missing)}",
-            )
-        return replace(built, weights=weights)
+        return joining.with_weights(built, stored, architecture)
 
 
 def _check_given(

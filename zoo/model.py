@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from zoo import protos, signatures
 from zoo.graph import tensor_name
 from zoo.signatures import DEFAULT
-from zoo.variables import detached
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
@@ -173,15 +172,8 @@ class Model:
         UnknownNameError
             The graph has no such tensor.
         """
-        stated = signatures.to_proto(signatures.named(self.meta_graph, inputs, outputs))
-        if self.meta_graph.signature_def.get(key) == stated:
-            return self
-        if self.meta_graph.object_graph_def.nodes:
-            edited = detached(self.meta_graph, self.weights)
-        else:
-            edited = protos.MetaGraphDef()
-            edited.CopyFrom(self.meta_graph)
-        edited.signature_def[key].CopyFrom(stated)
+        stated = signatures.named(self.meta_graph, inputs, outputs)
+        edited = signatures.stating(self.meta_graph, self.weights, key, stated)
         return self._with(edited, self.weights)
 
     def extend(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Model:
@@ -201,6 +193,48 @@ class Model:
         from zoo.extending import extend
 
         return self._with(*extend(self.meta_graph, self.weights, build))
+
+    def import_graph_def(
+        self,
+        input_map: Mapping[str, Any] | None = None,
+        return_elements: Sequence[str] | None = None,
+        name: str = "imported",
+    ) -> list[Any]:
+        """Add the model, frozen, to TensorFlow's current graph; its weights are constants there.
+
+        Parameters
+        ----------
+        input_map
+            Tensors of that graph by the inputs, or any tensors of the model, that they take the
+            place of.
+        return_elements
+            Outputs or tensors of the model to return; by default all outputs of the signature.
+        name
+            What stands in front of the model's names there.
+
+        Raises
+        ------
+        UnsupportedError
+            It cannot be frozen, or is too large for a graph.
+        RunError
+            TensorFlow does not take it: a name is unknown, a dtype or shape does not fit.
+        """
+        from zoo.embedding import import_graph_def
+
+        given, wanted = input_map or {}, return_elements
+        return import_graph_def(self.meta_graph, self.weights, given, wanted, name)
+
+    def placed(self, device: str | None) -> Model:
+        """Return the model with every operation on `device`, ``"/gpu:0"``; None frees them.
+
+        Raises
+        ------
+        UsageError
+            No device is called so.
+        """
+        from zoo.devices import placed
+
+        return self._with(placed(self.meta_graph, device), self.weights)
 
     def freeze(self, outputs: Iterable[str] | None = None) -> Model:
         """Return the model with constants for variables, and only what `outputs` need.
@@ -244,13 +278,7 @@ class Model:
         return signatures.all_outputs(self.meta_graph)
 
     def require_graph(self) -> None:
-        """Check that the model has a graph.
-
-        Raises
-        ------
-        UnsupportedError
-            It has only weights.
-        """
+        """Raise `UnsupportedError` if the model has no graph, only weights."""
         from zoo.calls import require_graph
 
         require_graph(self.meta_graph, self.weights)

@@ -65,9 +65,10 @@ def _prune_collections(pruned: protos.MetaGraphDef, kept: set[str]) -> None:
                 del pruned.collection_def[key]
         elif collection.HasField("bytes_list") and key.endswith("variables"):
             entries = definitions(pruned, key)
-            collection.bytes_list.value[:] = [
-                entry.SerializeToString() for name, entry in entries.items() if name in kept
-            ]
+            if entries:
+                collection.bytes_list.value[:] = [
+                    entry.SerializeToString() for name, entry in entries.items() if name in kept
+                ]
 
 
 def _declare(

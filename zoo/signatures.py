@@ -14,9 +14,12 @@ from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_m
 from zoo.graph import by_name, port, source, upstream
 from zoo.nodes import shape as shape_proto
 from zoo.specs import TensorSpec, sizes_of, spec_of
+from zoo.variables import detached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from zoo.weights import Weights
 
 DEFAULT = "serving_default"
 PREDICT = "tensorflow/serving/predict"
@@ -150,6 +153,25 @@ def named(
         return {k: known.get(t) or spec_of(graph, t, nodes) for k, t in tensors.items()}
 
     return Signature(specs(inputs), specs(outputs))
+
+
+def stating(
+    meta_graph: protos.MetaGraphDef, weights: Weights, key: str, stated: Signature
+) -> protos.MetaGraphDef:
+    """Return `meta_graph` with the signature `stated` as `key`; as it is where it says so already.
+
+    An object graph, which has signatures of its own, goes.
+    """
+    made = to_proto(stated)
+    if meta_graph.signature_def.get(key) == made:
+        return meta_graph
+    if meta_graph.object_graph_def.nodes:
+        edited = detached(meta_graph, weights)
+    else:
+        edited = protos.MetaGraphDef()
+        edited.CopyFrom(meta_graph)
+    edited.signature_def[key].CopyFrom(made)
+    return edited
 
 
 def to_proto(stated: Signature) -> protos.SignatureDef:

@@ -75,6 +75,10 @@ class Weights(Mapping[str, "np.ndarray"]):
         """Return the key under which a checkpoint stores the weight `name`."""
         return self.keys_stored.get(name, name)
 
+    def by_key(self) -> dict[str, Tensor]:
+        """Return the weights by the keys under which a checkpoint stores them."""
+        return {self.key(name): tensor for name, tensor in self._tensors.items()}
+
     def overlay(self, changes: Mapping[str, Tensor]) -> Weights:
         """Return these weights with `changes` in place of, or beside, what is there."""
         return Weights({**self._tensors, **changes}, self.keys_stored, self.metadata)

@@ -115,9 +115,13 @@ def test_freezing_takes_the_branch_without_the_update(tf, plain, trained, tmp_pa
     """Outputs that change a variable on their way cannot be frozen, and it is said which."""
     prefix, _, _ = trained
 
-    with pytest.raises(zoo.ZooError) as caught:
+    with pytest.raises(zoo.ZooError, match="collections of numbers") as refused:
         zoo.convert(prefix, tmp_path / "net.pb", to="frozen", outputs=["logits"])
+    options = {"drop_collections": True, "outputs": ["logits"]}
+    with pytest.raises(zoo.ZooError) as caught:
+        zoo.convert(prefix, tmp_path / "net.pb", to="frozen", **options)
 
+    assert refused.value.found == "hyperparameters"
     assert "AssignAdd" in caught.value.found
     assert not (tmp_path / "net.pb").exists()
 

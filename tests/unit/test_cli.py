@@ -11,7 +11,7 @@ import pytest
 import zoo_frozen
 from zoo import dtypes
 from zoo.cli import COMMANDS, run
-from zoo.commands.models import _save_arrays
+from zoo.commands.running import _save_arrays
 from zoo.samples import sample_model
 
 

@@ -11,22 +11,24 @@ FLOORS = [  # from the roof down
     {"zoo.__main__"},
     {"zoo.cli"},
     {"zoo.commands.catalogue", "zoo.commands.environment"}
-    | {"zoo.commands.inspecting", "zoo.commands.models"},
+    | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.running"},
     {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
     {"zoo.conversions", "zoo.images"},
     {"zoo.library"} | {"zoo_architectures.train_vgg_digits"},
     {"zoo.describe", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
-    {"zoo.detect", "zoo.hookspecs", "zoo.samples"} | {"zoo_architectures.vgg"},
+    {"zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"} | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     # the one value
     {"zoo.model"},
     # what can be done with a graph and its weights
-    {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.extending", "zoo.restorable"}
+    {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
+    | {"zoo.restorable"}
     | {"zoo.calls"},
     {"zoo.prune", "zoo.running", "zoo.saver"},
-    {"zoo.assets", "zoo.feeds", "zoo.freeze", "zoo.importable", "zoo.resources", "zoo.thaw"},
+    {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
+    | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.handles"},
     {"zoo.ends"},

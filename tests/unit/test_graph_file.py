@@ -157,14 +157,3 @@ def test_a_graph_is_told_from_its_neighbours():
     assert graph_file.recognises(sample_model().graph.SerializeToString()[:64])
     assert not graph_file.recognises(meta_graph.SerializeToString())
     assert not graph_file.recognises(sample_model().meta_graph.SerializeToString())
-
-
-def test_text_is_read(tmp_path):
-    """A graph may be written as text; what is not one is told with its place."""
-    (tmp_path / "g.pbtxt").write_text(str(sample_model().graph))
-    (tmp_path / "bad.pbtxt").write_text("node { name: 'x' colour: 1 }")
-
-    assert graph_file.read_text(tmp_path / "g.pbtxt") == sample_model().graph
-    with pytest.raises(FormatError) as caught:
-        graph_file.read_text(tmp_path / "bad.pbtxt")
-    assert "colour" in caught.value.found

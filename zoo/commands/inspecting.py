@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import output
-from zoo.commands.options import format_option, registry_option, speech_options, tags_option
+from zoo.commands.options import (
+    format_option,
+    graph_option,
+    registry_option,
+    speech_options,
+    tags_option,
+)
 from zoo.errors import counted
 from zoo.library import Library
 
@@ -22,6 +28,7 @@ _SHOWN = 12
 @click.argument("ref")
 @tags_option
 @click.option("--all", "everything", is_flag=True, help="Show every weight and operation.")
+@graph_option
 @format_option
 @registry_option
 @speech_options
@@ -29,12 +36,13 @@ def inspect(
     ref: str,
     tags: list[str] | None,
     everything: bool,
+    graph: Path | None,
     read_as: str | None,
     registry: Path | None,
     as_json: bool,
 ) -> None:
     """Show what is in the model REF: a registered name, a path, or a URL."""
-    facts = Library(registry).inspect(ref, read_as, {"tags": tags})
+    facts = Library(registry).inspect(ref, read_as, {"tags": tags}, graph)
     output.say(output.document(facts) if as_json else _summary(facts, everything))
 
 

@@ -60,6 +60,11 @@ registry_option = click.option(
 )
 offline_option = click.option("--offline", is_flag=True, help="Use nothing but this machine.")
 format_option = click.option("--format", "read_as", metavar="FORMAT", help="The format REF is in.")
+graph_option = click.option(
+    "--graph",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A graph for weights without one, or in place of theirs: .pb, .pbtxt, .meta.",
+)
 signature_option = click.option("--signature", metavar="KEY", help="The signature to use.")
 
 

@@ -1,4 +1,4 @@
-"""``zoo run`` and ``zoo convert``: what a model gives, and the same model in another format."""
+"""``zoo run``: what a model gives for some inputs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo import conversions, output
+from zoo import output
 from zoo.commands.options import (
     format_option,
-    key_values,
-    offline_option,
+    graph_option,
     registry_option,
     remark,
     signature_option,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 @signature_option
 @tags_option
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
+@graph_option
 @format_option
 @registry_option
 @speech_options
@@ -45,6 +45,7 @@ def run(
     signature: str | None,
     tags: list[str] | None,
     save: Path | None,
+    graph: Path | None,
     read_as: str | None,
     registry: Path | None,
     as_json: bool,
@@ -54,7 +55,8 @@ def run(
     A VALUE is a JSON literal (13, [[1, 2], [3, 4]]), an array (@x.npy, @x.npz#key), a photo
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
-    opened = Library(registry).open(ref, format=read_as, options={"tags": tags})
+    library = Library(registry)
+    opened = library.open(ref, format=read_as, graph=graph, options={"tags": tags})
     _import_tensorflow()
     feeds = _feeds(opened.model, inputs, signature, opened.entry)
     wanted = {name: name for name in outputs} or None
@@ -131,62 +133,4 @@ def _save_arrays(path: Path, values: dict[str, Any]) -> None:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-@click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
-@click.argument("ref")
-@click.argument("dest", type=click.Path(path_type=Path))
-@click.option("--to", "form", metavar="FORMAT", required=True, help="See `zoo formats`.")
-@click.option("-o", "outputs", metavar="NAME", multiple=True, help="An output to keep.")
-@signature_option
-@tags_option
-@click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format.")
-@click.option("--force", is_flag=True, help="Replace what is at DEST.")
-@format_option
-@registry_option
-@offline_option
-@speech_options
-def convert(
-    ref: str,
-    dest: Path,
-    form: str,
-    outputs: tuple[str, ...],
-    signature: str | None,
-    tags: list[str] | None,
-    options: tuple[str, ...],
-    force: bool,
-    read_as: str | None,
-    registry: Path | None,
-    offline: bool,
-    as_json: bool,
-) -> None:
-    """Write the model REF to DEST in another format.
-
-    For a checkpoint DEST is the prefix, out/model-1000.
-    """
-    done = conversions.convert(
-        Library(registry, offline),
-        ref,
-        dest,
-        form,
-        outputs=outputs,
-        signature=signature,
-        force=force,
-        options=key_values(options),
-        format=read_as,
-        load_options={"tags": tags},
-    )
-    for sentence in done.repairs:
-        remark(sentence)
-    if as_json:
-        source = {"format": done.source.format, "path": _text(done.source.path)}
-        target = {"format": form, "path": _text(done.target.path), "bytes": done.bytes}
-        facts = {"source": source, "target": target, "repairs": list(done.repairs)}
-        output.say(output.document({**facts, "verified": None}))
-    else:
-        output.say(f"{done.target.path}: {output.size(done.bytes)}")
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-COMMANDS = {"run": run, "convert": convert}
+COMMANDS = {"run": run}

@@ -1,0 +1,107 @@
+"""``zoo convert``: the same model in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zoo import conversions, output
+from zoo.commands.options import (
+    format_option,
+    graph_option,
+    key_values,
+    offline_option,
+    registry_option,
+    remark,
+    signature_option,
+    speech_options,
+    tags_option,
+)
+from zoo.graph import source
+from zoo.library import Library
+
+
+@click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
+@click.argument("ref")
+@click.argument("dest", type=click.Path(path_type=Path))
+@click.option("--to", "form", metavar="FORMAT", required=True, help="See `zoo formats`.")
+@click.option("-i", "inputs", metavar="NAME=TENSOR", multiple=True, help="Name an input.")
+@click.option("-o", "outputs", metavar="[NAME=]TENSOR", multiple=True, help="An output to keep.")
+@signature_option
+@tags_option
+@click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format.")
+@click.option("--force", is_flag=True, help="Replace what is at DEST.")
+@click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
+@graph_option
+@format_option
+@registry_option
+@offline_option
+@speech_options
+def convert(
+    ref: str,
+    dest: Path,
+    form: str,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    signature: str | None,
+    tags: list[str] | None,
+    options: tuple[str, ...],
+    force: bool,
+    clear_devices: bool,
+    graph: Path | None,
+    read_as: str | None,
+    registry: Path | None,
+    offline: bool,
+    as_json: bool,
+) -> None:
+    """Write the model REF to DEST in another format.
+
+    For a checkpoint DEST is the prefix, out/model-1000. With -i and -o NAME=TENSOR the model gets a
+    signature of these names.
+    """
+    done = conversions.convert(
+        Library(registry, offline),
+        ref,
+        dest,
+        form,
+        inputs=dict(map(_named, inputs)),
+        outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
+        signature=signature,
+        graph=graph,
+        clear_devices=clear_devices,
+        force=force,
+        options=key_values(options),
+        format=read_as,
+        load_options={"tags": tags},
+    )
+    _say(done, as_json)
+
+
+def _say(done: conversions.Conversion, as_json: bool) -> None:
+    for sentence in done.repairs:
+        remark(sentence)
+    if as_json:
+        read = {"format": done.source.format, "path": _text(done.source.path)}
+        target = {
+            "format": done.target.format,
+            "path": _text(done.target.path),
+            "bytes": done.bytes,
+        }
+        facts = {"source": read, "target": target, "repairs": list(done.repairs)}
+        output.say(output.document({**facts, "verified": None}))
+    else:
+        output.say(f"{done.target.path}: {output.size(done.bytes)}")
+
+
+def _named(argument: str) -> tuple[str, str]:
+    """Return the name and the tensor of ``NAME=TENSOR``; a tensor alone is called by its node."""
+    name, equals, tensor = argument.partition("=")
+    return (name, tensor) if equals else (source(argument), argument)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+COMMANDS = {"convert": convert}

@@ -1,0 +1,103 @@
+"""A graph in a file of its own: a ``GraphDef`` or a ``MetaGraphDef``, binary or as text.
+
+It comes without the values of its variables, which a checkpoint holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoo import graph_file, protos
+from zoo.errors import FormatError
+from zoo.graph import dangling
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zoo.tensors import Tensor
+
+_GRAPH_STARTS = (b"node {", b"node{", b"versions {", b"library {")
+_META_STARTS = (b"meta_info_def {", b"graph_def {", b"saver_def {", b"collection_def {")
+_START = 1024
+
+
+def is_graph(path: Path) -> bool:
+    """Tell whether the file at `path` begins as a ``GraphDef`` does, in binary or as text."""
+    try:
+        start = _start(path)
+    except FormatError:
+        return False
+    return graph_file.recognises(start) or start.lstrip().startswith(_GRAPH_STARTS)
+
+
+def read_graph(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:
+    """Return the ``GraphDef`` at `path`, and the values of its large constants, still in the file.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or no graph.
+    """
+    if _start(path).lstrip().startswith(_GRAPH_STARTS):
+        graph = _parsed_text(path, protos.GraphDef())
+        tensors: dict[str, Tensor] = {}
+    else:
+        graph, tensors = graph_file.read(path)
+    loose = dangling(graph)
+    if loose:
+        raise FormatError(f"{path} is damaged, or only part of a graph", found=loose)
+    return graph, tensors
+
+
+def read(path: Path) -> tuple[protos.MetaGraphDef, dict[str, Tensor]]:
+    """Return the graph at `path`, of either kind, and the values of its large constants.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or no graph.
+    """
+    if is_graph(path):
+        graph, tensors = read_graph(path)
+        return protos.MetaGraphDef(graph_def=graph), tensors
+    return read_meta_graph(path), {}
+
+
+def read_meta_graph(path: Path) -> protos.MetaGraphDef:
+    """Return the ``MetaGraphDef`` at `path`.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or holds none.
+    """
+    from google.protobuf.message import DecodeError
+
+    if _start(path).lstrip().startswith(_META_STARTS):
+        meta_graph = _parsed_text(path, protos.MetaGraphDef())
+    else:
+        try:
+            meta_graph = protos.MetaGraphDef.FromString(path.read_bytes())
+        except (OSError, DecodeError) as error:
+            raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
+    loose = dangling(meta_graph.graph_def)
+    if loose or not meta_graph.graph_def.node:
+        raise FormatError(f"{path} is damaged, or no graph", found=loose or "no nodes")
+    return meta_graph
+
+
+def _parsed_text(path: Path, message: Any) -> Any:
+    from google.protobuf import text_format
+
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), message)
+    except (OSError, text_format.ParseError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path} is no graph in text form", found=str(error)) from error
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_START)
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read", found=error.strerror or str(error)) from error
