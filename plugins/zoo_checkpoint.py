@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 zoo_api = 1
 
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+_MAIN, _TABLES = "saved_model_main_op", "table_initializer"
 _saving = partial(Option, save=True)
 _OPTIONS = (
     _saving("global_step", "number of the training step, appended to the prefix", kind=whole),
@@ -44,7 +45,18 @@ _OPTIONS = (
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``checkpoint`` format."""
     summary = "prefix.meta, .index and .data-*: a TensorFlow checkpoint"
-    return [Format("checkpoint", summary, recognises, load, save, _OPTIONS, target=target)]
+    return [
+        Format(
+            "checkpoint",
+            summary,
+            recognises,
+            load,
+            save,
+            _OPTIONS,
+            target=target,
+            files=files,
+        )
+    ]
 
 
 def recognises(path: Path) -> bool:
@@ -105,7 +117,7 @@ def save(
 
     prefix = target(path, global_step=global_step)
     bare, notes = _without_assets(model)
-    meta_graph, stored = restorable(bare, model.weights, resources=False)
+    meta_graph, stored = restorable(_with_initializer(bare), model.weights, resources=False)
     notes += changes(model.meta_graph, meta_graph)
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
@@ -118,7 +130,8 @@ def save(
             names.insert(0, f"{prefix.name}.meta")
             (room / names[0]).write_bytes(_serialized(meta_graph, stored))
         (room / checkpoint_file.NAME).write_text(state, encoding="utf-8")
-        atomic.publish_all(room, prefix.parent, names, pointer=checkpoint_file.NAME)
+        stale = {path.name for path in _parts(prefix)} - set(names)
+        atomic.publish_all(room, prefix.parent, names, checkpoint_file.NAME, sorted(stale))
     with atomic.written(prefix):
         for old in gone:
             checkpoint_file.remove(old)
@@ -129,6 +142,26 @@ def target(path: Path, *, global_step: int | None = None, **_: object) -> Path:
     """Return the prefix that `save` would write."""
     prefix = path / "model" if path.is_dir() else path
     return prefix if global_step is None else prefix.with_name(f"{prefix.name}-{global_step}")
+
+
+def files(path: Path) -> list[Path]:
+    """Return the files of the checkpoint at `path`, without the file ``checkpoint``."""
+    return _parts(_prefix(path))
+
+
+def _parts(prefix: Path) -> list[Path]:
+    there = (p for p in prefix.parent.iterdir() if p.name.startswith(f"{prefix.name}."))
+    return [p for p in there if _PART.fullmatch(p.name.removeprefix(prefix.name))]
+
+
+def _with_initializer(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return a SavedModel's graph with what fills its tables where a checkpoint's user looks."""
+    if _MAIN not in meta_graph.collection_def or _TABLES in meta_graph.collection_def:
+        return meta_graph
+    edited = protos.MetaGraphDef()
+    edited.CopyFrom(meta_graph)
+    edited.collection_def[_TABLES].CopyFrom(meta_graph.collection_def[_MAIN])
+    return edited
 
 
 def _without_assets(model: Model) -> tuple[protos.MetaGraphDef, list[str]]:

@@ -9,12 +9,10 @@ Source: ``tensorflow/core/protobuf/saved_model.proto``,
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo import atomic, bundle, graph_file, protos, signatures
-from zoo.assets import asset_files
+from zoo import assets, atomic, bundle, graph_file, protos, signatures
 from zoo.attach import attach
 from zoo.errors import (
     FormatError,
@@ -57,7 +55,17 @@ def zoo_formats() -> Iterable[Format]:
     """Offer the ``saved_model`` format."""
     summary = "a folder with saved_model.pb, variables and assets"
     return [
-        Format("saved_model", summary, recognises, load, save, _OPTIONS, choices, leaves=leaves)
+        Format(
+            "saved_model",
+            summary,
+            recognises,
+            load,
+            save,
+            _OPTIONS,
+            choices=choices,
+            leaves=leaves,
+            files=files,
+        )
     ]
 
 
@@ -96,7 +104,7 @@ def load(path: Path, *, tags: Iterable[str] | None = None) -> Model:
     if loose:
         raise FormatError(f"{folder} is damaged", found=loose)
     weights = attach(meta_graph, _tensors(folder))
-    return Model(meta_graph, weights, _asset_paths(folder, meta_graph))
+    return Model(meta_graph, weights, assets.paths(meta_graph, folder / _ASSETS))
 
 
 def choices(path: Path) -> dict[str, list[list[str]]]:
@@ -146,7 +154,7 @@ def save(
         if tensors:
             (draft / _VARIABLES).mkdir()
             bundle.write(draft / _VARIABLES / _VARIABLES, tensors)
-        _copy_assets(model, draft / _ASSETS)
+        assets.copy(model.assets, draft / _ASSETS)
     return Saved(path, [*changes(model.meta_graph, meta_graph), *_needs(meta_graph)])
 
 
@@ -167,6 +175,11 @@ def leaves(path: Path, *, tags: Iterable[str] | None = None) -> list[str]:
 
 def _tagged(meta_graph: protos.MetaGraphDef) -> str:
     return ",".join(sorted(meta_graph.meta_info_def.tags)) or "(no tags)"
+
+
+def files(path: Path) -> list[Path]:
+    """Return the files of the SavedModel at `path`."""
+    return [file for file in _folder(path).rglob("*") if file.is_file()]
 
 
 def _own_tags(model: Model) -> Sequence[str]:
@@ -235,18 +248,6 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     return {}
 
 
-def _asset_paths(folder: Path, meta_graph: protos.MetaGraphDef) -> dict[str, Path]:
-    paths = {}
-    for asset in asset_files(meta_graph):
-        inside = Path(asset.filename)
-        if inside.is_absolute() or ".." in inside.parts:
-            raise FormatError(
-                f"{folder} refers to a file outside of it", found=f"asset {asset.filename!r}"
-            )
-        paths[asset.filename] = folder / _ASSETS / inside
-    return paths
-
-
 def _is_whole(model: Model) -> bool:
     """Tell whether `model` is a SavedModel of TensorFlow 2 as it was read."""
     return bool(model.meta_graph.object_graph_def.nodes and model.weights.metadata)
@@ -276,11 +277,3 @@ def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterabl
             written.signature_def[signatures.DEFAULT].CopyFrom(signatures.to_proto(shown))
     serialized: bytes = whole.SerializeToString(deterministic=True)
     return serialized
-
-
-def _copy_assets(model: Model, folder: Path) -> None:
-    for name, path in model.assets.items():
-        if not path.is_file():
-            raise FormatError("a file that the graph refers to is missing", found=str(path))
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / name)

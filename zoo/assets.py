@@ -5,28 +5,41 @@ Source: ``AssetFileDef`` in ``tensorflow/core/protobuf/meta_graph.proto``.
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo import protos
-from zoo.errors import UnsupportedError, some
+from zoo.errors import FormatError, UnsupportedError, some
 from zoo.graph import by_name, downstream, source, subgraph, upstream
 from zoo.inline import inline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _COLLECTION = "saved_model_assets"
 _TABLES = ("HashTable", "MutableHashTable", "MutableDenseHashTable")
 
 
 def asset_files(meta_graph: protos.MetaGraphDef) -> list[protos.AssetFileDef]:
-    """Return the files that `meta_graph` refers to, from its field or from the older collection."""
+    """Return the files that `meta_graph` refers to, from its field or from the older collection.
+
+    Raises
+    ------
+    FormatError
+        The collection is damaged.
+    """
+    from google.protobuf.message import DecodeError
+
     if meta_graph.asset_file_def:
         return list(meta_graph.asset_file_def)
     if _COLLECTION not in meta_graph.collection_def:
         return []
     stored = meta_graph.collection_def[_COLLECTION].any_list.value
-    return [protos.AssetFileDef.FromString(item.value) for item in stored]
+    try:
+        return [protos.AssetFileDef.FromString(item.value) for item in stored]
+    except DecodeError as error:
+        raise FormatError("the list of assets is damaged", found=str(error)) from error
 
 
 def left_out(
@@ -84,3 +97,37 @@ def without_assets(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
         if key == _COLLECTION or any(source(name) in gone for name in named):
             del edited.collection_def[key]
     return edited
+
+
+def paths(meta_graph: protos.MetaGraphDef, folder: Path) -> dict[str, Path]:
+    """Return where the files that `meta_graph` refers to lie in `folder`, by name.
+
+    Raises
+    ------
+    FormatError
+        A name leads out of the folder.
+    """
+    found = {}
+    for asset in asset_files(meta_graph):
+        inside = Path(asset.filename)
+        if inside.is_absolute() or ".." in inside.parts:
+            raise FormatError(
+                f"{folder.parent} refers to a file outside of it", found=f"asset {asset.filename!r}"
+            )
+        found[asset.filename] = folder / inside
+    return found
+
+
+def copy(files: Mapping[str, Path], folder: Path) -> None:
+    """Copy `files` into `folder`, each under its name; it is made if there are any.
+
+    Raises
+    ------
+    FormatError
+        One is missing.
+    """
+    for name, path in files.items():
+        if not path.is_file():
+            raise FormatError("a file that the graph refers to is missing", found=str(path))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)

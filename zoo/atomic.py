@@ -5,11 +5,12 @@ disk before it has its name, so that neither does a machine that dies.
 """
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zoo.errors import DiskError, WriteError, ZooError
@@ -31,6 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
     WriteError
         The folder cannot be made or written to.
     """
+    if path.is_symlink():  # the link stays, what it leads to is replaced
+        path = path.resolve()
     with drafting(path.parent, path.name) as room:
         draft = room / path.name
         yield draft
@@ -40,13 +43,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def drafting(folder: Path, name: str) -> Iterator[Path]:
-    """Yield an empty folder inside `folder`, gone when the block ends; disk errors become ours."""
+    """Yield an empty folder inside `folder`, gone when the block ends; disk errors become ours.
+
+    If the block fails, folders that were made for it go too.
+    """
     with written(folder / name):
+        new = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(prefix=f".{name[:100]}.", dir=folder))
+        room = Path(tempfile.mkdtemp(prefix=f".{name[:60]}.", dir=folder))
     try:
         with written(folder / name):
             yield room
+    except BaseException:
+        shutil.rmtree(room, ignore_errors=True)
+        with suppress(OSError):  # one that holds something by now stays
+            for parent in new:
+                parent.rmdir()
+        raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
@@ -67,17 +80,40 @@ def publish(draft: Path, path: Path, *, aside: Path) -> None:
     sync_folder(path.parent)
 
 
-def publish_all(room: Path, folder: Path, names: Sequence[str], pointer: str) -> None:
+def publish_all(
+    room: Path, folder: Path, names: Sequence[str], pointer: str, stale: Sequence[str] = ()
+) -> None:
     """Move the files `names` from `room` to `folder`, then `pointer`, which tells of them.
 
     Files that are there go aside first, the last one before all others: readers look for that
-    one, and find no new files under an old one.  `pointer` is replaced in one step.  If a step
-    fails, everything is as it was.
+    one, and find no new files under an old one.  So do those called in `stale`, which have no
+    successor.  `pointer` is replaced in one step.  If a step fails, everything is as it was.  Of
+    several processes at once, one does all of this before the next begins.
     """
+    sync(room)
+    with _alone(folder):
+        _move_all(room, folder, names, pointer, stale)
+        sync_folder(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes that publish in `folder` waiting, where the file system can do that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _move_all(
+    room: Path, folder: Path, names: Sequence[str], pointer: str, stale: Sequence[str]
+) -> None:
     old = room / "old"
     old.mkdir()
-    sync(room)
-    there = [name for name in reversed(names) if (folder / name).exists()]
+    there = [name for name in (*reversed(names), *stale) if (folder / name).exists()]
     moves = [(folder / name, old / name) for name in there]
     moves += [(room / name, folder / name) for name in names]
     done: list[tuple[Path, Path]] = []
@@ -90,7 +126,6 @@ def publish_all(room: Path, folder: Path, names: Sequence[str], pointer: str) ->
         for start, end in reversed(done):
             end.rename(start)
         raise
-    sync_folder(folder)
 
 
 def sync(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import signatures
 from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
 from zoo.feeds import Checks
-from zoo.graph import source, tensor_name
+from zoo.graph import tensor_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ class Calls:
         self._meta_graph = meta_graph
         self._signatures: dict[str | None, Signature] = {}
         self._runners: list[Runner] = []
+        self._known: set[str] = set()
 
     def signature(self, key: str | None) -> Signature:
         """Return the signature `key`, or the one to take when none is named."""
@@ -80,7 +81,7 @@ class Calls:
         """Return the tensor that `name`, a signature's output or a tensor, means."""
         if name in signature.outputs:
             return signature.outputs[name].tensor
-        if source(name) not in self._checks.nodes:
+        if name not in self._known and not self._checks.has_tensor(name):
             raise UnknownNameError(
                 f"the model has no output {name!r}",
                 found=some(signature.outputs) or "no outputs",
@@ -88,6 +89,7 @@ class Calls:
                     name, signature.outputs, "give a key of these, or a tensor's name"
                 ),
             )
+        self._known.add(name)
         return tensor_name(name)
 
 

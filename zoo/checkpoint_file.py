@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import bundle, protos
-from zoo.errors import FormatError, some
+from zoo.errors import FormatError, WriteError, some
 
 NAME = "checkpoint"
 
@@ -101,8 +101,15 @@ def naming(prefix: Path, keeping: Keeping, now: float) -> tuple[str, list[Path]]
     ------
     FormatError
         There is such a file already, and it cannot be read.
+    WriteError
+        The prefix is no UTF-8, which the file must be.
     """
-    state = protos.CheckpointState(model_checkpoint_path=prefix.name)
+    try:
+        state = protos.CheckpointState(model_checkpoint_path=prefix.name)
+    except (UnicodeEncodeError, ValueError) as error:
+        raise WriteError(
+            f"{prefix.name!r} cannot be the name of a checkpoint", found="no UTF-8"
+        ) from error
     if not keeping.most:
         state.all_model_checkpoint_paths.append(prefix.name)
         return _text(state), []

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
 
 COMMANDS = {
+    "add": ("zoo.commands.registering", "Give a model a name."),
     "check": ("zoo.commands.catalogue", "Check every entry of a registry, all faults at once."),
     "convert": ("zoo.commands.converting", "Write a model in another format."),
     "fetch": ("zoo.commands.catalogue", "Bring models into the store, verified."),
@@ -29,6 +30,7 @@ COMMANDS = {
     "inspect": ("zoo.commands.inspecting", "Show what is in a model, without TensorFlow."),
     "list": ("zoo.commands.catalogue", "List the registered models."),
     "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
+    "remove": ("zoo.commands.registering", "Take a name out of your registry."),
     "run": ("zoo.commands.running", "Run a model once."),
 }
 """The commands of the core: the module of each, and its line in ``zoo --help``."""

@@ -92,7 +92,7 @@ def convert(
     if inputs or isinstance(outputs, Mapping):
         model = _signed(model, inputs or {}, outputs, signature)
     else:
-        model = _cut(model, list(outputs), signature)
+        model = _cut(model, [outputs] if isinstance(outputs, str) else [*outputs], signature)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
     notes = (*library.left_at(read, load_options), *saved.notes)

@@ -45,6 +45,8 @@ def detect(path: Path, forms: Mapping[str, Format]) -> Found:
         return here
     if not path.exists():
         raise _nothing(path)
+    if not path.is_file() and not path.is_dir():
+        raise FormatError(f"{path} is neither a file nor a folder")
     if not path.is_dir():
         raise FormatError(
             f"{path} is no model that an installed format reads", found=_looks_like(path)
@@ -84,6 +86,8 @@ def recognises(form: Format, path: Path) -> bool:
 
 
 def _recognised(path: Path, forms: Mapping[str, Format]) -> Found | None:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        return None  # a pipe or a device: opening it may wait for ever
     found = [form for form in forms.values() if recognises(form, path)]
     if len(found) > 1:
         raise UsageError(

@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from zoo.errors import RegistryError, did_you_mean
-from zoo.names import NAME, NAME_RULE
+from zoo.errors import RegistryError, UnknownNameError, UsageError, did_you_mean, some
+from zoo.names import NAME, NAME_RULE, Reference
 
 _DIGESTS = {"sha256": 64, "sha384": 96, "md5": 32}
 _SCHEMES = ("file:", "package:", "http://", "https://", "hf://")
@@ -87,12 +87,15 @@ class Weights(_Strict):
     md5: Md5 | None = None
     size: Bytes | None = None
     member: Inside | None = None
+    link: str | None = None
     files: list[File] = []
 
     @model_validator(mode="after")
     def _is_pinned(self) -> Weights:
-        if bool(self.files) == bool(self.urls):
-            raise ValueError("needs either urls or files")
+        if [bool(self.files), bool(self.urls), bool(self.link)].count(True) != 1:
+            raise ValueError("needs either urls, files or a link")
+        if self.link is not None:
+            return self
         if self.files:
             paths = {PurePosixPath(file.path.casefold()) for file in self.files}
             if len(paths) < len(self.files):
@@ -148,6 +151,37 @@ class Entry(_Strict):
         if bad:
             raise ValueError(f"tag {bad[0]!r} is no name: {NAME_RULE}")
         return self
+
+    def tag(self, name: Reference) -> str:
+        """Return the tag of the weights that `name` means: its own, or the first there is.
+
+        Raises
+        ------
+        UnknownNameError
+            There are no weights with that tag.
+        """
+        tag = name.tag or next(iter(self.weights), "")
+        if tag not in self.weights:
+            raise UnknownNameError(
+                f"{name.name} has no weights tagged {tag!r}",
+                found=some(self.weights) or "no weights",
+                hint=did_you_mean(tag, self.weights),
+            )
+        return tag
+
+    def refuse_other(self, name: str, form: str | None, architecture: str | None) -> None:
+        """Raise `UsageError` if a caller wants the model `name` in another format or graph."""
+        formats = {pinned.format for pinned in self.weights.values()}
+        if form is not None and form not in formats:
+            raise UsageError(
+                f"{name} is not in the format {form!r}",
+                found=some(sorted(formats)) or "a plugin builds it",
+            )
+        if architecture not in (None, self.architecture):
+            raise UsageError(
+                f"{name} is not of the architecture {architecture!r}",
+                found=self.architecture or "its own graph",
+            )
 
 
 def validated(raw: Any, place: str, lines: dict[tuple[str, ...], int], start: int) -> Entry:

@@ -100,6 +100,12 @@ class WriteError(ZooError):
     code = 73
 
 
+class BusyError(ZooError):
+    """Another process holds what is needed; trying again later may do."""
+
+    code = 75
+
+
 class DiskError(ZooError):
     """The disk is full, or reading or writing failed."""
 

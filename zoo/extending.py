@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import protos, signatures
 from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UsageError
-from zoo.graph import by_name, tensor_name
+from zoo.graph import by_name, tensor_name, upstream
 from zoo.importable import importable
 from zoo.signatures import Signature
 from zoo.specs import spec_of
@@ -79,7 +79,7 @@ def extend(
     for name, count in _counts(graph).items():
         if count > before.get(name, 0):
             _append(edited, name, written, count - before.get(name, 0))
-    _state(edited, signatures.signature(meta_graph), results)
+    _state(edited, signatures.signature(meta_graph), results, set(there))
     return edited, weights.overlay(values)
 
 
@@ -150,10 +150,21 @@ def _merge(graph: protos.GraphDef, extended: protos.GraphDef) -> None:
             graph.library.gradient.add().CopyFrom(gradient)
 
 
-def _state(edited: protos.MetaGraphDef, stated: Signature, results: Mapping[str, str]) -> None:
-    """Make `results` outputs of the signature `stated`, which becomes the default."""
-    nodes = by_name(edited.graph_def)
-    added = {name: spec_of(edited.graph_def, tensor, nodes) for name, tensor in results.items()}
+def _state(
+    edited: protos.MetaGraphDef, stated: Signature, results: Mapping[str, str], there: set[str]
+) -> None:
+    """Make `results` outputs of the signature `stated`, which becomes the default.
+
+    Placeholders that were added and that the results need become inputs, under their names.
+    """
+    graph, nodes = edited.graph_def, by_name(edited.graph_def)
+    outputs = {name: spec_of(graph, tensor, nodes) for name, tensor in results.items()}
+    needed = upstream(nodes, results.values()) - there
+    inputs = {
+        name: spec_of(graph, name, nodes)
+        for name in sorted(needed)
+        if nodes[name].op == "Placeholder"
+    }
     key = next((k for k, s in signatures.signatures(edited).items() if s == stated), None)
-    whole = Signature(stated.inputs, {**stated.outputs, **added})
+    whole = Signature({**stated.inputs, **inputs}, {**stated.outputs, **outputs})
     edited.signature_def[key or signatures.DEFAULT].CopyFrom(signatures.to_proto(whole))

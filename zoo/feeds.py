@@ -58,6 +58,15 @@ class Checks:
         """The nodes by name."""
         return by_name(self._graph)
 
+    def has_tensor(self, name: str) -> bool:
+        """Tell whether the graph has the tensor `name`, ``"x"`` or ``"x:0"``."""
+        try:
+            require(self.nodes, [name])
+            spec_of(self._graph, name, self.nodes)
+        except (UnknownNameError, UnsupportedError):
+            return "," in name
+        return True
+
     def checked(
         self, signature: Signature, values: Mapping[str, object], fetches: Sequence[str]
     ) -> Feeds:

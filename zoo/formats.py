@@ -133,6 +133,9 @@ class Format:
     leaves
         Returns, given what ``load`` is given, a sentence for each thing that lies there and is no
         part of the model.  None where there never is such a thing.
+    files
+        Returns the files of which the model at a path consists.  None where that is the file
+        itself, or everything in the folder.
     """
 
     name: str
@@ -144,6 +147,7 @@ class Format:
     choices: Callable[[Path], Mapping[str, Sequence[Any]]] | None = None
     target: Callable[..., Path] | None = None
     leaves: Callable[..., Sequence[str]] | None = None
+    files: Callable[[Path], Sequence[Path]] | None = None
 
     def read(self, path: Path, options: Mapping[str, Any]) -> Model:
         """Return the model at `path`, loaded with those of `options` that are not None.
@@ -172,6 +176,12 @@ class Format:
     def left_at(self, path: Path, options: Mapping[str, Any]) -> Sequence[str]:
         """Return a sentence for each thing at `path` that `read` leaves there."""
         return self.leaves(path, **self._declared(options, "load")) if self.leaves else ()
+
+    def files_at(self, path: Path) -> list[Path]:
+        """Return the files of which the model at `path` consists, in the order of their names."""
+        if self.files is not None:
+            return sorted(self.files(path))
+        return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 
     def _declared(self, options: Mapping[str, Any], side: str) -> dict[str, Any]:
         given = {name: value for name, value in options.items() if value is not None}

@@ -8,6 +8,7 @@ Source: ``tensorflow/core/framework/graph.proto`` and ``node_def.proto``.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CONTROL = "^"
+_TENSOR = re.compile(r"[^:^]+(:\d+)?")
 COLOCATED = "loc:@"
 """What the name of a node in ``_class`` begins with, beside which a node wants to stand."""
 GRADIENT = "_gradient_op_type"
@@ -52,6 +54,11 @@ def tensor_name(name: str) -> str:
     ('x:0', 'x:1')
     """
     return name if ":" in name else f"{name}:0"
+
+
+def tensor_names(names: str | Iterable[str]) -> list[str]:
+    """Return `names`, or the one name that it is, as those of tensors."""
+    return [tensor_name(name) for name in ([names] if isinstance(names, str) else names)]
 
 
 def by_name(graph: protos.GraphDef) -> dict[str, protos.NodeDef]:
@@ -150,7 +157,7 @@ def require(nodes: dict[str, protos.NodeDef], tensors: Iterable[str]) -> None:
         One does not; the nearest names are offered.
     """
     for name in tensors:
-        if source(name) not in nodes:
+        if source(name) not in nodes or not _TENSOR.fullmatch(name):
             raise UnknownNameError(
                 f"the graph has no tensor {name!r}",
                 found=f"{len(nodes)} nodes",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zoo import dtypes, ops, protos
-from zoo.errors import UnsupportedError
+from zoo.errors import FormatError, UnsupportedError
 from zoo.graph import forget_output_shapes, shell, subgraph, unique
 from zoo.nodes import node as make_node
 from zoo.nodes import shape, whole_number
@@ -87,6 +87,8 @@ class Freezing:
         UnsupportedError
             The function calls itself.
         """
+        if name not in self.library:
+            raise FormatError("the graph is damaged", found=f"no function {name!r}")
         key = name, tuple(sorted(values.items(), key=lambda item: item[0]))
         if key not in self.copies:
             self.copies[key] = None
@@ -101,6 +103,7 @@ class Freezing:
         copy = protos.FunctionDef()
         copy.CopyFrom(original)
         copy.signature.name = unique(f"{name}_frozen", self.function_names)
+        copy.attr.pop("_input_shapes", None)
         handles = {}
         for position, held in values.items():
             argument = copy.signature.input_arg[position]
@@ -239,6 +242,8 @@ class _Body:
         first = 1 if made.op in _BRANCHES else 0
         values = {position - first: held for position, held in taken.items()}
         types = made.attr["T" if made.op in _LOOPS else "Tin"].list.type
+        if max(values) >= len(types):
+            raise FormatError("the graph is damaged", found=f"types of {made.name!r} are missing")
         for position, held in values.items():
             types[position] = held.dtype.number
             if made.op in _LOOPS and "output_shapes" in made.attr:

@@ -196,7 +196,7 @@ class _Call:
         It waits for what the call waited for, and for everything in the body that has an effect.
         """
         outputs = self.function.signature.output_arg
-        edges = [self._edge(self.function.ret[output.name]) for output in outputs]
+        edges = [self._edge(self._ret(output.name)) for output in outputs]
         after = [f"^{self.names[name]}" for name in self._effects()] + before
         types = self._types()
         if not edges:
@@ -204,6 +204,11 @@ class _Call:
         if len(edges) == 1:
             return make_node(self.node.name, "Identity", edges + after, T=types[0])
         return make_node(self.node.name, "IdentityN", edges + after, T=types)
+
+    def _ret(self, output: str) -> str:
+        if output not in self.function.ret:
+            raise self._dangling(f"nothing for the output {output!r}")
+        return str(self.function.ret[output])
 
     def _effects(self) -> list[str]:
         """Return the nodes of the body that run though no output may need them."""

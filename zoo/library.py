@@ -14,14 +14,13 @@ from zoo.errors import (
     UnsupportedError,
     UsageError,
     did_you_mean,
-    some,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from zoo.catalogue import Catalogue
-    from zoo.entries import Entry
+    from zoo.entries import Entry, Weights
     from zoo.fetching import Fetched
     from zoo.formats import Saved
     from zoo.model import Model
@@ -130,7 +129,7 @@ class Library:
         name = self._named(ref)
         if name is not None:
             entry = self.catalogue.entry(name.name)
-            _check_given(name, entry, format, architecture)
+            entry.refuse_other(name.name, format, architecture)
             opened = self._open_entry(name, entry, options or {})
         else:
             found = self._find(ref, format)
@@ -181,7 +180,19 @@ class Library:
                 found=f"the architecture {entry.architecture!r}, which is installed",
                 hint=f"`zoo run {name.name}` works at once",
             )
-        return self._fetched(name, entry)
+        name = names.Reference(name.name, entry.tag(name))
+        weights = entry.weights[str(name.tag)]
+        if weights.link is not None:
+            raise UsageError(
+                f"{name} has nothing to fetch", found=f"a link to {self._base(name) / weights.link}"
+            )
+        return name, self._fetched(name, weights)
+
+    def files(self, opened: Opened) -> list[Path]:
+        """Return the files of which the model `opened` consists; none if it was built."""
+        if opened.path is None:
+            return []
+        return plugins.format_named(self.plugins, opened.format).files_at(opened.path)
 
     def save(
         self,
@@ -241,51 +252,39 @@ class Library:
         if not entry.weights and name.tag is None:
             model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
             return Opened(_with_signature(model, entry), BUILT, None, entry)
-        reference, fetched = self._fetched(name, entry)
-        weights = entry.weights[str(reference.tag)]
+        name = names.Reference(name.name, entry.tag(name))
+        weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
-        if weights.member is not None and not fetched.path.is_dir():
-            raise UnsupportedError("members of archives are not read yet", found=weights.member)
-        path = fetched.path / weights.member if weights.member else fetched.path
+        path = self._place(name, weights)
         model = form.read(path, options)
         if entry.architecture is not None:
             model = self._built(entry.architecture, model)
         return Opened(_with_signature(model, entry), form.name, path, entry)
 
-    def _fetched(self, name: names.Reference, entry: Entry) -> tuple[names.Reference, Fetched]:
-        tag = name.tag or next(iter(entry.weights))
-        if tag not in entry.weights:
-            raise UnknownNameError(
-                f"{name.name} has no weights tagged {tag!r}",
-                found=some(entry.weights),
-                hint=did_you_mean(tag, entry.weights),
-            )
+    def _place(self, name: names.Reference, weights: Weights) -> Path:
+        """Return where the model is whose `weights` are tagged as `name` says."""
+        if weights.link is not None:
+            return self._base(name) / weights.link
+        fetched = self._fetched(name, weights)
+        if weights.member is None:
+            return fetched.path
+        if not fetched.path.is_dir():
+            raise UnsupportedError("members of archives are not read yet", found=weights.member)
+        return fetched.path / weights.member
+
+    def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
         from zoo import fetching
 
-        base = self.catalogue.registry_of(name.name).path.absolute().parent
-        files = fetching.wanted(entry.weights[tag])
-        fetched = fetching.fetch(files, self.store, base, offline=self.offline)
-        return names.Reference(name.name, tag), fetched
+        files = fetching.wanted(weights)
+        return fetching.fetch(files, self.store, self._base(name), offline=self.offline)
+
+    def _base(self, name: names.Reference) -> Path:
+        """Return the folder of the registry that has `name`, to which its paths are relative."""
+        return self.catalogue.registry_of(name.name).path.absolute().parent
 
     def _built(self, architecture: str, stored: Model) -> Model:
         built = plugins.architecture_named(self.plugins, architecture).build()
         return joining.with_weights(built, stored, architecture)
-
-
-def _check_given(
-    name: names.Reference, entry: Entry, form: str | None, architecture: str | None
-) -> None:
-    """Check that a caller does not contradict the registry on the model called `name`."""
-    formats = {pinned.format for pinned in entry.weights.values()}
-    if form is not None and form not in formats:
-        raise UsageError(
-            f"{name.name} is not in the format {form!r}", found=some(sorted(formats)) or BUILT
-        )
-    if architecture not in (None, entry.architecture):
-        raise UsageError(
-            f"{name.name} is not of the architecture {architecture!r}",
-            found=entry.architecture or "its own graph",
-        )
 
 
 def _with_signature(model: Model, entry: Entry) -> Model:

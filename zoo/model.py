@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
-from zoo.graph import tensor_name
+from zoo.graph import tensor_names
 from zoo.signatures import DEFAULT
 from zoo.weights import Weights
 
@@ -236,7 +236,7 @@ class Model:
 
         return self._with(placed(self.meta_graph, device), self.weights)
 
-    def freeze(self, outputs: Iterable[str] | None = None) -> Model:
+    def freeze(self, outputs: str | Iterable[str] | None = None) -> Model:
         """Return the model with constants for variables, and only what `outputs` need.
 
         Parameters
@@ -251,7 +251,7 @@ class Model:
         """
         from zoo.freeze import freeze
 
-        wanted = self.outputs() if outputs is None else [tensor_name(name) for name in outputs]
+        wanted = self.outputs() if outputs is None else tensor_names(outputs)
         return self._with(*freeze(self.meta_graph, self.weights, wanted))
 
     def thaw(self) -> Model:
@@ -260,11 +260,11 @@ class Model:
 
         return self._with(*thawed(self.meta_graph, self.weights))
 
-    def prune(self, outputs: Iterable[str]) -> Model:
+    def prune(self, outputs: str | Iterable[str]) -> Model:
         """Return the model with only what the tensors `outputs` need."""
         from zoo.prune import prune
 
-        wanted = [tensor_name(name) for name in outputs]
+        wanted = tensor_names(outputs)
         return self._with(*prune(self.meta_graph, self.weights, wanted))
 
     def outputs(self) -> list[str]:

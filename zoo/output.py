@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from zoo.errors import DiskError, WriteError
@@ -42,6 +42,8 @@ def say(text: str) -> None:
     DiskError, WriteError
         It goes into a file that cannot be written.
     """
+    if sys.stdout is None:  # it was closed before zoo began
+        raise ClosedError
     try:
         sys.stdout.write(printable(text) + "\n")
         sys.stdout.flush()
@@ -60,8 +62,10 @@ def _give_up() -> None:
 
 
 def note(text: str) -> None:
-    """Print `text` to standard error: progress, remarks, errors."""
-    sys.stderr.write(printable(text) + "\n")
+    """Print `text` to standard error: progress, remarks, errors; nothing where that is closed."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(printable(text) + "\n")
 
 
 @contextmanager
@@ -70,6 +74,9 @@ def hushed() -> Iterator[None]:
 
     TensorFlow greets there while it is imported, whatever its log level is.
     """
+    if sys.stderr is None:
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:

@@ -27,7 +27,14 @@ from zoo.graph import (
     unique,
 )
 from zoo.nodes import node as make_node
-from zoo.variables import all_definitions, dtype_of, handle, mark_resources
+from zoo.variables import (
+    all_definitions,
+    dtype_of,
+    handle,
+    listed_tensors,
+    mark_resources,
+    rename_listed,
+)
 
 _REFERENCE = {"Variable", "VariableV2"}
 _FLOW = {"RefEnter", "RefExit", "RefIdentity", "RefMerge", "RefNextIteration", "RefSwitch"}
@@ -59,6 +66,7 @@ def to_resources(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
     for signature in edited.signature_def.values():
         for info in signature.outputs.values():
             info.name = rewriter.value_of(info.name)
+    rename_listed(edited, rewriter.value_of)
     mark_resources(edited, rewriter.variables)
     return edited
 
@@ -87,7 +95,7 @@ class _Rewriter:
             tensor_name(info.name)
             for signature in self.meta_graph.signature_def.values()
             for info in signature.outputs.values()
-        }
+        } | set(listed_tensors(self.meta_graph))
         for node in self.graph.node:
             if node.op in _REFERENCE:
                 self.variables.add(node.name)
@@ -162,11 +170,11 @@ class _Rewriter:
     def _rewrite(self, node: protos.NodeDef) -> None:
         if node.name in self.variables:
             self._make_handle(node)
-        elif node.op in _FLOW and self._reference(node.input[0]):
+        elif node.op in _FLOW and node.input and self._reference(node.input[0]):
             self._make_flow(node)
         elif self._is_mutation(node):
             self._make_mutation(node)
-        elif node.op == "Identity" and self._reference(node.input[0]):
+        elif node.op == "Identity" and node.input and self._reference(node.input[0]):
             self._make_read(node.name, node.input[0], self._after(node), node)
         else:
             self.out.append(self._with_reads(node))

@@ -25,6 +25,7 @@ DEFAULT = "serving_default"
 PREDICT = "tensorflow/serving/predict"
 _HUB_DEFAULT = "default"
 _OWN = "__saved_model"
+_SPARSE = ("values_tensor_name", "indices_tensor_name", "dense_shape_tensor_name")
 
 
 @dataclass(frozen=True)
@@ -179,22 +180,29 @@ def to_proto(stated: Signature) -> protos.SignatureDef:
     made = protos.SignatureDef(method_name=PREDICT)
     for side, specs in ((made.inputs, stated.inputs), (made.outputs, stated.outputs)):
         for key, spec in specs.items():
-            side[key].name = spec.tensor
+            _name(side[key], spec.tensor)
             side[key].dtype = spec.dtype.number
             side[key].tensor_shape.CopyFrom(shape_proto(spec.shape))
     return made
+
+
+def _name(info: protos.TensorInfo, tensor: str) -> None:
+    """Let `info` name `tensor`, or the three of a sparse one."""
+    parts = tensor.split(",")
+    if len(parts) == 1:
+        info.name = tensor
+    elif len(parts) == len(_SPARSE):
+        for field, part in zip(_SPARSE, parts, strict=True):
+            setattr(info.coo_sparse, field, part)
+    else:
+        raise UnsupportedError("a ragged value cannot be stated anew", found=tensor)
 
 
 def tensors(info: protos.TensorInfo) -> list[str]:
     """Return the tensors that `info` names: one, or several if it is sparse or composite."""
     kind = info.WhichOneof("encoding")
     if kind == "coo_sparse":
-        sparse = info.coo_sparse
-        return [
-            sparse.values_tensor_name,
-            sparse.indices_tensor_name,
-            sparse.dense_shape_tensor_name,
-        ]
+        return [getattr(info.coo_sparse, field) for field in _SPARSE]
     if kind == "composite_tensor":
         return [component.name for component in info.composite_tensor.components]
     return [str(info.name)]

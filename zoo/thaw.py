@@ -13,7 +13,7 @@ from zoo.constants import weight_constants
 from zoo.graph import CONTROL, by_name, consumers, port, shell, source, unique, waits
 from zoo.nodes import node as make_node
 from zoo.tensor_protos import from_proto, header
-from zoo.variables import handle
+from zoo.variables import handle, listed_tensors, rename_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,13 +48,19 @@ def thaw(
     """Return the model with resource variables for its weight constants, and which of these train.
 
     A variable has its constant's name.  An ``Identity`` that only named the constant's value
-    becomes the reading node; any other use gets one.  Constants inside a loop or a branch stay.
+    becomes the reading node; any other use gets one.  Constants inside a loop or a branch stay, and
+    those that a signature feeds.
     """
     nodes = by_name(meta_graph.graph_def)
+    fed = {
+        source(info.name)
+        for signature in meta_graph.signature_def.values()
+        for info in signature.inputs.values()
+    }
     chosen = {
         name: trains
         for name, trains in weight_constants(meta_graph.graph_def).items()
-        if not waits(nodes[name])
+        if not waits(nodes[name]) and name not in fed
     }
     if not chosen:
         return meta_graph, weights, set()
@@ -68,6 +74,7 @@ def thaw(
     for signature in edited.signature_def.values():
         for info in signature.outputs.values():
             info.name = thawing.value_of(info.name)
+    rename_listed(edited, thawing.value_of)
     return edited, weights, {name for name, trains in chosen.items() if trains}
 
 
@@ -84,7 +91,7 @@ class _Thawing:
             source(info.name)
             for signature in meta_graph.signature_def.values()
             for info in signature.outputs.values()
-        }
+        } | {source(name) for name in listed_tensors(meta_graph)}
         self.reads = {
             name: unique(f"{name}/Read/ReadVariableOp", taken)
             for name in sorted(names)
@@ -113,7 +120,7 @@ class _Thawing:
 
     def _names_value(self, user: protos.NodeDef) -> bool:
         """Tell whether `user` is an ``Identity`` on a constant, which can become its read."""
-        return bool(user.op == "Identity") and source(user.input[0]) in self.names
+        return user.op == "Identity" and bool(user.input) and source(user.input[0]) in self.names
 
     def _variable(self, node: protos.NodeDef) -> list[protos.NodeDef]:
         tensor = self.weights.tensor(node.name)

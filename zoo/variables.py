@@ -18,7 +18,7 @@ from zoo.nodes import node as make_node
 from zoo.objects import SLOT, trained_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from zoo.dtypes import DType
     from zoo.weights import Weights
@@ -168,6 +168,24 @@ def detached(meta_graph: protos.MetaGraphDef, weights: Weights) -> protos.MetaGr
         declare(edited, shapes, trainable(meta_graph, held, weights))
     edited.ClearField("object_graph_def")
     return edited
+
+
+def listed_tensors(meta_graph: protos.MetaGraphDef) -> list[str]:
+    """Return the tensors, not the operations, that collections name."""
+    return [
+        name
+        for collection in meta_graph.collection_def.values()
+        for name in collection.node_list.value
+        if ":" in name
+    ]
+
+
+def rename_listed(meta_graph: protos.MetaGraphDef, renamed: Callable[[str], str]) -> None:
+    """Let collections of `meta_graph` call each of their tensors as `renamed` says."""
+    for collection in meta_graph.collection_def.values():
+        if collection.HasField("node_list"):
+            names = collection.node_list.value
+            names[:] = [renamed(name) if ":" in name else name for name in names]
 
 
 def mark_resources(meta_graph: protos.MetaGraphDef, names: set[str]) -> None:

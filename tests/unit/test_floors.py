@@ -11,10 +11,11 @@ FLOORS = [  # from the roof down
     {"zoo.__main__"},
     {"zoo.cli"},
     {"zoo.commands.catalogue", "zoo.commands.environment"}
-    | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.running"},
+    | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
+    | {"zoo.commands.running"},
     {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
-    {"zoo.conversions", "zoo.images"},
+    {"zoo.conversions", "zoo.images", "zoo.registering"},
     {"zoo.library"} | {"zoo_architectures.train_vgg_digits"},
     {"zoo.describe", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
@@ -32,7 +33,7 @@ FLOORS = [  # from the roof down
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.handles"},
     {"zoo.ends"},
-    {"zoo.catalogue", "zoo.fetching", "zoo.specs"},
+    {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
     {"zoo.variables"},
     # registries, the store, graphs and tensors
     {"zoo.nodes", "zoo.objects", "zoo.registry", "zoo.store", "zoo.weights"},

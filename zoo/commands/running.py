@@ -20,6 +20,7 @@ from zoo.commands.options import (
     tags_option,
     verbose,
 )
+from zoo.errors import UsageError
 from zoo.library import Library
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def _feeds(
     feeds: dict[str, Any] = {}
     for argument in inputs:
         name, value = values.split(argument)
+        if name in feeds:
+            raise UsageError(f"the input {name!r} is given twice")
         spec = chosen.inputs.get(name) or specs.spec_of(model.graph, name)
         feeds[name] = values.parsed(value, spec, preprocessing)
     return feeds
