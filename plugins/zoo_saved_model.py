@@ -9,7 +9,6 @@ Source: ``tensorflow/core/protobuf/saved_model.proto``,
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo import assets, atomic, bundle, graph_file, protos, signatures
@@ -30,6 +29,7 @@ from zoo.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from zoo.tensors import Tensor
     from zoo.weights import Weights

@@ -14,22 +14,12 @@ from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
 from zoo.graph import by_name, consumers, data_inputs, downstream, source
+from zoo.operands import PASS_ON, Operands
 from zoo.variables import is_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PASS_ON = {
-    "Cast",
-    "Enter",
-    "ExpandDims",
-    "Identity",
-    "ReadVariableOp",
-    "Reshape",
-    "Squeeze",
-    "StopGradient",
-    "Transpose",
-}
 _ARITHMETIC = {
     "Add",
     "AddV2",
@@ -47,39 +37,6 @@ _ARITHMETIC = {
     "Tile",
 }
 _ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub", "RealDiv"}
-_OPERANDS = {
-    "BatchMatMul": (0, 1),
-    "BatchMatMulV2": (0, 1),
-    "BatchMatMulV3": (0, 1),
-    "BiasAdd": (1,),
-    "BiasAddV1": (1,),
-    "BlockLSTM": (4, 5, 6, 7, 8),
-    "BlockLSTMV2": (4, 5, 6, 7, 8),
-    "Conv": (1,),
-    "Conv2D": (1,),
-    "Conv2DBackpropInput": (1,),
-    "Conv3D": (1,),
-    "Conv3DBackpropInputV2": (1,),
-    "CudnnRNN": (3,),
-    "DepthwiseConv2dNative": (1,),
-    "DepthwiseConv2dNativeBackpropInput": (1,),
-    "Dilation2D": (1,),
-    "Einsum": (0, 1),
-    "FusedBatchNorm": (1, 2, 3, 4),
-    "FusedBatchNormV2": (1, 2, 3, 4),
-    "FusedBatchNormV3": (1, 2, 3, 4),
-    "GRUBlockCell": (2, 3, 4, 5),
-    "Gather": (0,),
-    "GatherNd": (0,),
-    "GatherV2": (0,),
-    "LSTMBlockCell": (3, 4, 5, 6, 7),
-    "MatMul": (0, 1),
-    "QuantizedConv2D": (1,),
-    "QuantizedDepthwiseConv2D": (1,),
-    "QuantizedMatMul": (1,),
-    "SparseMatMul": (0, 1),
-    "SparseTensorDenseMatMul": (3,),
-}
 _BATCH_NORM = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _MEAN_AND_VARIANCE = (3, 4)
 
@@ -107,6 +64,7 @@ class _Constants:
         self.nodes = by_name(graph)
         self.users = consumers(graph)
         self.constant = self._constant_valued()
+        self.operands = Operands(graph)
 
     def weights(self) -> dict[str, bool]:
         """Return the constants that are weights, and for each whether it can be trained."""
@@ -125,7 +83,7 @@ class _Constants:
         todo = list(known)
         while todo:
             for user, _ in self.users.get(todo.pop(), ()):
-                if user.name in known or user.op not in _PASS_ON | _ARITHMETIC:
+                if user.name in known or user.op not in PASS_ON | _ARITHMETIC:
                     continue
                 if all(source(edge) in known for edge in data_inputs(user)):
                     known.add(user.name)
@@ -157,8 +115,8 @@ class _Constants:
         )  # fmt: skip
 
     def _operand(self, use: Use) -> bool:
-        """Tell whether `use` is as a kernel, bias, table or the like; integers never are."""
-        return use.position in _OPERANDS.get(use.node.op, ())
+        """Tell whether `use` is as a kernel, bias, table or the like, also inside of functions."""
+        return self.operands.takes(use.node, use.position)
 
     def _is_weight(self, name: str, use: Use) -> bool:
         if not self._dtype(name).floating and not use.node.op.startswith("Quantized"):

@@ -21,7 +21,7 @@ from zoo.handles import Freezing
 from zoo.inline import inline
 from zoo.signatures import sides
 from zoo.tensor_protos import header
-from zoo.variables import is_variable
+from zoo.variables import is_variable, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +47,7 @@ def freeze(
     """
     wanted = list(outputs)
     require(by_name(meta_graph.graph_def), wanted)
+    wanted = readable(meta_graph, wanted)
     flat = inline(meta_graph.graph_def)
     flat = subgraph(flat, upstream(by_name(flat), [*wanted, *_inputs(meta_graph, flat, wanted)]))
     named = {node.name for node in flat.node if is_variable(node)}

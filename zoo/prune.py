@@ -8,8 +8,9 @@ from zoo import protos, signatures
 from zoo.ends import found_inputs
 from zoo.graph import by_name, require, source, subgraph, tensor_name, upstream
 from zoo.inline import inline
+from zoo.saver import refuse_tables
 from zoo.signatures import DEFAULT
-from zoo.variables import declare, definitions, is_variable, trainable
+from zoo.variables import declare, definitions, is_variable, readable, trainable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +33,13 @@ def prune(
     ------
     UnknownNameError
         The graph has no such tensor.
+    UnsupportedError
+        The outputs need a table whose contents are stored with the weights.
     """
     wanted = list(outputs)
     require(by_name(meta_graph.graph_def), wanted)
+    wanted = readable(meta_graph, wanted)
+    refuse_tables(meta_graph, upstream(by_name(meta_graph.graph_def), wanted))
     pruned = protos.MetaGraphDef()
     pruned.CopyFrom(meta_graph)
     pruned.graph_def.CopyFrom(inline(_needed(meta_graph.graph_def, wanted)))

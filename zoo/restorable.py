@@ -14,7 +14,7 @@ from zoo.errors import UnknownNameError, UsageError, did_you_mean, some
 from zoo.graph import by_name, source
 from zoo.inline import inline, is_call
 from zoo.resources import to_resources
-from zoo.saver import Saved, add_saver, restored, without_saver
+from zoo.saver import Saved, add_saver, refuse_tables, restored, without_saver
 from zoo.signatures import sides
 from zoo.specs import scalar_means_unknown
 from zoo.thaw import thaw
@@ -47,9 +47,15 @@ def restorable(
         Whether reference variables become resources, as TensorFlow 2 wants them.
 
     A model that is so already comes back as it is.
+
+    Raises
+    ------
+    UnsupportedError
+        The model has tables whose contents are in the checkpoint, and another saver.
     """
     if _is_restorable(meta_graph, weights, resources):
         return meta_graph, weights
+    refuse_tables(meta_graph)
     edited, weights = thawed(meta_graph, weights)
     trained = trainable(edited, weights, weights)
     keep = _named_by_variables(edited) | _named_by_signatures(edited)

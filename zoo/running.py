@@ -7,13 +7,17 @@ value is ever copied through a graph.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.assets import asset_files
 from zoo.engine import failing, imported, tensorflow
+from zoo.errors import UnsupportedError
 from zoo.graph import by_name, called_functions, source, tensor_name, upstream, waits
 from zoo.importable import importable
-from zoo.variables import VARIABLES
+from zoo.saver import restored_tables
+from zoo.state import keeps_state, may_change_state
+from zoo.variables import VARIABLES, is_resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,32 +32,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 64 << 20
 """Bytes of weights fed in one step."""
 
-_ONLY_READ = {
-    "Enter",
-    "Exit",
-    "Identity",
-    "IdentityN",
-    "If",
-    "IsVariableInitialized",
-    "LookupTableFindV2",
-    "LookupTableSizeV2",
-    "Merge",
-    "NextIteration",
-    "PartitionedCall",
-    "ReadVariableOp",
-    "ResourceGather",
-    "ResourceGatherNd",
-    "StatefulPartitionedCall",
-    "StatelessIf",
-    "StatelessWhile",
-    "Switch",
-    "VarIsInitializedOp",
-    "VariableShape",
-    "While",
-}
-"""What takes handles and leaves their contents alone; functions are looked into."""
-
-_OF_ONE_RUN = ("TensorArray", "Stack")
 _OWN_INIT = "__saved_model_init_op"
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
@@ -90,7 +68,9 @@ class Runner:
         tf = tensorflow()
         with failing("TensorFlow does not take the weights"), self._graph.as_default():
             self._loads = self._loading_operations()
-        self.session = tf.compat.v1.Session(graph=self._graph, config=config or _config())
+            self._tables = self._table_operations()
+        self._config = config or _config()
+        self.session = tf.compat.v1.Session(graph=self._graph, config=self._config)
         with failing("TensorFlow does not initialize the graph"):
             self.restore()
 
@@ -105,6 +85,8 @@ class Runner:
             self.session.run([self._loads[name][0] for name in batch], feeds)
         for init in _initial_operations(self._meta_graph):
             self.session.run(init, self._asset_feeds())
+        for fill, feeds in self._tables:
+            self.session.run(fill, feeds)
 
     def run(self, fetches: Sequence[str], feeds: Feeds) -> list[np.ndarray]:
         """Return the values of the tensors `fetches` for `feeds`, starting from the stored weights.
@@ -123,29 +105,69 @@ class Runner:
                 )
             finally:
                 if call.changes:
-                    self.restore()
+                    self._begin_anew(call)
         return values
+
+    def _begin_anew(self, call: _Call) -> None:
+        """Set back what `call` changed; for tables and queues that takes another session."""
+        if call.keeps:
+            self.session.close()
+            self.session = tensorflow().compat.v1.Session(graph=self._graph, config=self._config)
+        self.restore()
 
     def _call(self, fetches: tuple[str, ...], feeds: tuple[str, ...]) -> _Call:
         key = (fetches, feeds)
         if key not in self._calls:
             tensor = self._graph.get_tensor_by_name
+            nodes = self._reached(upstream(self._nodes, fetches, map(source, feeds)))
             self._calls[key] = _Call(
-                [tensor(name) for name in fetches],
+                [self._value(tensor(name)) for name in fetches],
                 [tensor(name) for name in feeds],
-                self._changes_state(upstream(self._nodes, fetches, map(source, feeds))),
+                changes=any(map(may_change_state, nodes)),
+                keeps=any(map(keeps_state, nodes)),
             )
         return self._calls[key]
 
-    def _changes_state(self, names: set[str]) -> bool:
-        """Tell whether running the nodes `names`, and what they call, may change a stored value."""
+    def _value(self, tensor: Any) -> Any:
+        """Return what can be fetched for `tensor`: for a variable's handle, its value."""
+        tf = tensorflow()
+        node = self._nodes.get(tensor.op.name)
+        if tensor.dtype != tf.resource or node is None:
+            return tensor
+        if not is_resource(node):
+            raise UnsupportedError(f"{tensor.name!r} is a handle, not a value", found=node.op)
+        with self._graph.as_default(), tf.name_scope("zoo_read"):
+            return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=node.attr["dtype"].type)
+
+    def _reached(self, names: set[str]) -> list[protos.NodeDef]:
+        """Return the nodes `names`, and those of the functions that they call."""
         graph = self._meta_graph.graph_def
         nodes = [self._nodes[name] for name in names]
         called = called_functions(graph, nodes)
         for function in graph.library.function:
             if function.signature.name in called:
                 nodes += function.node_def
-        return any(map(_may_change_state, nodes))
+        return nodes
+
+    def _table_operations(self) -> list[tuple[Any, dict[Any, np.ndarray]]]:
+        """Add to the graph what fills each table whose contents are among the weights."""
+        tf = tensorflow()
+        stored = self._weights.by_key()
+        found = []
+        for table, keys in restored_tables(self._meta_graph).items():
+            if table not in self._nodes or not all(key in stored for key in keys):
+                continue
+            parts = [stored[key].read() for key in keys]
+            with tf.device(None), tf.name_scope("zoo_load"):
+                values = [
+                    tf.compat.v1.placeholder(tf.as_dtype(stored[key].dtype.number)) for key in keys
+                ]
+                handle = self._graph.get_tensor_by_name(f"{table}:0")
+                fill = tf.raw_ops.LookupTableImportV2(
+                    table_handle=handle, keys=values[0], values=values[1]
+                )
+            found.append((fill, dict(zip(values, parts, strict=True))))
+        return found
 
     def _loading_operations(self) -> dict[str, tuple[Any, Any]]:
         """Add to the graph, for each variable with a weight, a placeholder and what assigns it."""
@@ -210,13 +232,14 @@ class Runner:
         self._ranks.add(feeds.open_ranks)
 
 
+@dataclass(frozen=True)
 class _Call:
-    """What is fetched and fed: the graph's tensors, and whether running changes state."""
+    """What is fetched and fed, whether running changes state, and whether that is a table's."""
 
-    def __init__(self, fetches: list[Any], feeds: list[Any], changes: bool) -> None:
-        self.fetches = fetches
-        self.feeds = feeds
-        self.changes = changes
+    fetches: list[Any]
+    feeds: list[Any]
+    changes: bool
+    keeps: bool
 
 
 def _has_its_value(node: protos.NodeDef) -> bool:
@@ -226,22 +249,6 @@ def _has_its_value(node: protos.NodeDef) -> bool:
 
 def _config() -> Any:
     return tensorflow().compat.v1.ConfigProto(allow_soft_placement=True)
-
-
-def _may_change_state(node: protos.NodeDef) -> bool:
-    from tensorflow.python.framework import op_def_registry
-
-    op = op_def_registry.get(node.op)
-    if op is None or node.op in _ONLY_READ or node.op.startswith(_OF_ONE_RUN):
-        return False
-    resource = tensorflow().resource.as_datatype_enum
-    listed = [
-        number
-        for argument in op.input_arg
-        if argument.type_list_attr in node.attr
-        for number in node.attr[argument.type_list_attr].list.type
-    ]
-    return any(argument.is_ref or resource in (argument.type, *listed) for argument in op.input_arg)
 
 
 def _initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:

@@ -10,10 +10,10 @@ Source: ``tensorflow/core/protobuf/saver.proto``, ``tensorflow/python/training/s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo import protos
-from zoo.errors import FormatError
+from zoo.errors import FormatError, UnsupportedError, some
 from zoo.graph import by_name, consumers, data_inputs, port, source, subgraph, unique, upstream
 from zoo.inline import inline
 from zoo.nodes import node as make_node
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _ASSIGN = {"Assign", "AssignVariableOp"}
 _PASS_ON = {"Identity", "Reshape", "Cast"}
+_IMPORT_TABLE = {"LookupTableImport", "LookupTableImportV2"}
 _RESTORE_V1 = {"Restore", "RestoreSlice"}
 _DEFAULT_PREFIX = "model"
 
@@ -71,6 +72,44 @@ def restored(meta_graph: protos.MetaGraphDef) -> dict[str, Stored]:
     return found
 
 
+def restored_tables(meta_graph: protos.MetaGraphDef) -> dict[str, tuple[str, str]]:
+    """Return the keys under which the saver finds what tables hold, by the table's node.
+
+    The first is that of the table's own keys, the second that of its values.
+    """
+    nodes = by_name(meta_graph.graph_def)
+    root = source(meta_graph.saver_def.restore_op_name)
+    if root not in nodes:
+        return {}
+    flow = _Flow(inline(subgraph(meta_graph.graph_def, upstream(nodes, [root]))))
+    found = {}
+    for node in flow.nodes.values():
+        if node.op in _IMPORT_TABLE:
+            table, *parts = data_inputs(node)
+            stored = [flow.stored(edge) for edge in parts]
+            if len(stored) == len([one for one in stored if one]) == 2:
+                found[flow.first(table)] = (stored[0].key, stored[1].key)
+    return found
+
+
+def refuse_tables(meta_graph: protos.MetaGraphDef, needed: set[str] | None = None) -> None:
+    """Raise `UnsupportedError` if `meta_graph` restores tables, which a new saver cannot.
+
+    Parameters
+    ----------
+    needed
+        The nodes that matter; all by default.
+    """
+    tables = sorted(restored_tables(meta_graph))
+    lost = tables if needed is None else [name for name in tables if name in needed]
+    if lost:
+        raise UnsupportedError(
+            "tables whose contents are stored with the weights cannot be rewritten",
+            found=some(lost),
+            hint="only the model as it was read keeps them; or choose outputs that do without",
+        )
+
+
 class _Flow:
     """Where the values go that a restore operation reads."""
 
@@ -89,6 +128,22 @@ class _Flow:
                     yield variable
             elif user.op in _PASS_ON and position == 0:
                 yield from self.variables_given(user.name, 0)
+
+    def stored(self, edge: str) -> Any:
+        """Return what `edge` carries if it comes from a checkpoint, else None."""
+        node, number = self.nodes.get(source(edge)), port(edge)
+        while node is not None and node.op in _PASS_ON:
+            number = port(node.input[0])
+            node = self.nodes.get(source(node.input[0]))
+        reads = _reads(node, self.nodes) if node is not None else []
+        return reads[number] if 0 <= number < len(reads) else None
+
+    def first(self, edge: str) -> str:
+        """Return the node from which `edge` comes, through what only passes it on."""
+        node = self.nodes[source(edge)]
+        while node.op == "Identity":
+            node = self.nodes[source(node.input[0])]
+        return str(node.name)
 
     def _origin(self, edge: str) -> str | None:
         node = self.nodes.get(source(edge))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
+from zoo.errors import UnsupportedError
 from zoo.graph import source, unique
 from zoo.nodes import Dims, whole_numbers
 from zoo.nodes import node as make_node
@@ -186,6 +187,30 @@ def rename_listed(meta_graph: protos.MetaGraphDef, renamed: Callable[[str], str]
         if collection.HasField("node_list"):
             names = collection.node_list.value
             names[:] = [renamed(name) if ":" in name else name for name in names]
+
+
+def readable(meta_graph: protos.MetaGraphDef, tensors: Iterable[str]) -> list[str]:
+    """Return `tensors`, where one is a variable's handle the tensor that has its value.
+
+    Raises
+    ------
+    UnsupportedError
+        No node reads the variable.
+    """
+    handles = {node.name for node in meta_graph.graph_def.node if is_resource(node)}
+    found = []
+    for tensor in tensors:
+        if source(tensor) in handles:
+            tensor = _read(meta_graph, source(tensor))  # noqa: PLW2901  (the same thing's value)
+        found.append(tensor)
+    return found
+
+
+def _read(meta_graph: protos.MetaGraphDef, name: str) -> str:
+    for node in meta_graph.graph_def.node:
+        if node.op == "ReadVariableOp" and source(node.input[0]) == name:
+            return f"{node.name}:0"
+    raise UnsupportedError(f"{name!r} is a variable that nothing reads", hint="name a tensor")
 
 
 def mark_resources(meta_graph: protos.MetaGraphDef, names: set[str]) -> None:

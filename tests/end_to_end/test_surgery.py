@@ -193,3 +193,160 @@ def test_registered_gradients_stay(tf, tmp_path):
     assert before.library.registered_gradients == pruned.graph.library.registered_gradients
     kept = {function.signature.name for function in pruned.graph.library.function}
     assert before.library.registered_gradients[0].gradient_func in kept
+
+
+def test_loops_of_tensorflow_2_come_back_from_a_frozen_graph(tf, tmp_path):
+    """A weight that only a loop uses is a weight again, and every loader takes the result."""
+
+    class Module(tf.Module):
+        def __init__(self):
+            self.w = tf.Variable(np.eye(4, dtype="f") * 2)
+
+        @tf.function(input_signature=[tf.TensorSpec([3, 4], name="x")])
+        def __call__(self, x):
+            for _ in tf.range(2):
+                x = x @ self.w
+            return {"y": x}
+
+    module = Module()
+    tf.saved_model.save(module, str(tmp_path / "c"), signatures=module.__call__)
+    zoo.convert(tmp_path / "c", tmp_path / "c.pb", to="frozen")
+    zoo.convert(tmp_path / "c.pb", tmp_path / "m", to="saved_model")
+    (weight,) = zoo.load(tmp_path / "c.pb").weights
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+
+    assert [v.shape for v in loaded.variables] == [(4, 4)]
+    (call,) = loaded.signatures.values()
+    (output,) = call(serving_default_x=tf.ones([3, 4])).values()
+    assert output.numpy().tolist() == (np.ones((3, 4)) * 4).tolist()
+    assert zoo.inspect(tmp_path / "m")["weights"][0]["name"] == weight
+
+
+def test_updates_in_collections_stay(tf, tmp_path, saved):
+    """What batch normalisation lists as its updates is there in the SavedModel, and still works."""
+
+    def build(v1):
+        x = v1.placeholder(tf.float32, [None], name="x")
+        mean = v1.get_variable("mean", initializer=0.5, use_resource=False, trainable=False)
+        tf.multiply(x, mean, name="y")
+        update = v1.assign(mean, mean * 0.5 + tf.reduce_mean(x) * 0.5)
+        v1.add_to_collection("update_ops", update)
+
+    zoo.convert(saved(build), tmp_path / "m", to="saved_model")
+    tf.saved_model.load(str(tmp_path / "m"))
+    v1 = tf.compat.v1
+
+    with tf.Graph().as_default() as graph, v1.Session() as session:
+        v1.saved_model.load(session, ["serve"], str(tmp_path / "m"))
+        (update,) = graph.get_collection("update_ops")
+        assert session.run(update, {"x:0": [1.5]}) == 1.0
+        assert session.run("y:0", {"x:0": [1.0]}) == [1.0]
+    with zoo.load(tmp_path / "m").session() as session:
+        (update,) = session.graph.get_collection("update_ops")
+        assert session.run(update, {"x:0": [1.5]}) == 1.0
+
+
+class Table:
+    """A model whose answers are in a table that is stored with the weights."""
+
+    def __init__(self, tf, path):
+        class Module(tf.Module):
+            def __init__(self):
+                self.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -5)
+                self.table.insert(["x"], [77])
+
+            @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="s")])
+            def __call__(self, s):
+                return {"z": self.table.lookup(s)}
+
+        module = Module()
+        tf.saved_model.save(module, str(path), signatures=module.__call__)
+
+
+def test_tables_are_filled_from_the_checkpoint(tf, tmp_path):
+    """What the saver restores into a table is there when the model runs; else it is refused."""
+    Table(tf, tmp_path / "m")
+    model = zoo.load(tmp_path / "m")
+
+    assert model(s=["x", "q"])["z"].tolist() == [77, -5]
+    for options in ({"to": "checkpoint"}, {"to": "saved_model", "object_graph": False}):
+        with pytest.raises(zoo.ZooError):
+            zoo.convert(tmp_path / "m", tmp_path / "out", **options)
+    zoo.convert(tmp_path / "m", tmp_path / "again", to="saved_model")
+    loaded = tf.saved_model.load(str(tmp_path / "again"))
+    (call,) = loaded.signatures.values()
+    assert call(s=tf.constant(["x"]))["z"].numpy().tolist() == [77]
+
+
+def test_queues_are_empty_at_each_call(tf, saved):
+    """A model is a value, whatever it keeps while it runs."""
+
+    def build(v1):
+        queue = v1.FIFOQueue(10, [tf.float32], shapes=[[]])
+        with tf.control_dependencies([queue.enqueue(v1.placeholder(tf.float32, [], name="k"))]):
+            tf.cast(queue.size(), tf.float32, name="y")
+        v1.get_variable("v", initializer=1.0)
+
+    model = zoo.load(saved(build))
+
+    assert [float(model.run("y", {"k:0": 1.0})) for _ in range(3)] == [1.0, 1.0, 1.0]
+
+
+def test_a_variable_can_be_an_output(tf, plain, tmp_path):
+    """Of a SavedModel too, where its node is a handle."""
+    zoo.convert("toy-adder", tmp_path / "m", to="saved_model")
+    zoo.convert(tmp_path / "m", tmp_path / "b", to="saved_model", outputs="bias")
+
+    assert zoo.load(tmp_path / "m").run("bias", {}) == 2.0
+    assert list(zoo.load(tmp_path / "b")().values()) == [2.0]
+
+
+@pytest.mark.parametrize("name", ["Add:5", "Add:x", "^Add", "restore_all", "Add:-1"])
+def test_outputs_that_are_none(tf, tmp_path, name):
+    """A wrong number, no number, an operation without outputs."""
+    model = zoo.load("toy-adder")
+
+    with pytest.raises(zoo.ZooError) as caught:
+        model.run(name, {"w1": 1.0, "w2": 1.0})
+    assert caught.value.code == 66
+    with pytest.raises(zoo.ZooError):
+        zoo.convert("toy-adder", tmp_path / "x.pb", to="frozen", outputs=[name])
+
+
+def test_a_fed_constant_stays_one(tf, tmp_path):
+    """A weight that a signature feeds cannot become a variable."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [2, 2], name="x")
+        kernel = tf.constant([[1.0, 2.0], [3.0, 4.0]], name="kernel")
+        y = tf.matmul(x, kernel, name="y")
+        v1.saved_model.simple_save(
+            session, str(tmp_path / "s"), inputs={"x": x, "kernel": kernel}, outputs={"y": y}
+        )
+    zoo.convert(tmp_path / "s", tmp_path / "m", to="saved_model")
+
+    call = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+
+    given = {"x": tf.eye(2), "kernel": tf.ones([2, 2])}
+    assert call(**given)["y"].numpy().tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_extending_a_model_with_a_sparse_input(tf, tmp_path):
+    """The three tensors of the input stay its own; a new placeholder becomes an input."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.sparse_placeholder(tf.float32, [2, 2], name="sp")
+        y = tf.sparse.to_dense(x, name="y")
+        v1.saved_model.simple_save(session, str(tmp_path / "s"), inputs={"x": x}, outputs={"y": y})
+
+    def scaled(tensors):
+        return {"z": tensors["y:0"] * v1.placeholder(tf.float32, [], name="scale")}
+
+    longer = zoo.load(tmp_path / "s").extend(scaled)
+    zoo.save(longer, tmp_path / "m", "saved_model")
+    call = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+
+    x = tf.sparse.from_dense([[0.0, 1.0], [2.0, 0.0]])
+    parts = {"x_indices": x.indices, "x_values": x.values, "x_dense_shape": x.dense_shape}
+    found = call(scale=tf.constant(2.0), **parts)["z"]
+    assert found.numpy().tolist() == [[0.0, 2.0], [4.0, 0.0]]

@@ -139,3 +139,24 @@ def test_the_last_file_is_published_last(tmp_path, monkeypatch):
     atomic.publish_all(room, folder, ["data", "index"], pointer="pointer")
 
     assert order == ["data", "index", "pointer"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    """What it leads to is replaced, a folder or a file."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    with atomic.replacing(tmp_path / "link") as draft:
+        draft.mkdir()
+        (draft / "new").touch()
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "new").exists()
+
+
+def test_folders_made_for_nothing_go(tmp_path):
+    """A write that fails leaves no empty folders behind; one that was there stays."""
+    with pytest.raises(ValueError, match="stop"), atomic.replacing(tmp_path / "a" / "b" / "c"):
+        raise ValueError("stop")
+
+    assert list(tmp_path.iterdir()) == []

@@ -262,6 +262,16 @@ def test_arrays_are_saved_under_any_name(tmp_path):
         }
 
 
+@pytest.mark.parametrize("stream", [">&-", "2>&-"])
+def test_streams_that_are_closed(stream):
+    """A script may close what it does not read."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m zoo list {stream}"], capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("output", "code"), [("/dev/full", 74), ("closed", 0)], ids=["full disk", "closed pipe"]
 )

@@ -27,7 +27,8 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.prune", "zoo.running", "zoo.saver"},
+    {"zoo.prune", "zoo.running"},
+    {"zoo.saver", "zoo.state"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
@@ -36,7 +37,7 @@ FLOORS = [  # from the roof down
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
     {"zoo.variables"},
     # registries, the store, graphs and tensors
-    {"zoo.nodes", "zoo.objects", "zoo.registry", "zoo.store", "zoo.weights"},
+    {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"},
     {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"}
     | {"zoo.parts", "zoo.stored_strings"},
     {"zoo_architectures.initial"},

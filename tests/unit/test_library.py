@@ -1,6 +1,7 @@
 """Names, paths and URLs mean models; options go where they are declared; nothing is overwritten."""
 
 import hashlib
+import os
 
 import pytest
 
@@ -251,3 +252,29 @@ def test_options_are_of_their_kind(tmp_path, form, options, words):
         Library().save(sample_model(), tmp_path / "m", form, options)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_of_before_does_not_stay_beside_new_weights(tmp_path):
+    """A checkpoint is replaced with all its files, also those that the new one has not."""
+    library = Library()
+    library.save(sample_model(), tmp_path / "m", "checkpoint")
+
+    library.save(sample_model(), tmp_path / "m", "checkpoint", {"write_meta_graph": False})
+
+    assert not (tmp_path / "m.meta").exists()
+    assert list(library.open(tmp_path / "m").model.weights) == ["dense/bias", "dense/kernel"]
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    """The file ``checkpoint`` is UTF-8, a path need not be."""
+    with pytest.raises(WriteError, match="cannot be the name"):
+        Library().save(sample_model(), tmp_path / "n\udcff", "checkpoint")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_not_opened(tmp_path):
+    """Reading one waits for ever."""
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(FormatError, match="neither a file nor a folder"):
+        Library().open(tmp_path / "pipe")
