@@ -15,18 +15,18 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 demo: export ZOO_HOME := $(CURDIR)/demo-output/home
-demo: $(READY)  ## fetch, look inside, run and convert a model by name
+demo: $(READY)  ## which digit is this? and the same net in three formats
 	@rm -rf demo-output && mkdir -p demo-output
 	zoo list
-	zoo fetch toy-adder
+	zoo info vgg-digits
+	zoo run vgg-digits -i images=@plugins/zoo_architectures/seven.png
+	zoo convert vgg-digits demo-output/checkpoint/digits --to checkpoint
+	zoo convert vgg-digits demo-output/digits.pb --to frozen
+	zoo convert vgg-digits demo-output/saved_model --to saved_model
+	zoo inspect demo-output/digits.pb
 	zoo run toy-adder -i w1=13 -i w2=17
-	zoo convert toy-adder demo-output/checkpoint/adder --to checkpoint
 	zoo convert toy-adder demo-output/adder.pb --to frozen
-	zoo convert toy-adder demo-output/saved_model --to saved_model
-	zoo run demo-output/checkpoint/adder -i w1=13 -i w2=17
-	zoo run demo-output/adder.pb -i w1=13 -i w2=17
-	zoo run demo-output/saved_model -i w1=13 -i w2=17
-	zoo inspect demo-output/saved_model
+	zoo run demo-output/adder.pb -i w1=4 -i w2=8
 
 check: $(READY)  ## ruff and mypy
 	ruff format --check .

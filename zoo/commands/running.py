@@ -67,7 +67,7 @@ def run(
         remark(f"wrote {save}")
     ranked = _ranked(values, opened.entry)
     if as_json:
-        output.say(output.document({"outputs": values, "labels": ranked}))
+        output.say(output.document({"outputs": values, **({"labels": ranked} if ranked else {})}))
         return
     if save is None:
         for name, value in values.items():
