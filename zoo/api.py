@@ -89,6 +89,7 @@ def convert(
     signature: str | None = None,
     graph: str | Path | None = None,
     tags: str | Iterable[str] | None = None,
+    clear_devices: bool = False,
     force: bool = False,
     **options: Any,
 ) -> conversions.Conversion:
@@ -107,6 +108,8 @@ def convert(
         A file with the graph to which the weights belong.
     tags
         Which MetaGraph of a SavedModel is read.
+    clear_devices
+        Whether operations are freed of the devices that the source names.
     force
         Whether what is at `dest` is replaced.
     options
@@ -122,6 +125,7 @@ def convert(
         outputs=outputs,
         signature=signature,
         graph=graph,
+        clear_devices=clear_devices,
         force=force,
         options=options,
         load_options=chosen,
