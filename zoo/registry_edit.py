@@ -40,6 +40,9 @@ def with_entry(text: str, place: str, path: Sequence[str], entry: Any) -> str:
         Such an entry is there already.
     """
     document = yaml_events.parse(text, place)
+    if "models" not in document:
+        text += "models:\n" if text.endswith("\n") or not text else "\nmodels:\n"
+        document = yaml_events.parse(text, place)
     holder = _below(document, ["models", *path[:-1]])
     if holder is not None and path[-1] in holder:
         raise UsageError(

@@ -1,0 +1,22 @@
+"""The highest values are called by their labels."""
+
+import numpy as np
+
+from zoo.labels import best
+
+
+def test_the_best_of_each_row():
+    """Highest first; of equal ones the first; other outputs are left out."""
+    outputs = {
+        "p": np.array([[0.1, 0.7, 0.2], [0.5, 0.0, 0.5]]),
+        "features": np.zeros((2, 5)),
+        "one": np.float32(3),
+        "count": np.zeros((2, 3), int),
+    }
+
+    assert best(outputs, ["a", "b", "c"]) == {
+        "p": [
+            [("b", 0.7), ("c", 0.2), ("a", 0.1)],
+            [("a", 0.5), ("c", 0.5), ("b", 0.0)],
+        ]
+    }
