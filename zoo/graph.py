@@ -191,12 +191,17 @@ def _colocate_within(node: protos.NodeDef, names: set[str]) -> None:
     """Take out of `node` that it stands with nodes that are not among `names`."""
     if "_class" not in node.attr:
         return
-    stated = [item.decode() for item in node.attr["_class"].list.s]
-    kept = [s for s in stated if not s.startswith(COLOCATED) or s.removeprefix(COLOCATED) in names]
+    stated = list(node.attr["_class"].list.s)
+    texts = [item.decode(errors="replace") for item in stated]
+    kept = [
+        item
+        for item, text in zip(stated, texts, strict=True)
+        if not text.startswith(COLOCATED) or text.removeprefix(COLOCATED) in names
+    ]
     if not kept:
         del node.attr["_class"]
     elif kept != stated:
-        node.attr["_class"].list.s[:] = [item.encode() for item in kept]
+        node.attr["_class"].list.s[:] = kept
 
 
 def forget_output_shapes(nodes: Iterable[protos.NodeDef]) -> None:

@@ -87,7 +87,7 @@ def read(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:
             reduced = _reduced(file, field, tensors) if large and field.kind == wire.BYTES else None
             parts.append(data[field.head : field.end] if reduced is None else reduced)
         graph = protos.GraphDef.FromString(b"".join(parts))
-    except (wire.Damaged, DecodeError) as error:
+    except (wire.Damaged, DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
     if not graph.node:
         raise FormatError(f"{path} is no graph", found=f"no nodes in {len(data)} bytes")

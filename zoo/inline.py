@@ -183,7 +183,7 @@ class _Call:
         """Let `copy` stay with the nodes of the body that it stood with."""
         if "_class" not in copy.attr:
             return
-        stated = [item.decode() for item in copy.attr["_class"].list.s]
+        stated = [item.decode(errors="replace") for item in copy.attr["_class"].list.s]
         named = [item.removeprefix(COLOCATED) for item in stated if item.startswith(COLOCATED)]
         kept = [f"{COLOCATED}{self.names[name]}" for name in named if name in self.names]
         copy.attr["_class"].list.s[:] = [item.encode() for item in kept]
@@ -213,6 +213,9 @@ class _Call:
     def _effects(self) -> list[str]:
         """Return the nodes of the body that run though no output may need them."""
         stated = list(self.function.control_ret.values())
+        strange = [name for name in stated if name not in self.body]
+        if strange:
+            raise self._dangling(strange[0])
         results = [edge.partition(":")[0] for edge in self.function.ret.values()]
         seen: set[str] = set()
         todo = [*stated, *results]

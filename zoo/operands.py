@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo.graph import functions_named_by
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -79,7 +81,7 @@ class Operands:
         first = 1 if node.op in _BRANCHES else 0
         if position < first:
             return False
-        called = [self._library[name] for name in _called(node) if name in self._library]
+        called = [self._library[name] for name in functions_named_by(node) if name in self._library]
         if node.op in _LOOPS and not self._stays(node, position):
             return False
         return any(self._used(function, position - first) for function in called)
@@ -87,11 +89,13 @@ class Operands:
     def _stays(self, loop: protos.NodeDef, position: int) -> bool:
         """Tell whether the body of `loop` hands its argument `position` on as it is."""
         body = self._library.get(loop.attr["body"].func.name) if "body" in loop.attr else None
-        if body is None or position >= len(body.signature.output_arg):
+        if body is None or position >= min(
+            len(body.signature.output_arg), len(body.signature.input_arg)
+        ):
             return False
-        edge = body.ret[body.signature.output_arg[position].name]
+        edge = body.ret.get(body.signature.output_arg[position].name, "")
         nodes = {node.name: node for node in body.node_def}
-        while (node := nodes.get(edge.partition(":")[0])) is not None:
+        while (node := nodes.pop(edge.partition(":")[0], None)) is not None:
             if node.op != "Identity" or not node.input:
                 return False
             edge = node.input[0]
@@ -105,14 +109,6 @@ class Operands:
                 self.takes(node, at) for node, at in _uses(function, position)
             )
         return self._known[key]
-
-
-def _called(node: protos.NodeDef) -> Iterator[str]:
-    yield node.op
-    for value in node.attr.values():
-        if value.HasField("func"):
-            yield value.func.name
-        yield from (function.name for function in value.list.func)
 
 
 def _uses(function: protos.FunctionDef, position: int) -> Iterator[tuple[protos.NodeDef, int]]:

@@ -14,6 +14,7 @@ from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_m
 from zoo.graph import by_name, port, source, upstream
 from zoo.nodes import shape as shape_proto
 from zoo.specs import TensorSpec, sizes_of, spec_of
+from zoo.tensor_protos import from_proto
 from zoo.variables import detached
 
 if TYPE_CHECKING:
@@ -84,14 +85,27 @@ def inferred(meta_graph: protos.MetaGraphDef) -> Signature:
     """Return what the graph shows as a signature, each tensor called by its node.
 
     A placeholder with a default (a dropout rate, a training switch) is an input only where there
-    is no other: it can still be fed by its name.
+    is no other, or where its default is a shape with an open size, as that of a sparse value: it
+    can still be fed by its name.
     """
     outputs = [output.spec for output in found_outputs(meta_graph)]
     nodes = by_name(meta_graph.graph_def)
     needed = upstream(nodes, [spec.tensor for spec in outputs])
     inputs = [spec for spec in found_inputs(meta_graph) if source(spec.tensor) in needed]
-    must = [s for s in inputs if nodes[source(s.tensor)].op != "PlaceholderWithDefault"]
+    must = [spec for spec in inputs if _must_be_given(nodes[source(spec.tensor)], nodes)]
     return Signature(_called(must or inputs, {}), _called(outputs, {}))
+
+
+def _must_be_given(node: protos.NodeDef, nodes: Mapping[str, protos.NodeDef]) -> bool:
+    if node.op != "PlaceholderWithDefault":
+        return True
+    default = nodes.get(source(node.input[0])) if node.input else None
+    if default is None or default.op != "Const":
+        return False
+    value = default.attr["value"].tensor
+    if value.dtype != dtypes.named("int64").number or len(value.tensor_shape.dim) != 1:
+        return False
+    return bool((from_proto(value).read() < 0).any())
 
 
 def all_outputs(meta_graph: protos.MetaGraphDef) -> list[str]:

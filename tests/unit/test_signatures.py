@@ -1,12 +1,15 @@
 """What a model takes and gives, stated or seen."""
 
+import numpy as np
 import pytest
 
-from zoo import signatures
+from zoo import dtypes, signatures
 from zoo.errors import UnknownNameError, UsageError
+from zoo.nodes import Dims, node, placeholder
 from zoo.protos import MetaGraphDef
 from zoo.samples import FLOAT, sample_model
 from zoo.specs import TensorSpec
+from zoo.tensors import ArrayTensor
 
 
 def stating(*keys):
@@ -75,3 +78,24 @@ def test_values_of_several_tensors_name_them_all():
     info.coo_sparse.dense_shape_tensor_name = "d:0"
 
     assert signatures.signatures(meta_graph)["s"].inputs["ids"].tensor == "v:0,i:0,d:0"
+
+
+def test_the_shape_of_a_sparse_input_must_be_given():
+    """Its default has an open size, which is no shape; a switch with a default need not be fed."""
+    meta_graph = MetaGraphDef()
+    int64 = dtypes.named("int64")
+    meta_graph.graph_def.node.extend(
+        [
+            placeholder("sp/values", FLOAT, [None]),
+            placeholder("sp/indices", int64, [None, 2]),
+            node("sp/open", "Const", dtype=int64, value=ArrayTensor.of(np.array([-1, 4]))),
+            node("sp/shape", "PlaceholderWithDefault", ["sp/open"], dtype=int64, shape=Dims([2])),
+            node("off", "Const", dtype=FLOAT, value=ArrayTensor.of(np.float32(0))),
+            node("rate", "PlaceholderWithDefault", ["off"], dtype=FLOAT, shape=Dims([])),
+            node(
+                "dense", "SparseToDense", ["sp/indices", "sp/shape", "sp/values", "rate"], T=FLOAT
+            ),
+        ]
+    )
+
+    assert list(signatures.inferred(meta_graph).inputs) == ["sp/values", "sp/indices", "sp/shape"]
