@@ -64,33 +64,36 @@ def test_training_gives_the_bytes_that_are_shipped(tf, tmp_path):
         assert (tmp_path / name).read_bytes() == (shipped / name).read_bytes()
 
 
-def given(tf, model):
-    """Return Keras's own VGG16 of the form of `model`, and its random weights by our names."""
-    keras = tf.keras.applications.VGG16
-    net = keras(weights=None, input_shape=(32, 32, 3), classes=10)
-    kernels = [layer for layer in net.layers if layer.weights]
-    names = [name for name in model.weights if name.endswith("kernel")]
-    assert len(kernels) == len(names) == 16
+def compared(tf, size, classes):
+    """Compare our VGG16 with that of Keras, whose random weights it is given."""
+    net = tf.keras.applications.VGG16(weights=None, input_shape=(size, size, 3), classes=classes)
+    model = vgg16(size=size, outputs=classes)
     weights = {}
-    for layer, name in zip(kernels, names, strict=True):
+    layers = [layer for layer in net.layers if layer.weights]
+    names = [name for name in model.weights if name.endswith("kernel")]
+    for layer, name in zip(layers, names, strict=True):
         kernel, bias = layer.get_weights()
-        weights[name] = kernel
-        weights[name.replace("kernel", "bias")] = bias + 0.1
-        layer.set_weights([kernel, bias + 0.1])
-    return net, weights
+        layer.set_weights([kernel, bias + np.float32(0.1)])
+        weights[name], weights[name.replace("kernel", "bias")] = layer.get_weights()
+    images = np.random.default_rng(0).normal(size=(2, size, size, 3)).astype(np.float32)
+    ours = zoo.Model(model.meta_graph, weights)
+    found = ours.run("prob:0", {"images:0": images})
+    ours.close()
+
+    assert sum(weight.size for weight in weights.values()) == net.count_params()
+    np.testing.assert_allclose(found, net(images).numpy(), rtol=1e-4, atol=1e-6)
+    return net.count_params()
 
 
 def test_our_vgg16_computes_what_that_of_keras_does(tf):
-    """Given the same random weights, the same probabilities."""
-    model = vgg16(size=32, outputs=10)
-    net, weights = given(tf, model)
-    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype(np.float32)
-    ours = zoo.Model(model.meta_graph, weights)
+    """Given the same random weights, the same probabilities; here of small images."""
+    compared(tf, 32, 10)
 
-    found = ours.run("prob:0", {"images:0": images})
 
-    np.testing.assert_allclose(found, net(images).numpy(), rtol=1e-4, atol=1e-6)
-    ours.close()
+@pytest.mark.slow
+def test_our_vgg16_computes_what_that_of_keras_does_at_full_size(tf):
+    """With all the weights of the paper."""
+    assert compared(tf, 224, 1000) == 138357544
 
 
 @pytest.mark.parametrize(
