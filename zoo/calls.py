@@ -6,6 +6,7 @@ session's own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from zoo.feeds import Checks
 from zoo.graph import tensor_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
     from pathlib import Path
+
+    import numpy as np
 
     from zoo import protos
     from zoo.running import Runner
@@ -52,13 +55,18 @@ class Calls:
         """Return the values of `fetches`, in the form in which these are given."""
         if fetches is None:
             fetches = {key: spec.tensor for key, spec in signature.outputs.items()}
-        by_name = hasattr(fetches, "values")
-        names = [fetches] if isinstance(fetches, str) else fetches.values() if by_name else fetches
-        tensors = [self._fetched(name, signature) for name in names]
-        values = self._runner().run(tensors, self._checks.checked(signature, feeds, tensors))
         if isinstance(fetches, str):
-            return values[0]
-        return dict(zip(fetches, values, strict=True)) if by_name else values
+            return self._values([fetches], feeds, signature)[0]
+        if isinstance(fetches, Mapping):
+            values = self._values(fetches.values(), feeds, signature)
+            return dict(zip(fetches, values, strict=True))
+        return self._values(fetches, feeds, signature)
+
+    def _values(
+        self, names: Iterable[str], feeds: Mapping[str, object], signature: Signature
+    ) -> list[np.ndarray]:
+        tensors = [self._fetched(name, signature) for name in names]
+        return self._runner().run(tensors, self._checks.checked(signature, feeds, tensors))
 
     def close(self) -> None:
         """Close the session; the next call opens one again."""

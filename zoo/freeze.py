@@ -56,6 +56,7 @@ def freeze(
         raise UnsupportedError("a variable that the outputs need has no value", found=some(missing))
     values = {name: weights.tensor(name).dtype for name in named}
     graph = Freezing(flat, values).frozen()
+    _refuse_inner(graph)
     frozen = protos.MetaGraphDef()
     frozen.meta_info_def.CopyFrom(meta_graph.meta_info_def)
     frozen.graph_def.CopyFrom(_filled_shapes(graph, weights, named))
@@ -65,6 +66,18 @@ def freeze(
         if given and all(source(tensor) in kept for tensor in inputs + given):
             frozen.signature_def[key].CopyFrom(signature)
     return frozen, weights.only(kept).plain()
+
+
+def _refuse_inner(graph: protos.GraphDef) -> None:
+    """Refuse variables that live in a function: which value they have shows when it runs."""
+    inner = [
+        f"{node.name} of {function.signature.name}"
+        for function in graph.library.function
+        for node in function.node_def
+        if is_variable(node)
+    ]
+    if inner:
+        raise UnsupportedError("a variable inside a function cannot be frozen", found=some(inner))
 
 
 def _inputs(

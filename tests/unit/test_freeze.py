@@ -179,3 +179,20 @@ def test_a_variable_without_a_value_is_named():
         Model(sample_model().meta_graph, {}).freeze()
 
     assert caught.value.found == "dense/bias, dense/kernel"
+
+
+def test_a_variable_inside_a_function_is_refused():
+    """Whose value it has is known only when it runs."""
+    function = FunctionDef()
+    function.signature.name = "f"
+    function.signature.output_arg.add(name="y", type=1)
+    function.node_def.append(handle("inner", FLOAT, (2,)))
+    function.node_def.append(node("read", "ReadVariableOp", ["inner:resource:0"], dtype=FLOAT))
+    function.ret["y"] = "read:value:0"
+    branch = node("y", "If", ["x"], Tout=[FLOAT])
+    for key in ("then_branch", "else_branch"):
+        branch.attr[key].func.name = "f"
+
+    with pytest.raises(UnsupportedError, match="inside a function") as caught:
+        frozen(branch, output="y:0", functions=[function])
+    assert "inner of f" in caught.value.found
