@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from zoo import ends, signatures
+from zoo import ends, heads, signatures
 from zoo.constants import weight_constants
 from zoo.detect import size_of
 from zoo.graph import by_name
@@ -47,7 +48,7 @@ def describe(
         "weights": weights,
         "parameters": sum(math.prod(weight["shape"]) for weight in weights),
         "ops": dict(sorted(Counter(node.op for node in model.graph.node).items())),
-        "head": None,
+        "head": _head(model),
         "findings": None,
     }
 
@@ -80,6 +81,12 @@ def _trained(model: Model) -> set[str]:
     variables = [n for n in model.weights if n in nodes and is_variable(nodes[n])]
     constants = {name for name, trains in weight_constants(model.graph).items() if trains}
     return trainable(model.meta_graph, variables, model.weights) | (constants & set(model.weights))
+
+
+def _head(model: Model) -> dict[str, Any] | None:
+    """Return the layer that gives the outputs, None where nobody can tell."""
+    found = heads.head(model.meta_graph, model.weights)
+    return None if found is None else {**asdict(found), "weights": list(found.weights)}
 
 
 def _tags(model: Model) -> list[list[str]]:

@@ -27,7 +27,7 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.prune", "zoo.running"},
+    {"zoo.heads", "zoo.prune", "zoo.running"},
     {"zoo.saver", "zoo.state"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},

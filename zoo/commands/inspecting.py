@@ -68,9 +68,16 @@ def _summary(facts: dict[str, Any], everything: bool) -> str:
         rows = [["in", *_typed(spec), ""] for spec in facts["inputs"]]
         rows += [["out", *_typed(spec), spec["why"]] for spec in facts["outputs"]]
         parts.append("inputs and outputs, as the graph shows them\n" + output.table(rows, "  "))
+    if facts["head"] is not None:
+        parts.append(_head(facts["head"]))
     parts.append(_weights(weights, everything))
     parts.append(_operations(ops, everything))
     return "\n\n".join(part for part in parts if part.strip())
+
+
+def _head(head: dict[str, Any]) -> str:
+    rows = [[key, str(head[key])] for key in ("features", "logits", "outputs", "why")]
+    return "head\n" + output.table(rows, "  ")
 
 
 def _typed(spec: dict[str, Any]) -> list[str]:

@@ -1,0 +1,164 @@
+"""The head of a net: the layer that gives its outputs, found from the graph alone.
+
+Seen from an output backwards: what only changes its form (softmax, reshape, mean over places), then
+a bias, then the product of features and a kernel.  Where outputs lead to several layers, or to
+something else, there is no head: who swaps the wrong layer finds out too late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo import signatures
+from zoo.errors import ZooError
+from zoo.graph import by_name, data_inputs, port, source, tensor_name
+from zoo.inline import inline
+from zoo.operands import PASS_ON
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from zoo import protos
+    from zoo.weights import Weights
+
+_FORM = PASS_ON | {
+    "ArgMax",
+    "LogSoftmax",
+    "Max",
+    "Mean",
+    "Sigmoid",
+    "Softmax",
+    "TopK",
+    "TopKV2",
+}
+"""What comes after the logits without weights of its own; its value is its first input."""
+_ACTIVATIONS = {"Elu", "LeakyRelu", "Relu", "Relu6", "Selu", "Softplus", "Tanh"}
+"""What may come after a dense layer that is the last; after a convolution it makes features."""
+_BIASES = {"Add", "AddV2", "BiasAdd", "BiasAddV1"}
+_PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "Conv2D", "MatMul"}
+_PLACES_GONE = {"Max", "Mean", "Reshape", "Squeeze"}
+_FLIPPED = {"BatchMatMul": "adj_y", "BatchMatMulV2": "adj_y", "MatMul": "transpose_b"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """The head of a net.
+
+    Attributes
+    ----------
+    features, logits
+        The tensor before it, and the one it computes.
+    weights
+        Its weights: the kernel, and the bias if it has one.
+    outputs
+        Its width.
+    why
+        One sentence on how it was found.
+    """
+
+    features: str
+    logits: str
+    weights: tuple[str, ...]
+    outputs: int
+    why: str
+
+
+def head(meta_graph: protos.MetaGraphDef, weights: Weights) -> Found | None:
+    """Return the head of a model, None where it has none or several, or where nobody can tell.
+
+    Names are those of the graph with its calls inlined.  Where several signatures call one layer,
+    they are those of the default one.
+    """
+    try:
+        looking = _Looking(inline(meta_graph.graph_def), weights)
+        outputs = signatures.all_outputs(meta_graph)
+    except ZooError:
+        return None
+    stated = signatures.signatures(meta_graph).get(signatures.DEFAULT)
+    first = {spec.tensor for spec in stated.outputs.values()} if stated else set()
+    ordered = sorted(outputs, key=lambda output: output not in first)
+    found = [layer for output in ordered if (layer := looking.layer_before(output)) is not None]
+    return found[0] if len({layer.weights for layer in found}) == 1 else None
+
+
+class _Looking:
+    """One graph, looked at from its outputs backwards."""
+
+    def __init__(self, graph: protos.GraphDef, weights: Weights) -> None:
+        self.nodes = by_name(graph)
+        self.weights = weights
+
+    def layer_before(self, output: str) -> Found | None:
+        """Return the layer whose logits `output` shows."""
+        edge, passed = self._before_form(output, _FORM | _ACTIVATIONS)
+        node = self.nodes.get(source(edge))
+        if node is None:
+            return None
+        bias = self._bias(node)
+        if bias is not None:
+            product = self.nodes.get(source(self._before_form(bias[0])[0]))
+        else:
+            product = node
+        if product is None or product.op not in _PRODUCTS:
+            return None
+        return self._layer(product, node, bias[1] if bias else None, passed)
+
+    def _layer(
+        self, product: protos.NodeDef, last: protos.NodeDef, bias: str | None, passed: list[str]
+    ) -> Found | None:
+        features, kernel_edge = data_inputs(product)[:2]
+        kernel = self._weight(kernel_edge)
+        if kernel is None or self._weight(features) is not None:
+            return None
+        shape = self.weights.tensor(kernel).shape
+        flipped = product.op in _FLIPPED and product.attr[_FLIPPED[product.op]].b
+        outputs = shape[-2] if flipped else shape[-1]
+        if bias is not None and self.weights.tensor(bias).shape not in ((outputs,), (1, outputs)):
+            return None
+        if product.op == "Conv2D" and (
+            set(passed) & _ACTIVATIONS or not set(passed) & _PLACES_GONE
+        ):
+            return None  # features, or an image that is the answer
+        names = (kernel,) if bias is None else (kernel, bias)
+        after = ", ".join(reversed(passed)) or "nothing"
+        why = f"{product.op} with {' and '.join(names)}; after it {after}"
+        return Found(tensor_name(features), f"{last.name}:0", names, outputs, why)
+
+    def _before_form(self, edge: str, form: Collection[str] = _FORM) -> tuple[str, list[str]]:
+        """Return the edge that `edge` shows in another form, and the operations in between."""
+        passed: list[str] = []
+        seen: set[str] = set()
+        while (node := self.nodes.get(source(edge))) is not None and node.name not in seen:
+            seen.add(node.name)
+            inputs = data_inputs(node)
+            if node.op == "IdentityN" and port(edge) < len(inputs):
+                edge = inputs[port(edge)]
+            elif node.op in form and inputs:
+                edge = inputs[0]
+                passed += [node.op] if node.op != "Identity" else []
+            else:
+                break
+        return edge, passed
+
+    def _bias(self, node: protos.NodeDef) -> tuple[str, str] | None:
+        """Return the edge that `node` adds a bias to, and the bias; None if it adds none."""
+        if node.op not in _BIASES:
+            return None
+        one, other = data_inputs(node)[:2]
+        for edge, added in ((one, other), (other, one)):
+            weight = self._weight(added)
+            if weight is not None and self._weight(edge) is None:
+                return edge, weight
+        return None
+
+    def _weight(self, edge: str) -> str | None:
+        """Return the weight whose value `edge` carries, in whatever form."""
+        name = source(self._before_form(edge)[0])
+        node = self.nodes.get(name)
+        while node is not None and node.op == "ReadVariableOp":
+            name = source(node.input[0])
+            node = self.nodes.get(name)
+        if name not in self.weights or not self.weights.tensor(name).dtype.floating:
+            return None
+        return name
