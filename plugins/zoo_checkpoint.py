@@ -1,5 +1,7 @@
 """Checkpoints: ``.meta`` (the graph), ``.index`` and ``.data-*`` (weights), ``checkpoint``.
 
+Those of before 2016, with one file for index and weights, are read too.
+
 A checkpoint is called by its prefix, ``out/model-1000``, or by the folder that holds its
 ``checkpoint`` file.
 
@@ -13,7 +15,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, bundle, checkpoint_file, graph_file, graph_source, protos
+from zoo import assets, atomic, bundle, bundle_v1, checkpoint_file, graph_file, graph_source, protos
 from zoo.attach import attach
 from zoo.errors import FormatError
 from zoo.formats import Format, Option, Saved, flag, hours, keys, whole
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 zoo_api = 1
 
-_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+_PART = re.compile(r"(\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5})$")
 _MAIN, _TABLES = "saved_model_main_op", "table_initializer"
 _saving = partial(Option, save=True)
 _OPTIONS = (
@@ -55,6 +57,7 @@ def zoo_formats() -> Iterable[Format]:
             _OPTIONS,
             target=target,
             files=files,
+            variant=variant,
         )
     ]
 
@@ -62,7 +65,7 @@ def zoo_formats() -> Iterable[Format]:
 def recognises(path: Path) -> bool:
     """Tell whether `path` is a checkpoint's prefix, one of its files, or a folder with one."""
     try:
-        return bundle.recognises(_prefix(path))
+        return checkpoint_file.is_there(_prefix(path))
     except FormatError:
         return False
 
@@ -77,7 +80,17 @@ def load(path: Path) -> Model:
     """
     prefix = _prefix(path)
     meta_graph = _meta_graph(prefix)
-    return Model(meta_graph, attach(meta_graph, bundle.read(prefix)))
+    read = bundle_v1.read if _is_old(prefix) else bundle.read
+    return Model(meta_graph, attach(meta_graph, read(prefix)))
+
+
+def variant(path: Path) -> str:
+    """Return ``checkpoint``, or ``checkpoint_v1`` for one in the format of before 2016."""
+    return "checkpoint_v1" if _is_old(_prefix(path)) else "checkpoint"
+
+
+def _is_old(prefix: Path) -> bool:
+    return not bundle.index_path(prefix).is_file() and bundle_v1.recognises(prefix)
 
 
 def save(
@@ -150,8 +163,9 @@ def files(path: Path) -> list[Path]:
 
 
 def _parts(prefix: Path) -> list[Path]:
-    there = (p for p in prefix.parent.iterdir() if p.name.startswith(f"{prefix.name}."))
-    return [p for p in there if _PART.fullmatch(p.name.removeprefix(prefix.name))]
+    there = (p for p in prefix.parent.iterdir() if p.name.startswith(prefix.name))
+    old = bundle_v1.files(prefix)
+    return old + [p for p in there if _PART.fullmatch(p.name[len(prefix.name) :]) and p not in old]
 
 
 def _with_initializer(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, bundle, graph_file, protos, signatures
+from zoo import assets, atomic, bundle, bundle_v1, graph_file, protos, signatures
 from zoo.attach import attach
 from zoo.errors import (
     FormatError,
@@ -235,11 +235,13 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     Raises
     ------
     UnsupportedError
-        It holds a checkpoint in the format of 2015.
+        It holds something else.
     """
     prefix = folder / _VARIABLES / _VARIABLES
     if bundle.index_path(prefix).is_file():
         return bundle.read(prefix)
+    if bundle_v1.recognises(prefix):
+        return bundle_v1.read(prefix)
     inside = sorted(path.name for path in prefix.parent.glob("*"))
     if inside:
         raise UnsupportedError(

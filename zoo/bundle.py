@@ -17,7 +17,7 @@ from zoo import atomic, dtypes, ordered_code, protos, stored_strings, table, wir
 from zoo.checksums import crc32c, masked, unmasked
 from zoo.errors import FormatError, UnsupportedError
 from zoo.mapped import MappedFile
-from zoo.parts import JoinedTensor
+from zoo.parts import JoinedTensor, extents_of
 from zoo.streams import Stream
 from zoo.tensor_protos import shape_of
 from zoo.tensors import FileTensor, Shape, Tensor
@@ -137,11 +137,8 @@ class _Stored:
         return joined
 
 
-def _extents(entry: protos.BundleEntryProto) -> list[tuple[tuple[int, int] | None, ...]]:
-    return [
-        tuple((e.start, e.length) if e.HasField("length") else None for e in part.extent)
-        for part in entry.slices
-    ]
+def _extents(entry: protos.BundleEntryProto) -> list[Extents]:
+    return [extents_of(part) for part in entry.slices]
 
 
 def _index(path: Path) -> tuple[protos.BundleHeaderProto, dict[bytes, protos.BundleEntryProto]]:

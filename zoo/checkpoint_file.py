@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo import bundle, protos
+from zoo import bundle, bundle_v1, protos
 from zoo.errors import FormatError, WriteError, some
 
 NAME = "checkpoint"
@@ -47,7 +47,7 @@ def latest(folder: Path) -> Path:
         named = Path(state.model_checkpoint_path)
         here, there = folder / named.name, folder / named
         for prefix in (here, there) if named.is_absolute() else (there, here):
-            if named.name and bundle.index_path(prefix).is_file():
+            if named.name and is_there(prefix):
                 return prefix
         raise FormatError(
             f"{folder / NAME} names a checkpoint that is not there",
@@ -62,6 +62,11 @@ def latest(folder: Path) -> Path:
             hint=f"give the prefix, as in {prefixes[0]}" if prefixes else "",
         )
     return prefixes[0]
+
+
+def is_there(prefix: Path) -> bool:
+    """Tell whether a checkpoint is called `prefix`, in the format of today or of before 2016."""
+    return bundle.recognises(prefix) or bundle_v1.recognises(prefix)
 
 
 def read(folder: Path) -> protos.CheckpointState | None:

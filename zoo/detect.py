@@ -117,8 +117,8 @@ def _models(folder: Path, forms: Mapping[str, Format], depth: int) -> Iterator[F
         found = _recognised(child, forms)
         if found is None and child.is_dir() and depth > 1:
             yield from _models(child, forms, depth - 1)
-        elif found is not None and found.path not in seen:
-            seen.add(found.path)
+        elif found is not None and not seen.intersection(parts := found.form.files_at(found.path)):
+            seen.update(parts)
             yield found
 
 

@@ -136,6 +136,9 @@ class Format:
     files
         Returns the files of which the model at a path consists.  None where that is the file
         itself, or everything in the folder.
+    variant
+        Returns what ``zoo inspect`` calls the model at a path, where that may be more precise than
+        the format's name: ``"checkpoint_v1"``.
     """
 
     name: str
@@ -148,6 +151,7 @@ class Format:
     target: Callable[..., Path] | None = None
     leaves: Callable[..., Sequence[str]] | None = None
     files: Callable[[Path], Sequence[Path]] | None = None
+    variant: Callable[[Path], str] | None = None
 
     def read(self, path: Path, options: Mapping[str, Any]) -> Model:
         """Return the model at `path`, loaded with those of `options` that are not None.

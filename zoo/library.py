@@ -152,11 +152,12 @@ class Library:
         from zoo.describe import describe
 
         opened = self.open(ref, format=format, options=options, graph=graph)
-        tag_sets: Sequence[Sequence[str]] = ()
-        if opened.path is not None:
-            form = plugins.format_named(self.plugins, opened.format)
-            tag_sets = form.choices(opened.path).get("tags", ()) if form.choices else ()
-        return describe(opened.model, opened.format, opened.path, tag_sets)
+        if opened.path is None:
+            return describe(opened.model, opened.format, None)
+        form = plugins.format_named(self.plugins, opened.format)
+        tag_sets = form.choices(opened.path).get("tags", ()) if form.choices else ()
+        called = form.variant(opened.path) if form.variant else form.name
+        return describe(opened.model, called, opened.path, tag_sets)
 
     def fetch(self, ref: str) -> tuple[names.Reference, Fetched]:
         """Return the model called `ref` as it lies in the store, fetched if it was not there.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from zoo import protos
     from zoo.dtypes import DType
     from zoo.ordered_code import Extents
 
@@ -97,3 +98,8 @@ def _index(extents: Extents) -> tuple[slice, ...]:
         slice(None) if extent is None else slice(extent[0], extent[0] + extent[1])
         for extent in extents
     )
+
+
+def extents_of(part: protos.TensorSliceProto) -> Extents:
+    """Return the slice that `part` spells: along each axis start and length, None for all."""
+    return tuple((e.start, e.length) if e.HasField("length") else None for e in part.extent)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     MetaGraphDef: TypeAlias = Any
     NodeDef: TypeAlias = Any
     SavedModel: TypeAlias = Any
+    SavedTensorSlices: TypeAlias = Any
     SaverDef: TypeAlias = Any
     SignatureDef: TypeAlias = Any
     TensorInfo: TypeAlias = Any
@@ -47,6 +48,7 @@ _ROOTS = (
     "tensorflow/core/protobuf/saved_model.proto",
     "tensorflow/core/protobuf/tensor_bundle.proto",
     "tensorflow/core/framework/variable.proto",
+    "tensorflow/core/util/saved_tensor_slice.proto",
     "tensorflow/python/training/checkpoint_state.proto",
 )
 _LITERAL = re.compile(r"AddSerializedFile\((b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")\)")

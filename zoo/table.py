@@ -41,14 +41,33 @@ def entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     wire.Damaged
         `data` is cut off, or a block does not match its checksum.
     """
-    if len(data) < _FOOTER or not recognises(data):
+    for _, (start, size) in _blocks(data):
+        yield from _block(data, start, size)
+
+
+def value(data: bytes, key: bytes) -> bytes | None:
+    """Return what the table `data` has under `key`; only the block with it is read.
+
+    Raises
+    ------
+    wire.Damaged
+        `data` is cut off, or a block does not match its checksum.
+    """
+    for last, (start, size) in _blocks(data):
+        if key <= last:
+            return next((held for found, held in _block(data, start, size) if found == key), None)
+    return None
+
+
+def _blocks(data: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """Yield for each block a key that no key in it is greater than, and where it lies."""
+    if len(data) < _FOOTER or not recognises(data[-_FOOTER:]):
         raise wire.Damaged("no table ends", len(data))
     at = len(data) - _FOOTER
     _, at = _handle(data, at, len(data))
     (start, size), _ = _handle(data, at, len(data))
-    for _, handle in _block(data, start, size):
-        (start, size), _ = _handle(handle, 0, len(handle))
-        yield from _block(data, start, size)
+    for last, handle in _block(data, start, size):
+        yield last, _handle(handle, 0, len(handle))[0]
 
 
 def _handle(data: bytes, at: int, end: int) -> tuple[tuple[int, int], int]:

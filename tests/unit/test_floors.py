@@ -32,7 +32,7 @@ FLOORS = [  # from the roof down
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
-    | {"zoo.handles"},
+    | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
     {"zoo.variables"},
