@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 from zoo import graph_source
 from zoo.attach import attach
 from zoo.errors import FormatError, some
-from zoo.variables import is_variable
+from zoo.model import Model
+from zoo.tensor_protos import shape_of
+from zoo.tensors import LazyTensor
+from zoo.variables import dtype_of, is_variable
+from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+
     from zoo import protos
-    from zoo.model import Model
+    from zoo.tensors import Tensor
 
 
 def with_weights(built: Model, stored: Model, name: str) -> Model:
@@ -60,6 +66,38 @@ def with_graph(path: Path, stored: Model) -> Model:
             hint=f"stored are {some(sorted(stored.weights))}",
         )
     return replace(stored, meta_graph=meta_graph, weights=weights.overlay(constants))
+
+
+def graph_alone(path: Path) -> tuple[Model, str] | None:
+    """Return the graph in the file at `path`, which lacks its weights, and what it is called.
+
+    That is ``meta_graph`` for a ``MetaGraphDef``, ``graph`` for a ``GraphDef``; None for a file
+    that holds neither.  Variables whose shapes the graph states are weights that cannot be read.
+    """
+    try:
+        kind = "graph" if graph_source.is_graph(path) else "meta_graph"
+        meta_graph, constants = graph_source.read(path)
+    except FormatError:
+        return None
+    variables = [node for node in meta_graph.graph_def.node if is_variable(node) and _shaped(node)]
+    missing = {node.name: _without_values(node, path) for node in variables}
+    return Model(meta_graph, Weights({**missing, **constants})), kind
+
+
+def _shaped(node: protos.NodeDef) -> bool:
+    stated = node.attr["shape"].shape if "shape" in node.attr else None
+    return (
+        stated is not None and not stated.unknown_rank and all(dim.size >= 0 for dim in stated.dim)
+    )
+
+
+def _without_values(node: protos.NodeDef, path: Path) -> Tensor:
+    """Return what the graph at `path` says of a variable whose values it lacks."""
+
+    def refuse() -> np.ndarray:
+        raise FormatError(f"{path} has no weights", hint="they are in the checkpoint it belongs to")
+
+    return LazyTensor(dtype_of(node), shape_of(node.attr["shape"].shape), refuse)
 
 
 def _variables(graph: protos.GraphDef) -> list[str]:

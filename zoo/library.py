@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, plugins
 from zoo.errors import (
+    FormatError,
     UnknownNameError,
     UnsupportedError,
     UsageError,
@@ -151,7 +152,13 @@ class Library:
         """Return what is in the model that `ref` means, the document of ``zoo inspect --json``."""
         from zoo.describe import describe
 
-        opened = self.open(ref, format=format, options=options, graph=graph)
+        try:
+            opened = self.open(ref, format=format, options=options, graph=graph)
+        except FormatError:
+            alone = joining.graph_alone(Path(ref))
+            if alone is None or format is not None:
+                raise
+            return describe(*alone, Path(ref))
         if opened.path is None:
             return describe(opened.model, opened.format, None)
         form = plugins.format_named(self.plugins, opened.format)

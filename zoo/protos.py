@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     MetaGraphDef: TypeAlias = Any
     NodeDef: TypeAlias = Any
     SavedModel: TypeAlias = Any
+    SavedObjectGraph: TypeAlias = Any
     SavedTensorSlices: TypeAlias = Any
     SaverDef: TypeAlias = Any
     SignatureDef: TypeAlias = Any

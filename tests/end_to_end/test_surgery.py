@@ -350,3 +350,19 @@ def test_extending_a_model_with_a_sparse_input(tf, tmp_path):
     parts = {"x_indices": x.indices, "x_values": x.values, "x_dense_shape": x.dense_shape}
     found = call(scale=tf.constant(2.0), **parts)["z"]
     assert found.numpy().tolist() == [[0.0, 2.0], [4.0, 0.0]]
+
+
+def test_references_that_pass_a_branch_load_in_tensorflow_2(tf, tmp_path, saved):
+    """A variable that starts as another reads that one through a switch."""
+
+    def build(v1):
+        x = v1.placeholder(tf.float32, [2, 2], name="x")
+        w = v1.get_variable("w", initializer=np.eye(2, dtype="f"), use_resource=False)
+        u = v1.Variable(w.initialized_value() * 2, name="u", use_resource=False)
+        tf.matmul(x, w + u, name="y")
+
+    zoo.convert(saved(build), tmp_path / "m", to="saved_model")
+    call = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+
+    (found,) = (v for k, v in call(x=tf.constant(X)).items() if k == "y")
+    np.testing.assert_array_equal(found.numpy(), X * 3)

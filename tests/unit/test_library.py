@@ -278,3 +278,30 @@ def test_a_pipe_is_not_opened(tmp_path):
 
     with pytest.raises(FormatError, match="neither a file nor a folder"):
         Library().open(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("kind", ["graph", "meta_graph"])
+def test_a_graph_alone_can_be_looked_at(tmp_path, kind):
+    """What its variables are is said, though their values are elsewhere; it opens as no model."""
+    path = tmp_path / "alone"
+    path.write_bytes(getattr(sample_model(), kind).SerializeToString())
+
+    facts = Library().inspect(path)
+
+    assert facts["format"] == kind
+    assert [(w["name"], w["shape"]) for w in facts["weights"]] == [
+        ("dense/bias", [2]),
+        ("dense/kernel", [3, 2]),
+    ]
+    assert [spec["tensor"] for spec in facts["outputs"]] == ["probabilities:0"]
+    with pytest.raises(FormatError):
+        Library().open(path)
+
+
+def test_what_is_no_graph_is_still_told(tmp_path):
+    """With the error that opening it gives."""
+    (tmp_path / "page.pb").write_text("<!DOCTYPE html>")
+
+    with pytest.raises(FormatError) as caught:
+        Library().inspect(tmp_path / "page.pb")
+    assert "HTML" in caught.value.found
