@@ -1,4 +1,4 @@
-"""A graph and weights that come apart, put together: matched by the keys of the weights."""
+"""What comes apart, put together: graph and weights by their keys, tensors and their names."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from zoo.variables import dtype_of, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
@@ -66,6 +67,11 @@ def with_graph(path: Path, stored: Model) -> Model:
             hint=f"stored are {some(sorted(stored.weights))}",
         )
     return replace(stored, meta_graph=meta_graph, weights=weights.overlay(constants))
+
+
+def with_names(model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Model:
+    """Return `model` with these names for its tensors, as it is where no outputs are named."""
+    return model.with_signature(inputs, outputs) if outputs else model
 
 
 def graph_alone(path: Path) -> tuple[Model, str] | None:

@@ -259,7 +259,9 @@ class Library:
     ) -> Opened:
         if not entry.weights and name.tag is None:
             model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
-            return Opened(_with_signature(model, entry), BUILT, None, entry)
+            return Opened(
+                joining.with_names(model, entry.inputs, entry.outputs), BUILT, None, entry
+            )
         name = names.Reference(name.name, entry.tag(name))
         weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
@@ -267,7 +269,9 @@ class Library:
         model = form.read(path, options)
         if entry.architecture is not None:
             model = self._built(entry.architecture, model)
-        return Opened(_with_signature(model, entry), form.name, path, entry)
+        return Opened(
+            joining.with_names(model, entry.inputs, entry.outputs), form.name, path, entry
+        )
 
     def _place(self, name: names.Reference, weights: Weights) -> Path:
         """Return where the model is whose `weights` are tagged as `name` says."""
@@ -293,10 +297,3 @@ class Library:
     def _built(self, architecture: str, stored: Model) -> Model:
         built = plugins.architecture_named(self.plugins, architecture).build()
         return joining.with_weights(built, stored, architecture)
-
-
-def _with_signature(model: Model, entry: Entry) -> Model:
-    """Return `model` with the inputs and outputs that `entry` states as its default signature."""
-    if not entry.outputs:
-        return model
-    return model.with_signature(entry.inputs, entry.outputs)
