@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import output
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import AccessError, DiskError, UsageError, ZooError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,10 +130,19 @@ def run(arguments: Sequence[str]) -> int:
         return _INTERRUPTED
     except output.ClosedError:
         return 0
-    except Exception:  # noqa: BLE001  (whatever it is, it is ours; the traceback says where)
+    except Exception as error:  # noqa: BLE001  (what is not the system's word on a file is ours)
+        if isinstance(error, OSError) and error.filename is not None:
+            return _failed(_of_the_system(error), as_json)
         output.note(traceback.format_exc())
         output.note("zoo: this is a bug in zoo, not in what you did; the lines above say where")
         return _BUG
+
+
+def _of_the_system(error: OSError) -> ZooError:
+    """Return what the system says of a file as an error of ours."""
+    kinds = {errno.ENAMETOOLONG: UsageError, errno.EACCES: AccessError, errno.EPERM: AccessError}
+    kind = kinds.get(error.errno or 0, DiskError)
+    return kind(f"{str(error.filename)[:100]} cannot be used", found=error.strerror or "")
 
 
 def _as_note(message: Warning | str, *_: Any, **__: Any) -> None:

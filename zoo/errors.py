@@ -100,6 +100,12 @@ class WriteError(ZooError):
     code = 73
 
 
+class AccessError(ZooError):
+    """The system does not let zoo look at a file or folder."""
+
+    code = 77
+
+
 class BusyError(ZooError):
     """Another process holds what is needed; trying again later may do."""
 

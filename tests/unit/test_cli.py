@@ -288,3 +288,22 @@ def test_what_cannot_be_printed(output, code):
 
     os.close(writer)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "kind"),
+    [(36, 2, "UsageError"), (13, 77, "AccessError"), (5, 74, "DiskError")],
+    ids=["a name too long", "not allowed", "a broken disk"],
+)
+def test_what_the_system_says_of_a_file_is_no_bug(zoo, monkeypatch, number, code, kind):
+    """With the file, and without a traceback."""
+
+    def fail(given):
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr("zoo.catalogue.standard", fail)
+
+    found, out, err = zoo("list", "--json")
+
+    assert (found, json.loads(out)["error"]["kind"]) == (code, kind)
+    assert "/some/file" in err

@@ -7,6 +7,7 @@ import pytest
 from zoo import errors
 
 CODES = {
+    "AccessError": 77,
     "BusyError": 75,
     "DiskError": 74,
     "FetchError": 69,
