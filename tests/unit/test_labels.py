@@ -20,3 +20,12 @@ def test_the_best_of_each_row():
             [("a", 0.5), ("c", 0.5), ("b", 0.0)],
         ]
     }
+
+
+def test_of_equal_values_the_first_labels_are_named():
+    """Also where there are many."""
+    labels = [str(number) for number in range(1000)]
+
+    (row,) = best({"p": np.full((1, 1000), 0.001)}, labels)["p"]
+
+    assert [label for label, _ in row] == ["0", "1", "2"]

@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+import numpy as np
 import pytest
 
 import zoo_frozen
@@ -17,7 +18,8 @@ from zoo.errors import (
 )
 from zoo.library import Library
 from zoo.protos import SavedModel
-from zoo.samples import sample_model
+from zoo.samples import bag_model, sample_model
+from zoo.tensors import ArrayTensor
 
 
 @pytest.fixture
@@ -305,3 +307,18 @@ def test_what_is_no_graph_is_still_told(tmp_path):
     with pytest.raises(FormatError) as caught:
         Library().inspect(tmp_path / "page.pb")
     assert "HTML" in caught.value.found
+
+
+def test_a_graph_of_another_model_is_refused(tmp_path):
+    """Where no variable finds a weight, the two do not belong together."""
+    library = Library()
+    library.save(sample_model(), tmp_path / "m", "checkpoint", {"write_meta_graph": False})
+    other = bag_model({"other": ArrayTensor.of(np.ones(3, np.float32))})
+    (tmp_path / "graph.pb").write_bytes(other.graph.SerializeToString())
+    frozen = sample_model().freeze().graph
+    (tmp_path / "frozen.pb").write_bytes(frozen.SerializeToString())
+
+    for name, found in (("graph.pb", "variables other"), ("frozen.pb", "no variables")):
+        with pytest.raises(FormatError, match="do not fit the graph") as caught:
+            library.open(tmp_path / "m", graph=tmp_path / name)
+        assert found in caught.value.found
