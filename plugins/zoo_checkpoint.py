@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 zoo_api = 1
 
-_PART = re.compile(r"(\.(index|meta|data-\d{5}-of-\d{5})|-\d{5}-of-\d{5})$")
+_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+_OLD_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _MAIN, _TABLES = "saved_model_main_op", "table_initializer"
 _saving = partial(Option, save=True)
 _OPTIONS = (
@@ -159,13 +160,15 @@ def target(path: Path, *, global_step: int | None = None, **_: object) -> Path:
 
 def files(path: Path) -> list[Path]:
     """Return the files of the checkpoint at `path`, without the file ``checkpoint``."""
-    return _parts(_prefix(path))
+    prefix = _prefix(path)
+    old = bundle_v1.files(prefix) if _is_old(prefix) else []
+    return sorted([*old, *_parts(prefix)])
 
 
 def _parts(prefix: Path) -> list[Path]:
+    """Return the files of `prefix` that today's TensorFlow would have written, and no others."""
     there = (p for p in prefix.parent.iterdir() if p.name.startswith(prefix.name))
-    old = bundle_v1.files(prefix)
-    return old + [p for p in there if _PART.fullmatch(p.name[len(prefix.name) :]) and p not in old]
+    return [p for p in there if _PART.fullmatch(p.name[len(prefix.name) :])]
 
 
 def _with_initializer(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
@@ -201,7 +204,11 @@ def _prefix(path: Path) -> Path:
     if path.is_dir():
         return checkpoint_file.latest(path)
     name = _PART.sub("", path.name)
-    return path.with_name(name) if name else path
+    prefix = path.with_name(name) if name else path
+    shardless = _OLD_SHARD.sub("", prefix.name)
+    if shardless not in ("", prefix.name) and _is_old(path.with_name(shardless)):
+        return path.with_name(shardless)
+    return prefix
 
 
 def _meta_graph(prefix: Path) -> protos.MetaGraphDef:

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+import zoo_checkpoint
 import zoo_frozen
 import zoo_saved_model
 from zoo.conversions import convert
@@ -322,3 +323,36 @@ def test_a_graph_of_another_model_is_refused(tmp_path):
         with pytest.raises(FormatError, match="do not fit the graph") as caught:
             library.open(tmp_path / "m", graph=tmp_path / name)
         assert found in caught.value.found
+
+
+def test_a_checkpoint_replaces_only_files_of_a_checkpoint(tmp_path):
+    """A person's file of that name stays, and so do shards of data that are called alike."""
+    others = [
+        "train",
+        "train-00000-of-00002",
+        "train-00001-of-00002",
+        "train.txt",
+        "train.meta.bak",
+    ]
+    for name in others:
+        (tmp_path / name).write_text(name)
+    (tmp_path / "train.data-00000-of-00003").touch()
+
+    Library().save(sample_model(), tmp_path / "train", "checkpoint")
+
+    assert {name: (tmp_path / name).read_text() for name in others} == {n: n for n in others}
+    assert not (tmp_path / "train.data-00000-of-00003").exists()
+    assert [path.name for path in zoo_checkpoint.files(tmp_path / "train")] == [
+        "train.data-00000-of-00001",
+        "train.index",
+        "train.meta",
+    ]
+
+
+def test_a_shard_of_data_is_no_name_for_the_checkpoint_beside_it(tmp_path):
+    """Only the shards of an old checkpoint, which are tables, mean that checkpoint."""
+    Library().save(sample_model(), tmp_path / "train", "checkpoint")
+    (tmp_path / "train-00000-of-00001").write_text("records")
+
+    with pytest.raises(FormatError):
+        Library().open(tmp_path / "train-00000-of-00001")
