@@ -136,19 +136,19 @@ def save(
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
     keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)
-    state, gone = checkpoint_file.naming(prefix, keeping, time.time())
     names = [bundle.data_path(prefix).name, bundle.index_path(prefix).name]
     with atomic.drafting(prefix.parent, prefix.name) as room:
         bundle.write(room / prefix.name, stored_tensors(meta_graph, stored))
         if write_meta_graph and meta_graph.graph_def.node:
             names.insert(0, f"{prefix.name}.meta")
             (room / names[0]).write_bytes(_serialized(meta_graph, stored))
-        (room / checkpoint_file.NAME).write_text(state, encoding="utf-8")
-        stale = {path.name for path in _parts(prefix)} - set(names)
-        atomic.publish_all(room, prefix.parent, names, checkpoint_file.NAME, sorted(stale))
-    with atomic.written(prefix):
-        for old in gone:
-            checkpoint_file.remove(old)
+        with atomic.alone(prefix.parent):
+            state, gone = checkpoint_file.naming(prefix, keeping, time.time())
+            (room / checkpoint_file.NAME).write_text(state, encoding="utf-8")
+            stale = {path.name for path in _parts(prefix)} - set(names)
+            atomic.publish_all(room, prefix.parent, names, checkpoint_file.NAME, sorted(stale))
+            for old in gone:
+                checkpoint_file.remove(old)
     return Saved(prefix, notes)
 
 

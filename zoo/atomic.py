@@ -87,32 +87,11 @@ def publish_all(
 
     Files that are there go aside first, the last one before all others: readers look for that
     one, and find no new files under an old one.  So do those called in `stale`, which have no
-    successor.  `pointer` is replaced in one step.  If a step fails, everything is as it was.  Of
-    several processes at once, one does all of this before the next begins.
+    successor.  `pointer` is replaced in one step.  If a step fails, everything is as it was.
     """
-    sync(room)
-    with _alone(folder):
-        _move_all(room, folder, names, pointer, stale)
-        sync_folder(folder)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes that publish in `folder` waiting, where the file system can do that."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _move_all(
-    room: Path, folder: Path, names: Sequence[str], pointer: str, stale: Sequence[str]
-) -> None:
     old = room / "old"
     old.mkdir()
+    sync(room)
     there = [name for name in (*reversed(names), *stale) if (folder / name).exists()]
     moves = [(folder / name, old / name) for name in there]
     moves += [(room / name, folder / name) for name in names]
@@ -126,6 +105,22 @@ def _move_all(
         for start, end in reversed(done):
             end.rename(start)
         raise
+    sync_folder(folder)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out of such a block on `folder`, where the file system can do that.
+
+    What the folder says of itself is read, changed and written in one such block.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

@@ -1,5 +1,8 @@
 """The file ``checkpoint``: what is the latest, what stays, and that nothing else is touched."""
 
+import subprocess
+import sys
+
 import pytest
 
 from zoo import bundle, checkpoint_file
@@ -61,3 +64,21 @@ def test_what_cannot_be_read_or_names_nothing(folder, text):
 
     with pytest.raises(FormatError):
         checkpoint_file.latest(folder)
+
+
+def test_processes_that_save_at_once_all_count(tmp_path):
+    """Each finds in the file what the one before wrote: none is forgotten, none too many stay."""
+    program = (
+        "import sys, zoo; from zoo.samples import sample_model\n"
+        "for step in map(int, sys.argv[2:]):\n"
+        "    zoo.save(sample_model(), sys.argv[1], 'checkpoint', global_step=step, max_to_keep=50)"
+    )
+    steps = [list(range(start, start + 5)) for start in (0, 10, 20)]
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, tmp_path / "m", *map(str, some)])
+        for some in steps
+    ]
+
+    assert [process.wait() for process in running] == [0, 0, 0]
+    listed = checkpoint_file.read(tmp_path).all_model_checkpoint_paths
+    assert sorted(listed) == sorted(f"m-{step}" for some in steps for step in some)
