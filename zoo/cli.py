@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
+_SYSTEM: dict[int, type[ZooError]] = {
+    errno.EACCES: AccessError,
+    errno.EDQUOT: DiskError,
+    errno.EIO: DiskError,
+    errno.ENAMETOOLONG: UsageError,
+    errno.ENOSPC: DiskError,
+    errno.EPERM: AccessError,
+    errno.EROFS: DiskError,
+}
+"""What may be wrong with a file wherever it is touched; any other failure is a bug of ours."""
 
 COMMANDS = {
     "add": ("zoo.commands.registering", "Give a model a name."),
@@ -131,7 +141,7 @@ def run(arguments: Sequence[str]) -> int:
     except output.ClosedError:
         return 0
     except Exception as error:  # noqa: BLE001  (what is not the system's word on a file is ours)
-        if isinstance(error, OSError) and error.filename is not None:
+        if isinstance(error, OSError) and error.filename and error.errno in _SYSTEM:
             return _failed(_of_the_system(error), as_json)
         output.note(traceback.format_exc())
         output.note("zoo: this is a bug in zoo, not in what you did; the lines above say where")
@@ -140,8 +150,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _of_the_system(error: OSError) -> ZooError:
     """Return what the system says of a file as an error of ours."""
-    kinds = {errno.ENAMETOOLONG: UsageError, errno.EACCES: AccessError, errno.EPERM: AccessError}
-    kind = kinds.get(error.errno or 0, DiskError)
+    kind = _SYSTEM[error.errno or 0]
     return kind(f"{str(error.filename)[:100]} cannot be used", found=error.strerror or "")
 
 

@@ -165,10 +165,11 @@ def as_array(name: str, value: object, dtype: DType) -> np.ndarray:
         return array
     if not _keeps(array, target):
         raise _wrong_dtype(name, array, dtype)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         converted: np.ndarray = array.astype(target)
-    if array.dtype.kind in "iufc" and np.isinf(converted).sum() > np.isinf(array).sum():
-        raise _wrong_dtype(name, array[np.isinf(converted) & ~np.isinf(array)][:1], dtype)
+    lost = np.isfinite(array) & ~np.isfinite(converted)
+    if lost.any():
+        raise _wrong_dtype(name, array[lost][:1], dtype)
     return converted
 
 

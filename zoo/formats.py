@@ -66,7 +66,7 @@ def hours(value: object) -> float:
 
 def words(value: object) -> list[str]:
     """Return a value that must be texts: a list of them, or one text with commas between."""
-    given = value.split(",") if isinstance(value, str) else value
+    given = [word for word in value.split(",") if word] if isinstance(value, str) else value
     listed = [*given] if isinstance(given, Iterable) else [given]
     texts = [word for word in listed if isinstance(word, str)]
     if len(texts) != len(listed):

@@ -75,6 +75,8 @@ LOCAL = tuple(f"{scheme}:" for scheme in _PLACES)
 
 def _chunks(path: Path, url: str) -> Iterator[bytes]:
     try:
+        if not path.is_file() and path.exists():
+            raise FetchError(f"{url} cannot be read", found="no file, but a folder or a device")
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 yield chunk

@@ -1,5 +1,6 @@
 """Commands: their documents, their exit codes, and that no error is a traceback."""
 
+import errno
 import json
 import os
 import subprocess
@@ -292,8 +293,11 @@ def test_what_cannot_be_printed(output, code):
 
 @pytest.mark.parametrize(
     ("number", "code", "kind"),
-    [(36, 2, "UsageError"), (13, 77, "AccessError"), (5, 74, "DiskError")],
-    ids=["a name too long", "not allowed", "a broken disk"],
+    [
+        (errno.ENAMETOOLONG, 2, "UsageError"),
+        (errno.EACCES, 77, "AccessError"),
+        (errno.EIO, 74, "DiskError"),
+    ],
 )
 def test_what_the_system_says_of_a_file_is_no_bug(zoo, monkeypatch, number, code, kind):
     """With the file, and without a traceback."""
@@ -307,3 +311,19 @@ def test_what_the_system_says_of_a_file_is_no_bug(zoo, monkeypatch, number, code
 
     assert (found, json.loads(out)["error"]["kind"]) == (code, kind)
     assert "/some/file" in err
+
+
+def test_a_card_is_shown_as_far_as_a_page_goes(zoo, tmp_path):
+    """A card of a gigabyte is not read into memory; one that is missing is an error."""
+    with (tmp_path / "card.md").open("wb") as file:
+        file.write(b"# a net")
+        file.truncate(1 << 30)
+    entry = "summary: x\n    architecture: vgg16\n    card: file:card.md"
+    (tmp_path / "r.yaml").write_text(f"version: 1\nmodels:\n  net:\n    {entry}\n")
+
+    code, out, _ = zoo("info", "net", "--registry", tmp_path / "r.yaml", "--json")
+    card = json.loads(out)["card_text"]
+    assert (code, card[:7], len(card)) == (0, "# a net", 1 << 20)
+
+    (tmp_path / "card.md").unlink()
+    assert zoo("info", "net", "--registry", tmp_path / "r.yaml")[0] == 69

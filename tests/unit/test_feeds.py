@@ -20,6 +20,7 @@ GRAPH.node.extend(
         placeholder("n", dtypes.INT32, []),
         placeholder("flag", dtypes.named("bool"), []),
         placeholder("text", dtypes.STRING, [None]),
+        placeholder("eight", dtypes.named("float8_e4m3fn"), []),
         placeholder("brain", dtypes.named("bfloat16"), [1]),
         node("y", "IdentityN", ["x", "any"], T=[FLOAT, FLOAT]),
         node("optional", "PlaceholderWithDefault", ["n"], dtype=dtypes.INT32),
@@ -162,7 +163,10 @@ def test_an_unknown_input_gets_its_neighbours():
     assert "'image'" in caught.value.hint
 
 
-@pytest.mark.parametrize(("name", "value"), [("any", 1e300), ("brain", [1e39]), ("any", 10**400)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("any", 1e300), ("brain", [1e39]), ("any", 10**400), ("eight", 1e9)],
+)
 def test_a_number_too_large_is_no_infinity(name, value):
     """Only precision may be lost; an infinity that was meant is one."""
     with pytest.raises(InputError):

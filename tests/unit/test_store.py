@@ -224,3 +224,10 @@ def test_a_copy_replaces_nothing(store, tmp_path):
 
     path = fetching.copy_into(fetched, tmp_path / "into", "net", force=True)
     assert (path / "net" / "data").read_bytes() == b"d"
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "."])
+def test_what_is_no_file_is_not_read(tmp_path, place):
+    """A device has no end, and a pipe may have no beginning."""
+    with pytest.raises(FetchError, match="cannot be read"):
+        next(sources.opened(f"file:{place}", tmp_path))

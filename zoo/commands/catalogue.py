@@ -85,10 +85,13 @@ def info(name: str, registry: Path | None, as_json: bool) -> None:
 
 
 def _card_text(entry: Entry, place: Path) -> str | None:
-    """Return the card of `entry`, which is Markdown; None if it lies on another machine."""
+    """Return the card of `entry`, which is Markdown; None if it lies on another machine.
+
+    No more of it is read than one chunk, a megabyte: a card is a page.
+    """
     if entry.card is None or not entry.card.startswith(sources.LOCAL):
         return None
-    found = b"".join(sources.opened(entry.card, place.absolute().parent))
+    found = next(sources.opened(entry.card, place.absolute().parent), b"")
     return found.decode(errors="replace")
 
 
