@@ -77,7 +77,7 @@ def add(
     Raises
     ------
     UsageError
-        `name` is no name, or taken.
+        `name` is no name, or taken; or `facts` are given for a name that has an entry.
     BusyError
         Another process is editing the registry.
     """
@@ -169,6 +169,12 @@ def _with_weights(
     """Return the registry `text` with `weights` under a new name, or a new tag of one it has."""
     entry = _models(text, place).get(wanted.name)
     tags = entry.get("weights") if isinstance(entry, dict) else None
+    if tags and facts:
+        raise UsageError(
+            f"{wanted.name} has an entry already, which a further tag does not change",
+            found=", ".join(facts),
+            hint="leave these out, or edit the registry by hand",
+        )
     if force and tags and wanted.tag in tags:
         text = registry_edit.without_entry(text, place, [wanted.name, "weights", str(wanted.tag)])
     if entry is not None and tags:
@@ -197,7 +203,7 @@ def _edited(path: Path) -> Iterator[list[str]]:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(f"{path}.lock", timeout=_PATIENCE):
-            text = [path.read_text(encoding="utf-8") if path.is_file() else registry_edit.EMPTY]
+            text = [path.read_bytes().decode() if path.is_file() else registry_edit.EMPTY]
             yield text
             _write(path, text[0])
     except filelock.Timeout as error:
@@ -208,6 +214,6 @@ def _edited(path: Path) -> Iterator[list[str]]:
 
 def _write(path: Path, text: str) -> None:
     with atomic.replacing(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(text.encode())
         if path.is_file():
             shutil.copymode(path, draft)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./ -]*(?<! )")
 _NULLS = {"null", "~", ""}
+_STRANGE_ENDS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
+"""What YAML takes for the end of a line besides the usual two."""
 _STEP = 2
 EMPTY = "version: 1\nmodels:\n"
 
@@ -49,10 +51,12 @@ def with_entry(text: str, place: str, path: Sequence[str], entry: Any) -> str:
             f"{place}:{holder.lines[path[-1]]}: {path[-1]!r} is there already",
             hint="--force replaces it; or choose another name or tag",
         )
-    lines = text.splitlines()
+    lines, end_of_line = _lines(text, place)
     at, indent = _end_of(lines, document, ["models", *path[:-1]])
     lines[at:at] = _spelled({path[-1]: entry}, indent)
-    return _checked(lines, place, _meant(document, ["models", *path], entry))
+    return _checked(
+        end_of_line.join([*lines, ""]), place, _meant(document, ["models", *path], entry)
+    )
 
 
 def without_entry(text: str, place: str, path: Sequence[str]) -> str:
@@ -70,10 +74,26 @@ def without_entry(text: str, place: str, path: Sequence[str]) -> str:
     if holder is None or path[-1] not in holder:
         known = [] if holder is None else [*holder]
         raise UnknownNameError(f"{place} has no {path[-1]!r}", hint=did_you_mean(path[-1], known))
-    lines = text.splitlines()
+    lines, end_of_line = _lines(text, place)
     end, _ = _end_of(lines, document, ["models", *path])
     del lines[holder.lines[path[-1]] - 1 : end]
-    return _checked(lines, place, _meant(document, ["models", *path], None))
+    return _checked(
+        end_of_line.join([*lines, ""]), place, _meant(document, ["models", *path], None)
+    )
+
+
+def _lines(text: str, place: str) -> tuple[list[str], str]:
+    """Return the lines of `text`, and what they end with."""
+    if _STRANGE_ENDS.search(text):
+        raise _not_editable(place, "lines that end as few editors end them")
+    end = "\r\n" if text.count("\r\n") == text.count("\n") > 0 else "\n"
+    lines = text.split(end)
+    return lines[:-1] if lines[-1] == "" else lines, end
+
+
+def _not_editable(place: str, found: str) -> RegistryError:
+    hint = "give each key a line of its own, or edit it by hand"
+    return RegistryError(f"{place} cannot be edited", found=found, hint=hint)
 
 
 def _below(document: Any, path: Sequence[str]) -> Any:
@@ -154,18 +174,13 @@ def _as_text(value: Any) -> Any:
     return [_as_text(item) for item in value] if isinstance(value, list) else str(value)
 
 
-def _checked(lines: list[str], place: str, meant: Any) -> str:
-    text = "\n".join(lines) + "\n"
+def _checked(text: str, place: str, meant: Any) -> str:
     try:
         found = json.loads(json.dumps(yaml_events.parse(text, place)))
     except RegistryError:
         found = None
     if found is None or _without_empty(found) != _without_empty(meant):
-        raise RegistryError(
-            f"{place} cannot be edited",
-            found="a style with braces, or several keys on one line",
-            hint="give each key a line of its own, or edit it by hand",
-        )
+        raise _not_editable(place, "a style with braces, or several keys on one line")
     return text
 
 

@@ -124,3 +124,27 @@ def test_one_that_edits_for_long_is_not_waited_for(models, home, monkeypatch):
         registering.add(Library(), models / "net.pb", "mine")
 
     assert caught.value.code == 75
+
+
+def test_facts_are_for_new_names(models):
+    """A further tag has no summary of its own, and no one's words are passed over."""
+    registering.add(Library(), models / "net.pb", "mine:a", facts={"summary": "a net"})
+
+    with pytest.raises(UsageError, match="has an entry already"):
+        registering.add(Library(), models / "sm", "mine:b", facts={"summary": "another"})
+
+
+def test_line_ends_stay_as_they_are(models, home):
+    """A registry written on Windows stays one, byte for byte outside of the entry."""
+    before = b"\xef\xbb\xbfversion: 1\r\n# mine\r\nmodels:\r\n  net:  # old\r\n    summary: x\r\n"
+    before += b"    architecture: vgg16\r\n"
+    path = home / "registry.yaml"
+    path.write_bytes(before)
+
+    registering.add(Library(), models / "net.pb", "mine", link=True)
+    added = path.read_bytes()
+    registering.remove("mine")
+
+    assert added.startswith(before)
+    assert b"\n" not in added.replace(b"\r\n", b"")
+    assert path.read_bytes() == before

@@ -84,6 +84,8 @@ def test_an_empty_registry_gets_its_first_entry():
     [
         ("version: 1\nmodels: {net: {summary: x}}\n", ["new"]),
         ("{version: 1, models: {}}\n", ["new"]),
+        ("version: 1\nmodels:\n  net: # a\u2028\n    summary: x\n", ["new"]),
+        ("version: 1\rmodels:\r  net:\r    summary: x\r", ["new"]),
         ("version: 1\nmodels: {}\n", ["new"]),
     ],
 )
@@ -113,3 +115,13 @@ def test_any_text_survives(summary, link):
 
     found = parse(added, "")["models"]["new"]
     assert (found["summary"] or "", found["weights"]["t"]["link"] or "") == (summary, link)
+
+
+def test_mixed_line_ends_stay_mixed():
+    """Two people edited it, on two systems."""
+    mixed = TEXT.replace("# a second\n", "# a second\r\n")
+
+    added = registry_edit.with_entry(mixed, "r.yaml", ["new"], ENTRY)
+
+    assert "# a second\r\n" in added
+    assert registry_edit.without_entry(added, "r.yaml", ["new"]) == mixed
