@@ -15,6 +15,7 @@ from zoo.errors import ZooError
 from zoo.graph import by_name, data_inputs, port, source, tensor_name
 from zoo.inline import inline
 from zoo.operands import PASS_ON
+from zoo.specs import output_dtypes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,6 +36,8 @@ _FORM = PASS_ON | {
 """What comes after the logits without weights of its own; its value is its first input."""
 _ACTIVATIONS = {"Elu", "LeakyRelu", "Relu", "Relu6", "Selu", "Softplus", "Tanh"}
 """What may come after a dense layer that is the last; after a convolution it makes features."""
+_SAME = {"Cast", "Enter", "Identity", "ReadVariableOp", "StopGradient"}
+"""What hands a kernel on in its own shape, whose last axis is then the width."""
 _BIASES = {"Add", "AddV2", "BiasAdd", "BiasAddV1"}
 _PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "Conv2D", "MatMul"}
 _PLACES_GONE = {"Max", "Mean", "Reshape", "Squeeze"}
@@ -77,8 +80,13 @@ def head(meta_graph: protos.MetaGraphDef, weights: Weights) -> Found | None:
         return None
     stated = signatures.signatures(meta_graph).get(signatures.DEFAULT)
     first = {spec.tensor for spec in stated.outputs.values()} if stated else set()
-    ordered = sorted(outputs, key=lambda output: output not in first)
-    found = [layer for output in ordered if (layer := looking.layer_before(output)) is not None]
+    found = []
+    for output in sorted(outputs, key=lambda output: output not in first):
+        layer = looking.layer_before(output)
+        if layer is not None:
+            found.append(layer)
+        elif looking.is_number(output):
+            return None  # something else gives an output too
     return found[0] if len({layer.weights for layer in found}) == 1 else None
 
 
@@ -86,8 +94,15 @@ class _Looking:
     """One graph, looked at from its outputs backwards."""
 
     def __init__(self, graph: protos.GraphDef, weights: Weights) -> None:
+        self.graph = graph
         self.nodes = by_name(graph)
         self.weights = weights
+
+    def is_number(self, output: str) -> bool:
+        """Tell whether `output` is floating-point, and not a class or its name."""
+        node = self.nodes.get(source(output))
+        given = [] if node is None else output_dtypes(self.graph, node)
+        return port(output) < len(given) and given[port(output)].floating
 
     def layer_before(self, output: str) -> Found | None:
         """Return the layer whose logits `output` shows."""
@@ -108,7 +123,7 @@ class _Looking:
         self, product: protos.NodeDef, last: protos.NodeDef, bias: str | None, passed: list[str]
     ) -> Found | None:
         features, kernel_edge = data_inputs(product)[:2]
-        kernel = self._weight(kernel_edge)
+        kernel = self._weight(kernel_edge, _SAME)
         if kernel is None or self._weight(features) is not None:
             return None
         shape = self.weights.tensor(kernel).shape
@@ -152,9 +167,9 @@ class _Looking:
                 return edge, weight
         return None
 
-    def _weight(self, edge: str) -> str | None:
-        """Return the weight whose value `edge` carries, in whatever form."""
-        name = source(self._before_form(edge)[0])
+    def _weight(self, edge: str, form: Collection[str] = _FORM) -> str | None:
+        """Return the weight whose value `edge` carries, in one of the forms that `form` gives."""
+        name = source(self._before_form(edge, form)[0])
         node = self.nodes.get(name)
         while node is not None and node.op == "ReadVariableOp":
             name = source(node.input[0])

@@ -114,13 +114,32 @@ def wide_and_deep(v1, x):
     return dense(v1, x, "wide", 3) + dense(v1, v1.nn.relu(dense(v1, x, "deep", 5)), "top", 3)
 
 
+def shared_with_the_input(v1, x):
+    kernel = v1.get_variable("kernel", [3, 4])
+    return v1.matmul(x, v1.transpose(kernel))
+
+
+def one_of_two(v1, x):
+    hidden = v1.nn.relu(dense(v1, x, "hidden", 8))
+    boxes = v1.add(dense(v1, hidden, "a", 4), dense(v1, x, "b", 4), name="boxes")
+    return [boxes, v1.nn.softmax(dense(v1, hidden, "classes", 3))]
+
+
 def arithmetic(v1, x):
     return x * v1.get_variable("scale", [4])
 
 
 @pytest.mark.parametrize(
     "build",
-    [features_only, image, two_outputs, wide_and_deep, arithmetic],
+    [
+        features_only,
+        image,
+        two_outputs,
+        wide_and_deep,
+        shared_with_the_input,
+        one_of_two,
+        arithmetic,
+    ],
     ids=lambda b: b.__name__,
 )
 def test_where_nobody_can_tell(tf, tmp_path, build):
