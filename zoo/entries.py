@@ -41,6 +41,7 @@ def _address(url: str) -> str:
 
 def _hexadecimal(length: int) -> AfterValidator:
     def check(digest: str) -> str:
+        """Return `digest`, if it is one of this kind."""
         if not re.fullmatch(f"[0-9a-f]{{{length}}}", digest):
             raise ValueError(f"must be {length} lower-case hexadecimal digits")
         return digest

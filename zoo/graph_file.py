@@ -158,6 +158,7 @@ def _placed(file: MappedFile, place: wire.Field, name: str) -> tuple[bytes, Tens
             return head, FileTensor(file, payload[0].start, dtype, shape, name)
 
     def parse() -> np.ndarray:
+        """Return the values, read from the file now."""
         stored = data[place.start : place.end]
         return from_proto(protos.TensorProto.FromString(stored)).read()
 

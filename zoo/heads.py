@@ -45,7 +45,7 @@ _FLIPPED = {"BatchMatMul": "adj_y", "BatchMatMulV2": "adj_y", "MatMul": "transpo
 
 
 @dataclass(frozen=True)
-class Found:
+class Head:
     """The head of a net.
 
     Attributes
@@ -67,7 +67,7 @@ class Found:
     why: str
 
 
-def head(meta_graph: protos.MetaGraphDef, weights: Weights) -> Found | None:
+def head(meta_graph: protos.MetaGraphDef, weights: Weights) -> Head | None:
     """Return the head of a model, None where it has none or several, or where nobody can tell.
 
     Names are those of the graph with its calls inlined.  Where several signatures call one layer,
@@ -104,7 +104,7 @@ class _Looking:
         given = [] if node is None else output_dtypes(self.graph, node)
         return port(output) < len(given) and given[port(output)].floating
 
-    def layer_before(self, output: str) -> Found | None:
+    def layer_before(self, output: str) -> Head | None:
         """Return the layer whose logits `output` shows."""
         edge, passed = self._before_form(output, _FORM | _ACTIVATIONS)
         node = self.nodes.get(source(edge))
@@ -121,7 +121,7 @@ class _Looking:
 
     def _layer(
         self, product: protos.NodeDef, last: protos.NodeDef, bias: str | None, passed: list[str]
-    ) -> Found | None:
+    ) -> Head | None:
         features, kernel_edge = data_inputs(product)[:2]
         kernel = self._weight(kernel_edge, _SAME)
         if kernel is None or self._weight(features) is not None:
@@ -138,7 +138,7 @@ class _Looking:
         names = (kernel,) if bias is None else (kernel, bias)
         after = ", ".join(reversed(passed)) or "nothing"
         why = f"{product.op} with {' and '.join(names)}; after it {after}"
-        return Found(tensor_name(features), f"{last.name}:0", names, outputs, why)
+        return Head(tensor_name(features), f"{last.name}:0", names, outputs, why)
 
     def _before_form(self, edge: str, form: Collection[str] = _FORM) -> tuple[str, list[str]]:
         """Return the edge that `edge` shows in another form, and the operations in between."""

@@ -101,6 +101,7 @@ def _without_values(node: protos.NodeDef, path: Path) -> Tensor:
     """Return what the graph at `path` says of a variable whose values it lacks."""
 
     def refuse() -> np.ndarray:
+        """Say where the values are."""
         raise FormatError(f"{path} has no weights", hint="they are in the checkpoint it belongs to")
 
     return LazyTensor(dtype_of(node), shape_of(node.attr["shape"].shape), refuse)

@@ -84,6 +84,7 @@ def _pool() -> Any:
         added.add(known.DESCRIPTOR.name)
 
     def add(path: str) -> None:
+        """Add the messages of `path` and, before it, those that it is made of."""
         if path in added:
             return
         added.add(path)

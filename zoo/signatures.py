@@ -165,6 +165,7 @@ def named(
     known = {s.tensor: s for one in stated for s in (*one.inputs.values(), *one.outputs.values())}
 
     def specs(tensors: Mapping[str, str]) -> dict[str, TensorSpec]:
+        """Return what is known of `tensors`, by the same names."""
         return {k: known.get(t) or spec_of(graph, t, nodes) for k, t in tensors.items()}
 
     return Signature(specs(inputs), specs(outputs))

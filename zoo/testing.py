@@ -216,6 +216,7 @@ def _let_replace_fail(patch: pytest.MonkeyPatch, *, after: int) -> None:
     real = os.replace
 
     def replace(source: Path, target: Path) -> None:
+        """Rename, or fail in its turn."""
         if next(calls) == after:
             _die()
         real(source, target)

@@ -65,7 +65,7 @@ def test_training_gives_the_bytes_that_are_shipped(tf, tmp_path):
 
 
 def compared(tf, size, classes):
-    """Compare our VGG16 with that of Keras, whose random weights it is given."""
+    """Return what our VGG16 and that of Keras give for the same weights, and how many these are."""
     net = tf.keras.applications.VGG16(weights=None, input_shape=(size, size, 3), classes=classes)
     model = vgg16(size=size, outputs=classes)
     weights = {}
@@ -80,20 +80,25 @@ def compared(tf, size, classes):
     found = ours.run("prob:0", {"images:0": images})
     ours.close()
 
-    assert sum(weight.size for weight in weights.values()) == net.count_params()
-    np.testing.assert_allclose(found, net(images).numpy(), rtol=1e-4, atol=1e-6)
-    return net.count_params()
+    count = sum(weight.size for weight in weights.values())
+    assert count == net.count_params()
+    return found, net(images).numpy(), count
 
 
 def test_our_vgg16_computes_what_that_of_keras_does(tf):
     """Given the same random weights, the same probabilities; here of small images."""
-    compared(tf, 32, 10)
+    ours, theirs, _ = compared(tf, 32, 10)
+
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
 def test_our_vgg16_computes_what_that_of_keras_does_at_full_size(tf):
     """With all the weights of the paper."""
-    assert compared(tf, 224, 1000) == 138357544
+    ours, theirs, count = compared(tf, 224, 1000)
+
+    assert count == 138357544
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(

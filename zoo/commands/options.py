@@ -20,6 +20,7 @@ def _keep(key: str) -> Callable[[click.Context, click.Parameter, bool], None]:
     """Return a callback that keeps the value of a flag for whoever asks the context."""
 
     def keep(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        """Note `value` in the context."""
         ctx.meta[key] = value
 
     return keep
