@@ -9,12 +9,15 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zoo.errors import DiskError, WriteError, ZooError
+from zoo.errors import BusyError, DiskError, WriteError, ZooError
 
+_PATIENCE, _PAUSE = 60.0, 0.01
+"""Seconds to wait for another process, in all and between two looks."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 
@@ -33,12 +36,19 @@ def replacing(path: Path) -> Iterator[Path]:
         The folder cannot be made or written to.
     """
     if path.is_symlink():  # the link stays, what it leads to is replaced
-        path = path.resolve()
+        path = _end_of(path)
     with drafting(path.parent, path.name) as room:
         draft = room / path.name
         yield draft
         with written(path):
             publish(draft, path, aside=room / "old")
+
+
+def _end_of(link: Path) -> Path:
+    try:
+        return link.resolve()
+    except RuntimeError as error:  # so Python calls links in a circle
+        raise WriteError(f"{link} leads to itself", found="links in a circle") from error
 
 
 @contextmanager
@@ -109,18 +119,42 @@ def publish_all(
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
     """Keep other processes out of such a block on `folder`, where the file system can do that.
 
     What the folder says of itself is read, changed and written in one such block.
+
+    Parameters
+    ----------
+    patience
+        Seconds to wait for another process.
+
+    Raises
+    ------
+    BusyError
+        It took longer.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        deadline = time.monotonic() + patience
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise BusyError(f"{folder} is in use", found="another process is writing there")
+            time.sleep(_PAUSE)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock if it is free; a file system without locks has none to wait for."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def sync(path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import detect, plugins
-from zoo.errors import WriteError
-from zoo.graph import source
+from zoo.errors import UsageError, WriteError, some
+from zoo.graph import by_name, source, upstream
 from zoo.library import Opened
 from zoo.signatures import DEFAULT
 
@@ -122,4 +122,18 @@ def _signed(
     if not inputs:
         shown = pruned.signature().inputs
         inputs = {name: spec.tensor for name, spec in shown.items()}
+    _check_suffice(pruned, inputs, outputs)
     return pruned.with_signature(inputs, outputs, key or DEFAULT)
+
+
+def _check_suffice(model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+    nodes = by_name(model.graph)
+    given = {source(tensor) for tensor in inputs.values()}
+    needed = upstream(nodes, outputs.values(), stop=given) - given
+    missing = sorted(name for name in needed if nodes[name].op == "Placeholder")
+    if missing:
+        raise UsageError(
+            "the inputs named do not suffice for the outputs",
+            found=f"{some(missing)} would be left to feed",
+            hint="name them too, as in -i NAME=TENSOR",
+        )

@@ -96,6 +96,8 @@ def _parsed_text(path: Path, message: Any) -> Any:
 
 
 def _start(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise FormatError(f"{path} is no file", found="a folder, a pipe or a device")
     try:
         with path.open("rb") as file:
             return file.read(_START)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import atomic, home, names, registry_edit, sources
 from zoo.entries import validated
-from zoo.errors import BusyError, RegistryError, UnknownNameError, UsageError
+from zoo.errors import RegistryError, UnknownNameError, UsageError
 from zoo.names import NAME_RULE
 from zoo.store import Pin
 
@@ -196,18 +196,18 @@ def _edited(path: Path) -> Iterator[list[str]]:
 
     One process at a time; whoever reads meanwhile finds the old file or the new one.
     """
-    import filelock
-
     path = path.resolve()
     with atomic.written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.alone(path.parent, _PATIENCE):
+        text = [_text(path) if path.is_file() else registry_edit.EMPTY]
+        yield text
+        _write(path, text[0])
+
+
+def _text(path: Path) -> str:
     try:
-        with filelock.FileLock(f"{path}.lock", timeout=_PATIENCE):
-            text = [path.read_bytes().decode() if path.is_file() else registry_edit.EMPTY]
-            yield text
-            _write(path, text[0])
-    except filelock.Timeout as error:
-        raise BusyError(f"{path} is being edited", found=f"{path}.lock is held") from error
+        return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise RegistryError(f"{path}: the file is not UTF-8", found=error.reason) from error
 

@@ -160,3 +160,12 @@ def test_folders_made_for_nothing_go(tmp_path):
         raise ValueError("stop")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_links_in_a_circle(tmp_path):
+    """They lead nowhere, and are left."""
+    (tmp_path / "a").symlink_to(tmp_path / "a")
+
+    with pytest.raises(WriteError, match="leads to itself"), atomic.replacing(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a").is_symlink()

@@ -1,5 +1,7 @@
 """A graph in a file of its own, of either kind and either spelling."""
 
+import os
+
 import pytest
 
 from zoo import graph_source
@@ -42,3 +44,11 @@ def test_what_is_no_graph_is_told(tmp_path, data, words):
         graph_source.read(tmp_path / "g")
 
     assert words in caught.value.found
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(FormatError, match="no file"):
+        graph_source.read(tmp_path / "pipe")

@@ -356,3 +356,21 @@ def test_a_shard_of_data_is_no_name_for_the_checkpoint_beside_it(tmp_path):
 
     with pytest.raises(FormatError):
         Library().open(tmp_path / "train-00000-of-00001")
+
+
+def test_a_signature_names_all_that_its_outputs_need(tmp_path):
+    """One that nobody could call is not written; an inner tensor may stand for what is before."""
+    library, place = Library(), tmp_path / "net.pb"
+    zoo_frozen.save(sample_model(), place)
+    wanted = {"outputs": {"p": "probabilities:0"}}
+
+    with pytest.raises(UsageError, match="do not suffice") as caught:
+        convert(
+            library, place, tmp_path / "m", "saved_model", inputs={"b": "dense/bias:0"}, **wanted
+        )
+    assert "x" in caught.value.found
+
+    inputs = {"before": "dense/MatMul:0"}
+    convert(library, place, tmp_path / "m", "saved_model", inputs=inputs, **wanted)
+    signature = library.open(tmp_path / "m").model.signature()
+    assert (list(signature.inputs), list(signature.outputs)) == (["before"], ["p"])

@@ -18,6 +18,7 @@ from zoo.commands.options import (
     speech_options,
     tags_option,
 )
+from zoo.errors import UsageError
 from zoo.graph import source
 from zoo.library import Library
 
@@ -65,7 +66,7 @@ def convert(
         ref,
         dest,
         form,
-        inputs=dict(map(_named, inputs)),
+        inputs=dict(map(_input, inputs)),
         outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
         signature=signature,
         graph=graph,
@@ -98,6 +99,13 @@ def _named(argument: str) -> tuple[str, str]:
     """Return the name and the tensor of ``NAME=TENSOR``; a tensor alone is called by its node."""
     name, equals, tensor = argument.partition("=")
     return (name, tensor) if equals else (source(argument), argument)
+
+
+def _input(argument: str) -> tuple[str, str]:
+    name, tensor = _named(argument)
+    if "=" not in argument or not name or not tensor:
+        raise UsageError(f"{argument!r} names no tensor", hint="write NAME=TENSOR")
+    return name, tensor
 
 
 def _text(path: Path | None) -> str | None:
