@@ -56,10 +56,11 @@ def load(path: Path) -> Model:
     """
     from zoo.constants import weight_constants
     from zoo.thaw import lift
+    from zoo.view import View
 
     graph, tensors = graph_source.read_graph(path)
     _refuse_variables(path, graph)
-    small = [name for name in weight_constants(graph) if name not in tensors]
+    small = [name for name in weight_constants(View(graph)) if name not in tensors]
     tensors.update(lift(graph, small))
     return Model(protos.MetaGraphDef(graph_def=graph), Weights(tensors))
 

@@ -12,13 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import dtypes, protos
-from zoo.graph import by_name, consumers, data_inputs, downstream, source
+from zoo import dtypes
+from zoo.graph import source
 from zoo.operands import PASS_ON, Operands
 from zoo.variables import is_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from zoo.view import View
 
 _ARITHMETIC = {
     "Add",
@@ -36,6 +38,7 @@ _ARITHMETIC = {
     "Sub",
     "Tile",
 }
+_CONSTANT_VALUED = PASS_ON | _ARITHMETIC
 _ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub", "RealDiv"}
 _BATCH_NORM = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _MEAN_AND_VARIANCE = (3, 4)
@@ -45,32 +48,31 @@ _MEAN_AND_VARIANCE = (3, 4)
 class Use:
     """One use of a constant: by `node`, as its input `position`, after `arithmetic` or as it is."""
 
-    node: protos.NodeDef
+    node: str
     position: int
     arithmetic: bool
 
 
-def weight_constants(graph: protos.GraphDef) -> dict[str, bool]:
-    """Return the constants of `graph` that are weights, each with whether it can be trained.
+def weight_constants(view: View) -> dict[str, bool]:
+    """Return the constants in `view` that are weights, each with whether it can be trained.
 
     Statistics of batch normalisation, integers and tables of text are weights that cannot.
     """
-    return _Constants(graph).weights()
+    return _Constants(view).weights()
 
 
 class _Constants:
-    def __init__(self, graph: protos.GraphDef) -> None:
-        self.graph = graph
-        self.nodes = by_name(graph)
-        self.users = consumers(graph)
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.ops, self.users = view.ops, view.users
         self.constant = self._constant_valued()
-        self.operands = Operands(graph)
+        self.operands = Operands(view.graph)
 
     def weights(self) -> dict[str, bool]:
         """Return the constants that are weights, and for each whether it can be trained."""
-        uses = {n.name: list(self._uses(n.name)) for n in self.graph.node if n.op == "Const"}
-        layers = {use.node.name for found in uses.values() for use in found if self._operand(use)}
-        self.after_layers = downstream(self.graph, layers)
+        uses = {name: list(self._uses(name)) for name in self.view.named("Const")}
+        layers = {use.node for found in uses.values() for use in found if self._operand(use)}
+        self.after_layers = self.view.downstream(layers)
         return {
             name: self._can_train(name, found)
             for name, found in uses.items()
@@ -79,15 +81,15 @@ class _Constants:
 
     def _constant_valued(self) -> set[str]:
         """Return the nodes whose value follows from constants alone."""
-        known = {node.name for node in self.graph.node if node.op == "Const"}
+        known = set(self.view.named("Const"))
         todo = list(known)
         while todo:
             for user, _ in self.users.get(todo.pop(), ()):
-                if user.name in known or user.op not in PASS_ON | _ARITHMETIC:
+                if user in known or self.ops[user] not in _CONSTANT_VALUED:
                     continue
-                if all(source(edge) in known for edge in data_inputs(user)):
-                    known.add(user.name)
-                    todo.append(user.name)
+                if all(source(edge) in known for edge in self.view.data_inputs(user)):
+                    known.add(user)
+                    todo.append(user)
         return known
 
     def _uses(self, name: str) -> Iterator[Use]:
@@ -96,47 +98,49 @@ class _Constants:
         seen = set(todo)
         while todo:
             current, arithmetic = todo.pop()
-            for user, position in self.users.get(current, ()):
-                if user.input[position].startswith("^"):
-                    continue
-                if user.name not in self.constant:
+            for user, position in self.view.data_users.get(current, ()):
+                op = self.ops[user]
+                if user not in self.constant:
                     yield Use(user, position, arithmetic)
-                elif user.op in _ARITHMETIC or position == 0:  # a reshape's second is no weight
-                    passed = (user.name, arithmetic or user.op in _ARITHMETIC)
+                elif op in _ARITHMETIC or position == 0:  # a reshape's second is no weight
+                    passed = (user, arithmetic or op in _ARITHMETIC)
                     if passed not in seen:
                         seen.add(passed)
                         todo.append(passed)
 
     def _was_variable(self, name: str) -> bool:
         return any(
-            (user.op == "Identity" and user.name in (f"{name}/read", f"{name}/Read/ReadVariableOp"))
-            or (user.op == "Identity" and user.name.rpartition("/")[2].startswith("ReadVariableOp"))
+            user in (f"{name}/read", f"{name}/Read/ReadVariableOp")
+            or user.rpartition("/")[2].startswith("ReadVariableOp")
             for user, _ in self.users.get(name, ())
-        )  # fmt: skip
+            if self.ops[user] == "Identity"
+        )
 
     def _operand(self, use: Use) -> bool:
         """Tell whether `use` is as a kernel, bias, table or the like, also inside of functions."""
-        return self.operands.takes(use.node, use.position)
+        return self.operands.takes(self.view.nodes[use.node], use.position)
 
     def _is_weight(self, name: str, use: Use) -> bool:
-        if not self._dtype(name).floating and not use.node.op.startswith("Quantized"):
+        if not self._dtype(name).floating and not self.ops[use.node].startswith("Quantized"):
             return False
         if use.arithmetic and not self._sizes(name):
             return False  # an epsilon, not a weight
         if self._operand(use):
             return True
         return bool(
-            use.node.op in _ELEMENTWISE and use.node.name in self.after_layers and self._sizes(name)
+            self.ops[use.node] in _ELEMENTWISE
+            and use.node in self.after_layers
+            and self._sizes(name)
         )
 
     def _can_train(self, name: str, uses: list[Use]) -> bool:
         statistics = any(
-            use.node.op in _BATCH_NORM and use.position in _MEAN_AND_VARIANCE for use in uses
+            self.ops[use.node] in _BATCH_NORM and use.position in _MEAN_AND_VARIANCE for use in uses
         )
         return self._dtype(name).floating and not statistics and not is_statistic(name)
 
     def _dtype(self, name: str) -> dtypes.DType:
-        return dtypes.dtype(self.nodes[name].attr["dtype"].type)
+        return dtypes.dtype(self.view.nodes[name].attr["dtype"].type)
 
     def _sizes(self, name: str) -> list[int]:
-        return [dim.size for dim in self.nodes[name].attr["value"].tensor.tensor_shape.dim]
+        return [dim.size for dim in self.view.nodes[name].attr["value"].tensor.tensor_shape.dim]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from zoo import ends, heads, signatures
+from zoo import facts, heads, ranking, signatures
 from zoo.constants import weight_constants
 from zoo.detect import size_of
-from zoo.graph import by_name
+from zoo.errors import ZooError
+from zoo.inline import inline
 from zoo.variables import is_variable, trainable
+from zoo.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from zoo.heads import Head
     from zoo.model import Model
     from zoo.specs import TensorSpec
 
@@ -34,31 +36,60 @@ def describe(
         The tags of each MetaGraph of the file.
     """
     info, versions = model.meta_graph.meta_info_def, model.graph.versions
-    weights = describe_weights(model)
+    view = View(model.graph)
+    flat, unsure = _inlined(model, view)
+    inputs, outputs = ranking.ranked(model.meta_graph, flat)
+    wanted = [tensor for end in ranking.best(outputs) for tensor in end.tensors]
+    found = heads.find(flat, wanted, model.weights)
+    weights = describe_weights(model, view)
     return {
-        "format": form,
-        "path": None if path is None else str(path),
-        "bytes": 0 if path is None else size_of(path),
+        **nothing(form, path),
         "producer": versions.producer if model.graph.HasField("versions") else None,
         "tensorflow_version": info.tensorflow_version or None,
         "tag_sets": [sorted(tags) for tags in tag_sets or _tags(model)],
         "signatures": {key: _signature(one) for key, one in model.signatures.items()},
-        "inputs": [_spec(spec) for spec in ends.found_inputs(model.meta_graph)],
-        "outputs": _outputs(model),
+        "inputs": [_end(end) for end in inputs],
+        "outputs": [_end(end) for end in outputs],
         "weights": weights,
         "parameters": sum(math.prod(weight["shape"]) for weight in weights),
-        "ops": dict(sorted(Counter(node.op for node in model.graph.node).items())),
-        "head": _head(model),
-        "findings": None,
+        "ops": facts.ops(model.graph),
+        "head": _head(found.best),
+        "heads": {
+            "candidates": [_head(one) for one in found.candidates],
+            "unsure": unsure or found.unsure or None,
+        },
+        **facts.facts(model.meta_graph, flat, model.weights, flat.upstream(wanted)),
     }
 
 
-def describe_weights(model: Model) -> list[dict[str, Any]]:
+def nothing(form: str, path: Path | None) -> dict[str, Any]:
+    """Return the document of a file in which nothing was found, with every key it must have."""
+    return {
+        "format": form,
+        "path": None if path is None else str(path),
+        "bytes": 0 if path is None else size_of(path),
+        "what": None,
+        "producer": None,
+        "tensorflow_version": None,
+        "tag_sets": [],
+        "signatures": {},
+        "inputs": [],
+        "outputs": [],
+        "weights": [],
+        "parameters": 0,
+        "ops": {},
+        "head": None,
+        "findings": None,
+        "notes": [],
+    }
+
+
+def describe_weights(model: Model, view: View | None = None) -> list[dict[str, Any]]:
     """Return name, dtype, shape, bytes and trainability of each weight, sorted by name.
 
     A weight that a checkpoint stores under another key has that ``key`` too.
     """
-    trained = _trained(model)
+    trained = _trained(model, View(model.graph) if view is None else view)
     found = []
     for name in sorted(model.weights):
         tensor = model.weights.tensor(name)
@@ -75,18 +106,25 @@ def describe_weights(model: Model) -> list[dict[str, Any]]:
     return found
 
 
-def _trained(model: Model) -> set[str]:
+def _inlined(model: Model, view: View) -> tuple[View, str]:
+    """Return the graph with its calls inlined, or as it is and why it cannot be."""
+    if not view.library:
+        return view, ""
+    try:
+        return View(inline(model.graph)), ""
+    except ZooError as error:
+        return view, f"{error.problem}: {error.found}"
+
+
+def _trained(model: Model, view: View) -> set[str]:
     """Return the weights that training would change."""
-    nodes = by_name(model.graph)
-    variables = [n for n in model.weights if n in nodes and is_variable(nodes[n])]
-    constants = {name for name, trains in weight_constants(model.graph).items() if trains}
+    variables = [n for n in model.weights if n in view.nodes and is_variable(view.nodes[n])]
+    constants = {name for name, trains in weight_constants(view).items() if trains}
     return trainable(model.meta_graph, variables, model.weights) | (constants & set(model.weights))
 
 
-def _head(model: Model) -> dict[str, Any] | None:
-    """Return the layer that gives the outputs, None where nobody can tell."""
-    found = heads.head(model.meta_graph, model.weights)
-    return None if found is None else {**asdict(found), "weights": list(found.weights)}
+def _head(head: Head | None) -> dict[str, Any] | None:
+    return None if head is None else {**asdict(head), "weights": list(head.weights)}
 
 
 def _tags(model: Model) -> list[list[str]]:
@@ -101,16 +139,9 @@ def _signature(one: signatures.Signature) -> dict[str, dict[str, Any]]:
     }
 
 
-def _outputs(model: Model) -> list[dict[str, Any]]:
-    """Return the outputs of all signatures; without any, what the graph shows."""
-    found: dict[str, dict[str, Any]] = {}
-    for key, one in model.signatures.items():
-        for spec in one.outputs.values():
-            found.setdefault(spec.tensor, {**_spec(spec), "why": f"signature {key}"})
-    if not found:
-        for output in ends.found_outputs(model.meta_graph):
-            found[output.spec.tensor] = {**_spec(output.spec), "why": output.why}
-    return list(found.values())
+def _end(end: ranking.End) -> dict[str, Any]:
+    constant = {} if end.constant is None else {"constant": end.constant}
+    return {**_spec(end.spec), "why": end.why, "rank": end.rank, **constant}
 
 
 def _spec(spec: TensorSpec) -> dict[str, Any]:

@@ -10,14 +10,28 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import dtypes, ops, protos
-from zoo.graph import by_name, data_inputs, downstream, source, upstream
+from zoo import dtypes, ops
+from zoo.graph import source
 from zoo.specs import INPUTS, TensorSpec, output_dtypes, spec_of
-from zoo.variables import all_definitions, is_variable
+from zoo.variables import VARIABLES, all_definitions
+from zoo.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from zoo import protos
+
+_SAVES = {
+    "MergeV2Checkpoints",
+    "Restore",
+    "RestoreSlice",
+    "RestoreV2",
+    "Save",
+    "SaveSlices",
+    "SaveV2",
+    "ShardedFilename",
+    "ShardedFilespec",
+}
 _TRAINS = re.compile(
     r"(Resource)?(Sparse)?Apply[A-Z]|Assign|(Resource)?Scatter(Nd)?(Add|Sub|Update|Mul|Div|Min|Max)$"
     r"|Save|MergeV2Checkpoints|.*Summary|.*SummaryV2|Assert|Print|Queue|Close|InitializeTable"
@@ -33,64 +47,84 @@ class Output:
     why: str
 
 
-def found_inputs(meta_graph: protos.MetaGraphDef) -> list[TensorSpec]:
-    """Return the placeholders of the graph, without those of its saver and of its assets."""
+def found_inputs(meta_graph: protos.MetaGraphDef, view: View | None = None) -> list[TensorSpec]:
+    """Return the placeholders of the graph, without those of its savers and of its assets.
+
+    Parameters
+    ----------
+    view
+        The graph as it is viewed already.
+    """
+    view = View(meta_graph.graph_def) if view is None else view
     own = {source(meta_graph.saver_def.filename_tensor_name)}
     own |= {source(asset.tensor_info.name) for asset in meta_graph.asset_file_def}
-    nodes = by_name(meta_graph.graph_def)
-    saver = upstream(nodes, own) | own
+    saver = view.upstream(own) | _paths_of_savers(view)
     return [
-        spec_of(meta_graph.graph_def, f"{node.name}:0", nodes)
-        for node in meta_graph.graph_def.node
-        if node.op in INPUTS and node.name not in saver
+        spec_of(meta_graph.graph_def, f"{name}:0", view.nodes)
+        for name in view.named(*INPUTS)
+        if name not in saver
     ]
 
 
-def found_outputs(meta_graph: protos.MetaGraphDef) -> list[Output]:
+def found_outputs(meta_graph: protos.MetaGraphDef, view: View | None = None) -> list[Output]:
     """Return the tensors that no operation uses but those that train, save or initialize."""
     graph = meta_graph.graph_def
-    nodes = by_name(graph)
-    aside = _set_aside(meta_graph, nodes)
-    inputs = [source(spec.tensor) for spec in found_inputs(meta_graph)]
-    fed = downstream(graph, inputs, control=False)
-    sinks = [name for name in _sinks(graph, aside) if _puts_out(nodes[name])]
+    view = View(graph) if view is None else view
+    aside = set_aside(meta_graph, view)
+    inputs = [source(spec.tensor) for spec in found_inputs(meta_graph, view)]
+    fed = view.downstream(inputs, control=False)
+    sinks = [name for name in _sinks(view, aside) if _puts_out(view.ops[name])]
     reached = [name for name in sinks if name in fed]
     why = "no other operation uses it" + (", and it depends on the inputs" if reached else "")
     return [
-        Output(spec_of(graph, f"{name}:{number}", nodes), why)
+        Output(spec_of(graph, f"{name}:{number}", view.nodes), why)
         for name in reached or sinks
-        for number in _loose_ports(graph, nodes[name])
+        for number in _loose_ports(graph, view.nodes[name])
     ]
 
 
-def _set_aside(meta_graph: protos.MetaGraphDef, nodes: Mapping[str, protos.NodeDef]) -> set[str]:
+def set_aside(meta_graph: protos.MetaGraphDef, view: View) -> set[str]:
     """Return the nodes that save, restore, initialize or train: their inputs can be outputs."""
     saver = meta_graph.saver_def
     roots = {source(name) for name in (saver.save_tensor_name, saver.restore_op_name) if name}
-    aside = {name for name in roots if name in nodes}
-    aside |= {source(entry.initializer_name) for entry in all_definitions(meta_graph).values()}
-    aside |= {name for name, node in nodes.items() if _TRAINS.match(node.op)}
-    backward = (
-        name for name in nodes if any(p.startswith("gradients") for p in name.split("/")[:-1])
-    )
-    return aside | set(backward)
+    roots |= {source(entry.initializer_name) for entry in all_definitions(meta_graph).values()}
+    trains = {op for op in set(view.ops.values()) if _TRAINS.match(op)}
+    aside = {name for name in roots if name in view.nodes}
+    aside |= view.downstream(_paths_of_savers(view), control=False)
+    aside |= set(view.named(*trains))
+    return aside | {name for name in view.ops if is_backward(name)}
 
 
-def _sinks(graph: protos.GraphDef, aside: set[str]) -> Iterator[str]:
+def _paths_of_savers(view: View) -> set[str]:
+    """Return the placeholders that take the paths from which savers read, and to which they write.
+
+    A graph that was exported several times has several savers, and knows only the last.
+    """
+    files = [view.inputs[name][0] for name in view.named(*_SAVES) if view.inputs[name]]
+    return view.upstream(files) & set(view.named(*INPUTS))
+
+
+def is_backward(name: str) -> bool:
+    """Tell whether the node `name` is part of what computes gradients."""
+    return "gradients" in name and any(p.startswith("gradients") for p in name.split("/")[:-1])
+
+
+def _sinks(view: View, aside: set[str]) -> Iterator[str]:
     """Yield the nodes outside `aside` whose values go nowhere but into `aside`."""
     used = {
-        source(edge) for node in graph.node if node.name not in aside for edge in data_inputs(node)
+        source(edge) for name in view.inputs if name not in aside for edge in view.data_inputs(name)
     }
-    for node in graph.node:
-        if node.name not in used and node.name not in aside:
-            yield node.name
+    for name in view.ops:
+        if name not in used and name not in aside:
+            yield name
 
 
-def _puts_out(node: protos.NodeDef) -> bool:
-    """Tell whether `node` computes values that a caller may want."""
-    idle = node.op in {"Const", "NoOp", "ReadVariableOp", *INPUTS} or is_variable(node)
-    op = ops.op(node.op)
-    return not idle and (op is None or bool(op.outputs))
+def _puts_out(kind: str) -> bool:
+    """Tell whether an operation `kind` computes values that a caller may want."""
+    if kind in {"Const", "NoOp", "ReadVariableOp"} or kind in INPUTS or kind in VARIABLES:
+        return False
+    op = ops.op(kind)
+    return op is None or bool(op.outputs)
 
 
 def _loose_ports(graph: protos.GraphDef, node: protos.NodeDef) -> list[int]:

@@ -258,8 +258,10 @@ def called_functions(graph: protos.GraphDef, nodes: Iterable[protos.NodeDef]) ->
 
 def keep_called_functions(graph: protos.GraphDef) -> None:
     """Take out of the library of `graph` what no node of it leads to."""
-    called = called_functions(graph, graph.node)
     library = graph.library
+    if not library.function:
+        return
+    called = called_functions(graph, graph.node)
     kept = [f for f in library.function if f.signature.name in called]
     if len(kept) == len(library.function):
         return

@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import signatures
+from zoo import ranking
+from zoo.ends import is_backward
 from zoo.errors import ZooError
-from zoo.graph import by_name, data_inputs, port, source, tensor_name
+from zoo.graph import data_inputs, port, source, tensor_name
 from zoo.inline import inline
 from zoo.operands import PASS_ON
 from zoo.specs import output_dtypes
+from zoo.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from zoo import protos
     from zoo.weights import Weights
@@ -67,35 +69,75 @@ class Head:
     why: str
 
 
+@dataclass(frozen=True)
+class Heads:
+    """What was found in the place of a head.
+
+    Attributes
+    ----------
+    best
+        The head, None where nobody can tell.
+    candidates
+        The layers that may be it, the likeliest first; `best` is the first of them.
+    unsure
+        Why nobody can tell; empty where there is a best one.
+    """
+
+    best: Head | None
+    candidates: tuple[Head, ...]
+    unsure: str
+
+
 def head(meta_graph: protos.MetaGraphDef, weights: Weights) -> Head | None:
     """Return the head of a model, None where it has none or several, or where nobody can tell.
 
-    Names are those of the graph with its calls inlined.  Where several signatures call one layer,
-    they are those of the default one.
+    Names are those of the graph with its calls inlined.
     """
     try:
-        looking = _Looking(inline(meta_graph.graph_def), weights)
-        outputs = signatures.all_outputs(meta_graph)
+        view = View(inline(meta_graph.graph_def))
     except ZooError:
         return None
-    stated = signatures.signatures(meta_graph).get(signatures.DEFAULT)
-    first = {spec.tensor for spec in stated.outputs.values()} if stated else set()
-    found = []
-    for output in sorted(outputs, key=lambda output: output not in first):
+    _, outputs = ranking.ranked(meta_graph, view)
+    wanted = [tensor for end in ranking.best(outputs) for tensor in end.tensors]
+    return find(view, wanted, weights).best
+
+
+def find(view: View, outputs: Sequence[str], weights: Weights) -> Heads:
+    """Return the head of the graph in `view`, and what else may be one.
+
+    Parameters
+    ----------
+    view
+        The graph with its calls inlined.
+    outputs
+        The tensors that users want, best first.
+    """
+    looking = _Looking(view, weights)
+    layers: dict[tuple[str, ...], Head] = {}
+    others = []
+    for output in outputs:
         layer = looking.layer_before(output)
         if layer is not None:
-            found.append(layer)
+            layers.setdefault(layer.weights, layer)
         elif looking.is_number(output):
-            return None  # something else gives an output too
-    return found[0] if len({layer.weights for layer in found}) == 1 else None
+            others.append(output)
+    found = (*layers.values(),)
+    if not found:
+        return Heads(None, looking.last_layers(), "no layer with weights gives the outputs")
+    if others:
+        return Heads(None, found, f"{others[0]} is an output too, and no such layer gives it")
+    if len(found) > 1:
+        return Heads(None, found, f"{len(found)} layers give outputs")
+    return Heads(found[0], found, "")
 
 
 class _Looking:
     """One graph, looked at from its outputs backwards."""
 
-    def __init__(self, graph: protos.GraphDef, weights: Weights) -> None:
-        self.graph = graph
-        self.nodes = by_name(graph)
+    def __init__(self, view: View, weights: Weights) -> None:
+        self.view = view
+        self.graph = view.graph
+        self.nodes = view.nodes
         self.weights = weights
 
     def is_number(self, output: str) -> bool:
@@ -103,6 +145,26 @@ class _Looking:
         node = self.nodes.get(source(output))
         given = [] if node is None else output_dtypes(self.graph, node)
         return port(output) < len(given) and given[port(output)].floating
+
+    def last_layers(self) -> tuple[Head, ...]:
+        """Return the layers after which no other comes, a last resort.
+
+        A convolution counts as none: what it makes may be features.
+        """
+        products = [n for n in self.view.named(*_PRODUCTS) if not is_backward(n)]
+        early = self.view.upstream(
+            (source(edge) for name in products for edge in self.view.data_inputs(name)),
+            control=False,
+        )
+        last = [name for name in products if name not in early]
+        found = (self.layer_before(self._biased(name)) for name in last)
+        return tuple(layer for layer in found if layer is not None)
+
+    def _biased(self, name: str) -> str:
+        """Return the node that adds a bias to the product `name`, itself where none does."""
+        users = [user for user, _ in self.view.data_users.get(name, ())]
+        added = [user for user in users if self._bias(self.nodes[user]) is not None]
+        return added[0] if len(added) == 1 else name
 
     def layer_before(self, output: str) -> Head | None:
         """Return the layer whose logits `output` shows."""

@@ -78,6 +78,8 @@ class Operands:
         """Tell whether `node` uses its input `position` as a weight."""
         if position in OPERANDS.get(node.op, ()):
             return True
+        if not self._library:
+            return False
         first = 1 if node.op in _BRANCHES else 0
         if position < first:
             return False

@@ -22,7 +22,7 @@ from zoo.tensor_protos import texts
 from zoo.variables import VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from zoo.dtypes import DType
     from zoo.ordered_code import Extents
@@ -66,9 +66,10 @@ def restored(meta_graph: protos.MetaGraphDef) -> dict[str, Stored]:
     flow = _Flow(part)
     found: dict[str, Stored] = {}
     for node in part.node:
-        for number, stored in enumerate(_reads(node, flow.nodes)):
-            for variable in flow.variables_given(node.name, number):
-                found[variable] = stored
+        reads = _reads(node, flow.nodes)
+        for number, variable in flow.variables_given(node.name) if reads else ():
+            if 0 <= number < len(reads):
+                found[variable] = reads[number]
     return found
 
 
@@ -117,17 +118,18 @@ class _Flow:
         self.nodes = by_name(graph)
         self.users = consumers(graph)
 
-    def variables_given(self, name: str, number: int) -> Iterable[str]:
-        """Yield the variables that are assigned output `number` of the node `name`."""
+    def variables_given(self, name: str) -> Iterator[tuple[int, str]]:
+        """Yield the outputs of the node `name` by number, each with a variable it is assigned."""
         for user, position in self.users.get(name, ()):
-            if port(user.input[position]) != number:
-                continue
+            number = port(user.input[position])
             if user.op in _ASSIGN and position == 1:
                 variable = self._origin(user.input[0])
                 if variable:
-                    yield variable
+                    yield number, variable
             elif user.op in _PASS_ON and position == 0:
-                yield from self.variables_given(user.name, 0)
+                for passed, variable in self.variables_given(user.name):
+                    if passed == 0:
+                        yield number, variable
 
     def stored(self, edge: str) -> Any:
         """Return what `edge` carries if it comes from a checkpoint, else None."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import dtypes, protos
+from zoo import dtypes, protos, session_bundle
 from zoo.ends import found_inputs, found_outputs
 from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean, some
-from zoo.graph import by_name, port, source, upstream
+from zoo.graph import by_name, port, source
 from zoo.nodes import shape as shape_proto
 from zoo.specs import TensorSpec, sizes_of, spec_of
 from zoo.tensor_protos import from_proto
 from zoo.variables import detached
+from zoo.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +44,22 @@ def signatures(meta_graph: protos.MetaGraphDef) -> dict[str, Signature]:
         key: Signature(_specs(stated.inputs), _specs(stated.outputs))
         for key, stated in sorted(meta_graph.signature_def.items())
         if not key.startswith(_OWN)
+    } or _of_session_bundle(meta_graph)
+
+
+def _of_session_bundle(meta_graph: protos.MetaGraphDef) -> dict[str, Signature]:
+    """Return the signatures that a collection states, those left out whose tensors are gone."""
+    stated = session_bundle.stated(meta_graph, DEFAULT)
+    nodes = by_name(meta_graph.graph_def) if stated else {}
+
+    def specs(tensors: Mapping[str, str]) -> dict[str, TensorSpec]:
+        """Return what the graph says of `tensors`, by the same names."""
+        return {k: spec_of(meta_graph.graph_def, t, nodes) for k, t in tensors.items()}
+
+    return {
+        key: Signature(specs(inputs), specs(outputs))
+        for key, (inputs, outputs) in stated.items()
+        if all(source(tensor) in nodes for tensor in (*inputs.values(), *outputs.values()))
     }
 
 
@@ -81,18 +98,18 @@ def signature(meta_graph: protos.MetaGraphDef, key: str | None = None) -> Signat
     )
 
 
-def inferred(meta_graph: protos.MetaGraphDef) -> Signature:
+def inferred(meta_graph: protos.MetaGraphDef, view: View | None = None) -> Signature:
     """Return what the graph shows as a signature, each tensor called by its node.
 
     A placeholder with a default (a dropout rate, a training switch) is an input only where there
     is no other, or where its default is a shape with an open size, as that of a sparse value: it
     can still be fed by its name.
     """
-    outputs = [output.spec for output in found_outputs(meta_graph)]
-    nodes = by_name(meta_graph.graph_def)
-    needed = upstream(nodes, [spec.tensor for spec in outputs])
-    inputs = [spec for spec in found_inputs(meta_graph) if source(spec.tensor) in needed]
-    must = [spec for spec in inputs if _must_be_given(nodes[source(spec.tensor)], nodes)]
+    view = View(meta_graph.graph_def) if view is None else view
+    outputs = [output.spec for output in found_outputs(meta_graph, view)]
+    needed = view.upstream(spec.tensor for spec in outputs)
+    inputs = [spec for spec in found_inputs(meta_graph, view) if source(spec.tensor) in needed]
+    must = [s for s in inputs if _must_be_given(view.nodes[source(s.tensor)], view.nodes)]
     return Signature(_called(must or inputs, {}), _called(outputs, {}))
 
 

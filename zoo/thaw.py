@@ -14,6 +14,7 @@ from zoo.graph import CONTROL, by_name, consumers, port, shell, source, unique, 
 from zoo.nodes import node as make_node
 from zoo.tensor_protos import from_proto, header
 from zoo.variables import handle, listed_tensors, rename_listed
+from zoo.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +60,7 @@ def thaw(
     }
     chosen = {
         name: trains
-        for name, trains in weight_constants(meta_graph.graph_def).items()
+        for name, trains in weight_constants(View(meta_graph.graph_def)).items()
         if not waits(nodes[name]) and name not in fed
     }
     if not chosen:

@@ -99,11 +99,15 @@ def test_inspect(zoo, net):
     assert set(document) == {
         "schema", "format", "path", "bytes", "producer", "tensorflow_version", "tag_sets",
         "signatures", "inputs", "outputs", "weights", "parameters", "ops", "head", "findings",
+        "what", "notes", "heads", "functions", "collections", "assets", "devices",
+        "control_flow", "training", "optimizer_slots",
     }  # fmt: skip
     assert document["format"] == "frozen"
-    assert document["inputs"] == [{"tensor": "x:0", "dtype": "float32", "shape": [None, 3]}]
-    (output,) = document["outputs"]
-    assert output.pop("why")
+    (given,) = document["inputs"]
+    assert (given.pop("why"), given.pop("rank")) == ("the outputs depend on it", 0)
+    assert given == {"tensor": "x:0", "dtype": "float32", "shape": [None, 3]}
+    output = document["outputs"][0]
+    assert (bool(output.pop("why")), output.pop("rank")) == (True, 0)
     assert output == {"tensor": "probabilities:0", "dtype": "float32", "shape": None}
     assert document["weights"][0] == {
         "name": "dense/bias", "dtype": "float32", "shape": [2], "bytes": 8, "trainable": True,

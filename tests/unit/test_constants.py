@@ -9,6 +9,7 @@ from zoo.nodes import node, placeholder
 from zoo.protos import GraphDef
 from zoo.samples import FLOAT
 from zoo.tensors import ArrayTensor
+from zoo.view import View
 
 
 def const(name, shape, dtype="float32"):
@@ -20,7 +21,7 @@ def judged(*nodes):
     graph = GraphDef()
     graph.node.append(placeholder("x", FLOAT))
     graph.node.extend(nodes)
-    return weight_constants(graph)
+    return weight_constants(View(graph))
 
 
 def op(name, kind, *inputs):
@@ -110,4 +111,4 @@ def test_constants_through_much_arithmetic_are_found_quickly():
     graph.node.append(placeholder("x", FLOAT))
     graph.node.append(node("y", "MatMul", ["x", before], T=FLOAT))
 
-    assert list(weight_constants(graph)) == ["c"]
+    assert list(weight_constants(View(graph))) == ["c"]

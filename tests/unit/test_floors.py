@@ -27,18 +27,22 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.heads", "zoo.prune", "zoo.running"},
+    {"zoo.facts", "zoo.heads", "zoo.prune", "zoo.running"},
+    {"zoo.ranking"},
+    {"zoo.endpoints"},
     {"zoo.saver", "zoo.state"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
-    {"zoo.ends"},
+    {"zoo.ends", "zoo.pipelines", "zoo.switches"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
-    {"zoo.variables"},
+    {"zoo.slots", "zoo.variables"},
     # registries, the store, graphs and tensors
-    {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"},
+    {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"}
+    | {"zoo.view"},
     {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"}
+    | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
     {"zoo_architectures.initial"},
     {"zoo.home", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},

@@ -1,0 +1,144 @@
+"""What a graph carries besides its net: training, devices, control flow, collections, assets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from zoo.ends import is_backward
+from zoo.graph import source
+from zoo.slots import slots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from zoo import protos
+    from zoo.view import View
+    from zoo.weights import Weights
+
+_BATCH_NORM = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+_BRANCHES = ("Case", "If", "StatelessCase", "StatelessIf")
+_LOOPS = ("StatelessWhile", "While")
+_RANDOM = ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2")
+_DROPS = {"Floor", "Greater", "GreaterEqual", "Less", "LessEqual"}
+_AROUND = {"Add", "AddV2", "Cast", "Identity", "Mul", "Sub"}
+_STEPS = 6
+
+
+def facts(
+    meta_graph: protos.MetaGraphDef, view: View, weights: Weights, needed: set[str]
+) -> dict[str, Any]:
+    """Return what `meta_graph` carries besides its net, as data.
+
+    Parameters
+    ----------
+    view
+        The graph with its calls inlined.
+    needed
+        The nodes that the outputs need.
+    """
+    return {
+        "functions": len(meta_graph.graph_def.library.function),
+        "collections": {
+            key: _length(meta_graph.collection_def[key])
+            for key in sorted(meta_graph.collection_def)
+        },
+        "assets": sorted({asset.filename for asset in meta_graph.asset_file_def}),
+        "devices": _devices(meta_graph.graph_def),
+        "control_flow": _control_flow(view),
+        "training": _training(view, needed),
+        "optimizer_slots": _slots(weights),
+    }
+
+
+def ops(graph: protos.GraphDef) -> dict[str, int]:
+    """Return how often each operation stands in `graph` and in its functions."""
+    counts = Counter(node.op for node in graph.node)
+    names = set()
+    for function in graph.library.function:
+        counts.update(node.op for node in function.node_def)
+        names.add(function.signature.name)
+    return {op: counts[op] for op in sorted(counts) if op not in names}
+
+
+def _length(collection: protos.CollectionDef) -> int:
+    kind = collection.WhichOneof("kind")
+    return 0 if kind is None else len(getattr(collection, kind).value)
+
+
+def _devices(graph: protos.GraphDef) -> dict[str, int]:
+    counts = Counter(node.device for node in graph.node)
+    for function in graph.library.function:
+        counts.update(node.device for node in function.node_def)
+    return {device: counts[device] for device in sorted(counts) if device}
+
+
+def _control_flow(view: View) -> dict[str, int]:
+    """Return how many loops and branches there are, and how many in the way of TensorFlow 1."""
+    frames = {view.nodes[name].attr["frame_name"].s for name in view.named("Enter", "RefEnter")}
+    merges = view.named("Merge", "RefMerge")
+    entered = {
+        n
+        for n in merges
+        if any(view.ops.get(source(e)) in ("Enter", "NextIteration") for e in view.inputs[n])
+    }
+    old = len(merges) - len(entered)
+    library = [node.op for function in view.library.values() for node in function.node_def]
+    kinds = Counter(library) + Counter(view.ops.values())
+    return {
+        "loops": len(frames) + sum(kinds[op] for op in _LOOPS),
+        "branches": old + sum(kinds[op] for op in _BRANCHES),
+        "of_tensorflow_1": len(frames) + old,
+    }
+
+
+def _training(view: View, needed: set[str]) -> dict[str, Any]:
+    """Return what shows that the graph was made for training, or still behaves so."""
+    return {
+        "gradients": any(is_backward(name) for name in view.ops),
+        "updates": sorted(op for op in set(view.ops.values()) if "Apply" in op),
+        "batch_norm": [n for n in view.named(*_BATCH_NORM) if n in needed and _trains(view, n)],
+        "dropout": [n for n in view.named(*_RANDOM) if n in needed and _drops(view, n)],
+    }
+
+
+def _trains(view: View, name: str) -> bool:
+    """Tell whether a batch normalisation uses the statistics of the batch, whatever is fed."""
+    attributes = view.nodes[name].attr
+    switched = any(_is_switched(view, edge) for edge in view.inputs[name][:1])
+    return not switched and ("is_training" not in attributes or attributes["is_training"].b)
+
+
+def _is_switched(view: View, edge: str) -> bool:
+    name = source(edge)
+    return view.ops.get(name) in {"Switch", "RefSwitch"}
+
+
+def _drops(view: View, name: str) -> bool:
+    """Tell whether the random numbers `name` are compared with a rate, which nobody can feed."""
+    todo = [(name, 0)]
+    around = {name}
+    found = False
+    while todo:
+        current, steps = todo.pop()
+        for user, _ in view.data_users.get(current, ()):
+            around.add(user)
+            found = found or view.ops[user] in _DROPS
+            if view.ops[user] in _AROUND and steps < _STEPS:
+                todo.append((user, steps + 1))
+    return found and not _can_be_fed(view, around)
+
+
+def _can_be_fed(view: View, names: Iterable[str]) -> bool:
+    """Tell whether one of `names` takes a number from a placeholder, or stands on a branch."""
+    for name in names:
+        for edge in view.inputs[name]:
+            kind = view.ops.get(source(edge), "")
+            if kind.startswith("Placeholder") or kind in {"Switch", "RefSwitch"}:
+                return True
+    return False
+
+
+def _slots(weights: Weights) -> dict[str, int]:
+    found = slots(weights)
+    return {"weights": len(found), "bytes": sum(weights.tensor(name).nbytes for name in found)}

@@ -1,0 +1,184 @@
+"""Keras models in a file of their own: ``.h5``, ``.keras`` and weights alone, read, never executed.
+
+Source: ``keras/src/legacy/saving/legacy_h5_format.py``, ``keras/src/saving/saving_lib.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from zoo import dtypes
+from zoo.errors import FormatError, UnsupportedError
+from zoo.hdf5 import SIGNATURE, Dataset, Group, Hdf5
+from zoo.keras_config import Net
+from zoo.mapped import MappedFile
+from zoo.tensors import FileTensor, LazyTensor, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+_ZIP = b"PK\x03\x04"
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_LOCAL_HEAD, _NAME_SIZE_AT, _EXTRA_SIZE_AT = 30, 26, 28
+_MOST_JSON = 1 << 28
+_OPTIMIZERS = ("optimizer_weights", "optimizer")
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether the file at `path` is one that Keras writes; never raises."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(SIGNATURE))
+        if start == SIGNATURE:
+            return True
+        return start.startswith(_ZIP) and {_CONFIG, _METADATA} <= set(_members(path))
+    except (OSError, FormatError):
+        return False
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """A Keras model in the file at `path`, or its weights alone.
+
+    Every property raises `FormatError` where the file is damaged.
+    """
+
+    path: Path
+
+    @cached_property
+    def is_zip(self) -> bool:
+        """Tell whether it is a ``.keras`` file."""
+        with self.path.open("rb") as file:
+            return file.read(len(_ZIP)) == _ZIP
+
+    @cached_property
+    def _hdf5(self) -> Hdf5:
+        file = MappedFile(self.path)
+        if not self.is_zip:
+            return Hdf5(file)
+        info = _members(self.path).get(_WEIGHTS)
+        if info is None:
+            raise FormatError(f"{self.path} is damaged", found=f"no {_WEIGHTS} in it")
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise UnsupportedError(f"the weights in {self.path} are compressed")
+        head = file.read(info.header_offset, _LOCAL_HEAD)
+        sizes = (head[at : at + 2] for at in (_NAME_SIZE_AT, _EXTRA_SIZE_AT))
+        start = info.header_offset + _LOCAL_HEAD + sum(int.from_bytes(s, "little") for s in sizes)
+        end = start + info.file_size
+        if end > file.size:
+            raise file.cut_off(end)
+        return Hdf5(file, start, end)
+
+    @cached_property
+    def net(self) -> Net | None:
+        """The net, None where the file holds weights alone."""
+        text = self._json(_CONFIG) if self.is_zip else self._noted("model_config")
+        return None if text is None else Net(self._parsed(text))
+
+    @property
+    def version(self) -> str | None:
+        """Return the version of Keras that wrote the file, None if it does not say."""
+        if self.is_zip:
+            found = self._parsed(self._json(_METADATA) or "{}").get("keras_version")
+        else:
+            found = self._noted("keras_version")
+            if found is None and "model_weights" in self._hdf5.root.members:
+                inner = self._hdf5.root.members["model_weights"]
+                found = inner.attributes.get("keras_version") if isinstance(inner, Group) else None
+        return found if isinstance(found, str) else None
+
+    @property
+    def training(self) -> dict[str, Any] | None:
+        """Return how the model was compiled, None where it was not."""
+        if self.is_zip:
+            found = self._parsed(self._json(_CONFIG) or "{}").get("compile_config")
+            return found if isinstance(found, dict) else None
+        text = self._noted("training_config")
+        return None if text is None else self._parsed(text)
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        """The weights by their paths in the file, those of the optimizer too."""
+        return dict(self._within("", self._hdf5.root))
+
+    def is_slot(self, key: str) -> bool:
+        """Tell whether the weight under the path `key` is the optimizer's."""
+        return key.split("/", 1)[0] in _OPTIMIZERS
+
+    def _within(self, above: str, group: Group) -> Iterator[tuple[str, Tensor]]:
+        todo: list[tuple[str, Group | Dataset]] = [(above, group)]
+        while todo:
+            path, found = todo.pop()
+            if isinstance(found, Dataset):
+                if found.type.dtype is not None:
+                    yield path, self._tensor(path, found)
+            else:
+                inner = [(f"{path}/{name}".lstrip("/"), one) for name, one in found.members.items()]
+                todo += reversed(inner)
+
+    def _tensor(self, label: str, found: Dataset) -> Tensor:
+        dtype = found.type.dtype or dtypes.named("float32")
+        layout, hdf5 = found.layout, self._hdf5
+        plain = layout.kind == "contiguous" and layout.address is not None
+        if plain and not found.type.swapped and layout.size in (-1, found.nbytes):
+            at = hdf5.start + (layout.address or 0)
+            if at + found.nbytes <= hdf5.reader.end:
+                return FileTensor(hdf5.file, at, dtype, found.shape, label)
+            raise hdf5.file.cut_off(at + found.nbytes)
+
+        def refuse() -> np.ndarray:
+            """Say that values in this form are not read."""
+            raise UnsupportedError(
+                f"{label!r} in {self.path} is stored in a form that zoo does not read",
+                found=layout.kind,
+            )
+
+        return LazyTensor(dtype, found.shape, refuse)
+
+    def _noted(self, name: str) -> str | None:
+        found = self._hdf5.root.attributes.get(name)
+        return found if isinstance(found, str) else None
+
+    def _json(self, name: str) -> str | None:
+        info = _members(self.path).get(name)
+        if info is None:
+            return None
+        if info.file_size > _MOST_JSON:
+            raise FormatError(f"{self.path} is damaged", found=f"{name} of {info.file_size} bytes")
+        try:
+            with zipfile.ZipFile(self.path) as whole:
+                return whole.read(info).decode()
+        except _ZIP_ERRORS as error:
+            raise FormatError(f"{self.path} is damaged", found=f"{name}: {error}") from error
+
+    def _parsed(self, text: str) -> dict[str, Any]:
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise FormatError(
+                f"{self.path} has a configuration that is no JSON", found=str(error)
+            ) from error
+        if not isinstance(found, dict):
+            raise FormatError(f"{self.path} has a configuration that is no mapping")
+        return found
+
+
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError,
+    ValueError, OSError,
+)  # fmt: skip
+
+
+def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(path) as whole:
+            return {info.filename: info for info in whole.infolist()}
+    except _ZIP_ERRORS as error:
+        raise FormatError(f"{path} is a damaged zip archive", found=str(error)) from error

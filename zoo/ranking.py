@@ -1,0 +1,277 @@
+"""The ends of a graph, ranked with reasons: which tensors to ask for, and which to feed.
+
+A graph that was trained has more ends than those its users want: losses and measures beside the
+predictions, labels beside the inputs, rates and switches that should be constants by now, and
+queues where the inputs come from.  What an end is shows in the operations around it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from zoo import ends, ops, pipelines, signatures
+from zoo.endpoints import endpoints
+from zoo.graph import port, source, tensor_name
+from zoo.operands import OPERANDS, PASS_ON
+from zoo.specs import TensorSpec, spec_of
+from zoo.switches import constant_of
+from zoo.variables import VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from zoo import protos
+    from zoo.view import View
+
+_LOSSES = {"SigmoidCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits"} | {
+    "SparseSoftmaxCrossEntropyWithLogits"
+}
+_COMPARES = _LOSSES | {"Equal", "InTopK", "InTopKV2", "NotEqual", "SquaredDifference", "Sub"}
+_LABEL_FORMS = PASS_ON | {"ArgMax", "OneHot"}
+_LIKELY = {
+    "ArgMax": "the number of the likeliest class",
+    "LogSoftmax": "logarithms of probabilities",
+    "Sigmoid": "probabilities, each for itself",
+    "Softmax": "probabilities that add up to one",
+    "TopK": "the likeliest classes",
+    "TopKV2": "the likeliest classes",
+}
+_REDUCES = {"All", "Any", "Max", "Mean", "Min", "Prod", "Sum"}
+_OPTIMIZES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
+_LOOSE = "no other operation uses it"
+
+
+@dataclass(frozen=True)
+class End:
+    """An input or output.
+
+    Attributes
+    ----------
+    spec
+        The tensor.
+    why
+        One clause on what makes it one.
+    rank
+        Its class, 0 for what users want; within a class the order is the graph's.
+    constant
+        The value that an input should always have when the model is used: 1.0 for the rate at
+        which dropout keeps, false for a training switch.  None for an input proper.
+    """
+
+    spec: TensorSpec
+    why: str
+    rank: int
+    constant: Any = None
+
+    @property
+    def tensors(self) -> list[str]:
+        """The tensors it consists of, several for a sparse or ragged value."""
+        return self.spec.tensor.split(",")
+
+
+def ranked(meta_graph: protos.MetaGraphDef, view: View) -> tuple[list[End], list[End]]:
+    """Return the inputs and the outputs of a graph, each best first.
+
+    Parameters
+    ----------
+    view
+        The graph of `meta_graph`, with its calls inlined or not.
+    """
+    looking = _Looking(meta_graph, view)
+    outputs = sorted(looking.outputs(), key=lambda end: end.rank)
+    return sorted(looking.inputs(outputs), key=lambda end: end.rank), outputs
+
+
+def best(found: list[End]) -> list[End]:
+    """Return those of `found`, which is ranked, that stand in the first class."""
+    return [end for end in found if end.rank == found[0].rank]
+
+
+class _Looking:
+    """One graph, looked at for its ends."""
+
+    def __init__(self, meta_graph: protos.MetaGraphDef, view: View) -> None:
+        self.meta_graph = meta_graph
+        self.view = view
+        self.placeholders = ends.found_inputs(meta_graph, view)
+        self.stated = sorted(
+            signatures.signatures(meta_graph).items(),
+            key=lambda item: item[0] != signatures.DEFAULT,
+        )
+
+    @cached_property
+    def layers(self) -> list[str]:
+        """The operations of the net that multiply by weights."""
+        return [n for n in self.view.named(*OPERANDS) if not ends.is_backward(n)]
+
+    @cached_property
+    def after_layers(self) -> set[str]:
+        """What the net computes by its weights."""
+        return self.view.downstream(self.layers, control=False)
+
+    @cached_property
+    def compared(self) -> dict[str, list[str]]:
+        """The inputs that only tell what the net should have said, and what each is held against.
+
+        That is by the name of the input; edges of what the net computes.
+        """
+        before = self.view.upstream(self.layers, control=False)
+        names = [source(spec.tensor) for spec in self.placeholders]
+        found = {name: [*self._held_against(name)] for name in names if name not in before}
+        return {name: edges for name, edges in found.items() if edges}
+
+    def _held_against(self, name: str) -> Iterator[str]:
+        """Yield what the net computes and `name`, but for its form, is compared with."""
+        todo, seen = [name], {name}
+        while todo:
+            for user, _ in self.view.data_users.get(todo.pop(), ()):
+                op = self.view.ops[user]
+                edges = self.view.data_inputs(user) if op in _COMPARES else []
+                yield from (edge for edge in edges if source(edge) in self.after_layers)
+                if op in _LABEL_FORMS and user not in seen:
+                    seen.add(user)
+                    todo.append(user)
+
+    @cached_property
+    def predicted(self) -> dict[str, str]:
+        """The tensors that a loss compares with labels, and why each is one."""
+        losses = [name for name in self.view.named(*_LOSSES) if not ends.is_backward(name)]
+        if losses:
+            why = "the logits: the loss {} compares them with labels"
+            return {self._origin(self.view.data_inputs(n)[0]): why.format(n) for n in losses}
+        edges = [edge for edges in self.compared.values() for edge in edges]
+        return {self._origin(edge): "it is compared with labels" for edge in edges}
+
+    def outputs(self) -> list[End]:
+        """Return the outputs: what signatures state, else what the graph shows."""
+        found: dict[str, End] = {}
+        for key, one in self.stated:
+            for spec in one.outputs.values():
+                found.setdefault(spec.tensor, End(spec, f"signature {key}", 0))
+        if found:
+            return [*found.values()]
+        for end in [*self._loose(), *self._logits(), *self._endpoints()]:
+            found.setdefault(end.spec.tensor, end)
+        return [*found.values()]
+
+    def _loose(self) -> Iterator[End]:
+        """Yield what no operation uses."""
+        judged = self.view.downstream(self.compared, control=False)
+        sinks = ends.found_outputs(self.meta_graph, self.view)
+        net = any(source(output.spec.tensor) in self.after_layers for output in sinks)
+        later = self.view.downstream(map(source, self.predicted), control=False)
+        for output in sinks:
+            name = source(output.spec.tensor)
+            if name in judged:
+                yield End(output.spec, f"{_LOOSE}: a loss or measure, it depends on labels", 3)
+            elif self._is_constant(name):
+                yield End(output.spec, f"{_LOOSE}, and it is always the same", 4)
+            elif net and name not in self.after_layers:
+                yield End(output.spec, f"{_LOOSE}, but it does not depend on the weights", 2)
+            elif self.predicted and name not in later:
+                yield End(output.spec, f"{_LOOSE}, but the loss does not look at it", 2)
+            elif self._summed(name) and self.compared:
+                yield End(output.spec, f"{_LOOSE}: one number, a loss or measure", 2)
+            else:
+                says = _LIKELY.get(self._last(name)[0])
+                yield End(output.spec, output.why + (f": {says}" if says else ""), 0)
+
+    def _logits(self) -> Iterator[End]:
+        """Yield what losses compare with labels, and what probabilities are made of."""
+        for tensor, why in self.predicted.items():
+            yield End(self._spec(tensor), why, 0)
+        for output in ends.found_outputs(self.meta_graph, self.view):
+            kind, node = self._last(source(output.spec.tensor))
+            if kind in _LIKELY:
+                tensor = self._origin(self.view.data_inputs(node)[0])
+                yield End(self._spec(tensor), f"what {kind} makes {output.spec.tensor} of", 1)
+
+    def _endpoints(self) -> Iterator[End]:
+        """Yield what else somebody may want."""
+        aside = ends.set_aside(self.meta_graph, self.view)
+        frozen = not self.view.named(*VARIABLES)
+        for name in sorted(aside) if frozen else ():
+            if self.view.ops[name] and not self.view.data_users.get(name) and self._mutates(name):
+                yield End(self._spec(f"{name}:0"), "it changes a variable, and gives its value", 2)
+        for tensor, why in endpoints(self.view, aside):
+            yield End(self._spec(tensor), why, 5)
+
+    def _mutates(self, name: str) -> bool:
+        op = ops.op(self.view.ops[name])
+        return op is not None and bool(op.outputs) and op.outputs[0].ref
+
+    def _origin(self, edge: str) -> str:
+        """Return the tensor that `edge` shows, maybe in another form."""
+        return tensor_name(self._passed(edge, {"Identity", "Reshape", "Squeeze", "StopGradient"}))
+
+    def _last(self, name: str) -> tuple[str, str]:
+        """Return the operation that makes the values of `name`, and the node it is."""
+        name = source(self._passed(name, PASS_ON))
+        return self.view.ops[name], name
+
+    def _passed(self, edge: str, ops: set[str]) -> str:
+        """Return the edge whose values come out of `edge` after nothing but `ops`."""
+        seen: set[str] = set()
+        while (name := source(edge)) not in seen and self.view.ops[name] in ops:
+            seen.add(name)
+            edge = next(iter(self.view.data_inputs(name)), edge)
+        return edge
+
+    def _is_constant(self, name: str) -> bool:
+        kind, _ = self._last(name)
+        return kind == "Const" or kind in VARIABLES
+
+    def _summed(self, name: str) -> bool:
+        """Tell whether `name` is a number into which a whole batch was summed up."""
+        name = source(self._passed(name, {"Div", "Mul", "RealDiv"}))
+        return self.view.ops[name] in _REDUCES
+
+    def inputs(self, outputs: list[End]) -> Iterable[End]:
+        """Yield the inputs: those of signatures, placeholders, and what pipelines give."""
+        named: dict[str, str] = {}
+        for key, one in self.stated:
+            for name, spec in one.inputs.items():
+                for tensor in spec.tensor.split(","):
+                    named.setdefault(tensor, f"signature {key}: {name}")
+        self.needed = self.view.upstream(tensor for end in best(outputs) for tensor in end.tensors)
+        fed = [self._placeholder(spec, named) for spec in self.placeholders]
+        known = {end.spec.tensor for end in fed}
+        fed += [End(self._spec(t), why, 0) for t, why in named.items() if t not in known]
+        return [*fed, *self._from_pipelines(any(end.rank == 0 for end in fed))]
+
+    def _placeholder(self, spec: TensorSpec, named: dict[str, str]) -> End:
+        name = source(spec.tensor)
+        switch = constant_of(self.view, name)
+        if switch is not None:
+            return End(spec, switch.why, 2, switch.value)
+        if spec.tensor in named:
+            return End(spec, named[spec.tensor], 0)
+        if name in self.compared:
+            return End(spec, "labels: only losses and measures need it", 3)
+        if name not in self.needed:
+            return End(spec, self._idle(name), 4)
+        if self.view.ops[name] == "PlaceholderWithDefault":
+            return End(spec, "the outputs depend on it, but it has a default", 1)
+        return End(spec, "the outputs depend on it", 0)
+
+    def _idle(self, name: str) -> str:
+        """Return what is to be said of a placeholder that no output needs."""
+        after = self.view.downstream([name], control=False)
+        if any(_OPTIMIZES.match(self.view.ops[user]) for user in after):
+            return "only training uses it"
+        return "no output depends on it"
+
+    def _from_pipelines(self, fed: bool) -> Iterator[End]:
+        """Yield what queues and iterators give to the outputs, in whose place one can feed."""
+        for name in self.view.named(*pipelines.GIVERS):
+            users = self.view.data_users.get(name, ()) if name in self.needed else ()
+            used = {port(self.view.inputs[user][at]) for user, at in users if user in self.needed}
+            why = pipelines.why(self.view, name)
+            for number in sorted(used):
+                yield End(pipelines.given(self.view, name, number), why, 1 if fed else 0)
+
+    def _spec(self, tensor: str) -> TensorSpec:
+        return spec_of(self.view.graph, tensor, self.view.nodes)

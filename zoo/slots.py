@@ -1,0 +1,47 @@
+"""What an optimizer keeps beside the weights: a checkpoint is up to three times as large for it.
+
+TensorFlow 1 calls a slot after its variable, ``dense/kernel/Adam``, Keras 2 the other way round,
+``Adam/dense/kernel/m``; object checkpoints mark a slot in its key, and Keras 3 keeps all of them
+under ``optimizer/``.
+
+Source: ``tensorflow/python/training/slot_creator.py`` and ``optimizer.py``,
+``tensorflow/python/trackable/trackable_utils.py``, ``keras/src/optimizers/base_optimizer.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from zoo.objects import SLOT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from zoo.weights import Weights
+
+_SLOT = re.compile(
+    r"(.+)/(?:AdaMax|Adadelta|Adafactor|Adagrad|AdagradDA|Adam|AdamW|Ftrl|LARS|LazyAdam|Momentum"
+    r"|Nadam|RMSProp|accumulator|adam_[mv]|mg|momentum|rms|vc|vhat|vr|[mv])(?:_\d+)?"
+)
+"""What may be a slot, and the weight it would belong to."""
+_OWN = re.compile(r"(?:.*/)?(?:beta_?[12](?:_power)?(?:_\d+)?|Adam/iter|_?optimizer/.+)")
+"""What belongs to no weight, but to the optimizer itself."""
+
+
+def slots(weights: Weights) -> list[str]:
+    """Return which of `weights` only an optimizer needs."""
+    keys = {name: weights.key(name) for name in weights}
+    known = {*keys, *keys.values()}
+    return [name for name, key in keys.items() if _is_slot(name, known) or _is_slot(key, known)]
+
+
+def _is_slot(name: str, known: Collection[str]) -> bool:
+    """Tell whether the tensor `name` is an optimizer's, beside the weights called `known`."""
+    if SLOT in name or _OWN.fullmatch(name):
+        return True
+    found = _SLOT.fullmatch(name)
+    if found is None:
+        return False
+    parts = found[1].split("/")
+    return any("/".join(parts[at:]) in known for at in range(len(parts)))
