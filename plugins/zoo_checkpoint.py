@@ -58,6 +58,7 @@ def zoo_formats() -> Iterable[Format]:
             _OPTIONS,
             target=target,
             files=files,
+            look=look,
             variant=variant,
         )
     ]
@@ -79,10 +80,19 @@ def load(path: Path) -> Model:
     FormatError
         A file is missing or damaged.
     """
-    prefix = _prefix(path)
+    return _loaded(_prefix(path), whole=True)
+
+
+def look(path: Path) -> Model:
+    """Read a checkpoint as far as it is there: without a data file, its weights have no values."""
+    return _loaded(_prefix(path), whole=False)
+
+
+def _loaded(prefix: Path, *, whole: bool) -> Model:
     meta_graph = _meta_graph(prefix)
-    read = bundle_v1.read if _is_old(prefix) else bundle.read
-    return Model(meta_graph, attach(meta_graph, read(prefix)))
+    old = _is_old(prefix)
+    tensors = bundle_v1.read(prefix) if old else bundle.read(prefix, whole=whole)
+    return Model(meta_graph, attach(meta_graph, tensors))
 
 
 def variant(path: Path) -> str:
@@ -203,6 +213,8 @@ def _prefix(path: Path) -> Path:
     """Return the prefix that `path` means: a prefix, one of its files, or a folder."""
     if path.is_dir():
         return checkpoint_file.latest(path)
+    if checkpoint_file.is_state(path):
+        return checkpoint_file.latest(path.parent, path.name)
     name = _PART.sub("", path.name)
     prefix = path.with_name(name) if name else path
     shardless = _OLD_SHARD.sub("", prefix.name)

@@ -40,6 +40,7 @@ SERVE = "serve"
 _BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
 _VARIABLES, _ASSETS = "variables", "assets"
 _READ = {_BINARY, _TEXT, _VARIABLES, _ASSETS, "fingerprint.pb"}
+_HUB = "tfhub_module.pb"
 _SCHEMA = 1
 _FIRST_BYTES = (b"\x08", b"\x12")
 """The tag of the schema version, or of the first MetaGraph where that is left out."""
@@ -65,6 +66,8 @@ def zoo_formats() -> Iterable[Format]:
             choices=choices,
             leaves=leaves,
             files=files,
+            look=look,
+            variant=variant,
         )
     ]
 
@@ -98,12 +101,25 @@ def load(path: Path, *, tags: Iterable[str] | None = None) -> Model:
     UsageError
         There are several MetaGraphs and none is for serving.
     """
-    folder = _folder(path)
+    return _loaded(_folder(path), tags, whole=True)
+
+
+def look(path: Path, *, tags: Iterable[str] | None = None) -> Model:
+    """Read a SavedModel as far as it is there: without a data file, its weights have no values."""
+    return _loaded(_folder(path), tags, whole=False)
+
+
+def variant(path: Path) -> str:
+    """Return ``saved_model``, or ``hub_module`` for a module of TensorFlow Hub's first kind."""
+    return "hub_module" if (_folder(path) / _HUB).is_file() else "saved_model"
+
+
+def _loaded(folder: Path, tags: Iterable[str] | None, *, whole: bool) -> Model:
     meta_graph = _chosen(folder, _parsed(folder).meta_graphs, tags)
     loose = dangling(meta_graph.graph_def)
     if loose:
         raise FormatError(f"{folder} is damaged", found=loose)
-    weights = attach(meta_graph, _tensors(folder))
+    weights = attach(meta_graph, _tensors(folder, whole=whole))
     return Model(meta_graph, weights, assets.paths(meta_graph, folder / _ASSETS))
 
 
@@ -229,7 +245,7 @@ def _chosen(
     raise UsageError(f"{folder} has several MetaGraphs", found=there, hint="choose one with --tags")
 
 
-def _tensors(folder: Path) -> dict[str, Tensor]:
+def _tensors(folder: Path, *, whole: bool) -> dict[str, Tensor]:
     """Return what lies in ``variables/``; nothing if there is no such folder.
 
     Raises
@@ -239,7 +255,7 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     """
     prefix = folder / _VARIABLES / _VARIABLES
     if bundle.index_path(prefix).is_file():
-        return bundle.read(prefix)
+        return bundle.read(prefix, whole=whole)
     if bundle_v1.recognises(prefix):
         return bundle_v1.read(prefix)
     inside = sorted(path.name for path in prefix.parent.glob("*"))

@@ -20,7 +20,7 @@ from zoo.mapped import MappedFile
 from zoo.parts import JoinedTensor, extents_of
 from zoo.streams import Stream
 from zoo.tensor_protos import shape_of
-from zoo.tensors import FileTensor, Shape, Tensor
+from zoo.tensors import FileTensor, MissingTensor, Shape, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,10 +59,16 @@ def recognises(prefix: Path) -> bool:
         return False
 
 
-def read(prefix: Path) -> dict[str, Tensor]:
+def read(prefix: Path, *, whole: bool = True) -> dict[str, Tensor]:
     """Return the tensors of the bundle at `prefix` by key, none of them read yet.
 
     Partitioned variables come as one tensor, joined from their slices.
+
+    Parameters
+    ----------
+    whole
+        Whether every data file must be there.  Without one, its tensors are known, but for their
+        values.
 
     Raises
     ------
@@ -77,7 +83,8 @@ def read(prefix: Path) -> dict[str, Tensor]:
     if wrong:
         raise _wrong(path, f"data file {wrong[0]} of {header.num_shards}")
     shards = {i: MappedFile(data_path(prefix, i, header.num_shards)) for i in sorted(used)}
-    _check_shards(path, [*shards.values()])
+    if whole:
+        _check_shards(path, [*shards.values()])
     stored = _Stored(path, shards, entries)
     return {_text(path, key): stored.tensor(key) for key in entries if not stored.is_slice(key)}
 
@@ -115,6 +122,8 @@ class _Stored:
         if entry.offset < 0 or entry.size < 0:
             raise _wrong(self.path, f"{key!r} has the offset {entry.offset}, size {entry.size}")
         file, label = self.shards[entry.shard_id], key.decode(errors="replace")
+        if not file.path.is_file():
+            return MissingTensor(dtype, shape, f"{file.path.name} is not there")
         crc = unmasked(entry.crc32c)
         if dtype is dtypes.STRING:
             return stored_strings.StringsTensor(file, entry.offset, entry.size, shape, label, crc)

@@ -13,6 +13,8 @@ from zoo import bundle, bundle_v1, protos
 from zoo.errors import FormatError, WriteError, some
 
 NAME = "checkpoint"
+_FIRST_WORD = b"model_checkpoint_path:"
+_LOOK = 64
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,17 @@ class Keeping:
     every: float | None = None
 
 
-def latest(folder: Path) -> Path:
-    """Return the prefix that the file ``checkpoint`` of `folder` names, or the only one there is.
+def is_state(path: Path) -> bool:
+    """Tell whether the file at `path` is one that names checkpoints, by its first words."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LOOK).lstrip().startswith(_FIRST_WORD)
+    except OSError:
+        return False
+
+
+def latest(folder: Path, name: str = NAME) -> Path:
+    """Return the prefix that the file `name` of `folder` names, or the only one there is.
 
     A folder that was moved still has the checkpoint under its name, whatever path the file gives.
 
@@ -42,7 +53,7 @@ def latest(folder: Path) -> Path:
         The file cannot be read or names what is not there; or there is no such file, and not
         exactly one checkpoint.
     """
-    state = read(folder)
+    state = read(folder, name)
     if state is not None:
         named = Path(state.model_checkpoint_path)
         here, there = folder / named.name, folder / named
@@ -50,7 +61,7 @@ def latest(folder: Path) -> Path:
             if named.name and is_there(prefix):
                 return prefix
         raise FormatError(
-            f"{folder / NAME} names a checkpoint that is not there",
+            f"{folder / name} names a checkpoint that is not there",
             found=str(named),
             hint="give the prefix of the checkpoint that you want",
         )
@@ -69,8 +80,8 @@ def is_there(prefix: Path) -> bool:
     return bundle.recognises(prefix) or bundle_v1.recognises(prefix)
 
 
-def read(folder: Path) -> protos.CheckpointState | None:
-    """Return what the file ``checkpoint`` of `folder` says, None if there is none.
+def read(folder: Path, name: str = NAME) -> protos.CheckpointState | None:
+    """Return what the file `name` of `folder` says, None if there is none.
 
     Raises
     ------
@@ -79,7 +90,7 @@ def read(folder: Path) -> protos.CheckpointState | None:
     """
     from google.protobuf import text_format
 
-    path = folder / NAME
+    path = folder / name
     if not path.is_file():
         return None
     try:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from zoo import facts, heads, ranking, signatures
 from zoo.constants import weight_constants
 from zoo.detect import size_of
-from zoo.errors import ZooError
+from zoo.errors import ZooError, counted
 from zoo.inline import inline
+from zoo.specs import output_dtypes, spec_of
+from zoo.tensors import MissingTensor
 from zoo.variables import is_variable, trainable
 from zoo.view import View
 
@@ -24,7 +28,11 @@ if TYPE_CHECKING:
 
 
 def describe(
-    model: Model, form: str, path: Path | None, tag_sets: Sequence[Sequence[str]] = ()
+    model: Model,
+    form: str,
+    path: Path | None,
+    tag_sets: Sequence[Sequence[str]] = (),
+    tensors: str | None = None,
 ) -> dict[str, Any]:
     """Return the document of ``zoo inspect --json`` for `model`.
 
@@ -34,6 +42,8 @@ def describe(
         The format it was read in, and from where; None if it was built.
     tag_sets
         The tags of each MetaGraph of the file.
+    tensors
+        A pattern, as shells have them, for names of tensors that are listed besides.
     """
     info, versions = model.meta_graph.meta_info_def, model.graph.versions
     view = View(model.graph)
@@ -59,7 +69,31 @@ def describe(
             "unsure": unsure or found.unsure or None,
         },
         **facts.facts(model.meta_graph, flat, model.weights, flat.upstream(wanted)),
+        "notes": _missing(model),
+        **({} if tensors is None else {"tensors": _tensors(flat, tensors)}),
     }
+
+
+def _tensors(view: View, pattern: str) -> list[dict[str, Any]]:
+    """Return the tensors whose names, or whose nodes' names, match `pattern`, sorted by name."""
+    found = []
+    for name in sorted(view.ops):
+        given = range(len(output_dtypes(view.graph, view.nodes[name])))
+        for tensor in (f"{name}:{number}" for number in given):
+            if fnmatchcase(tensor, pattern) or fnmatchcase(name, pattern):
+                spec = spec_of(view.graph, tensor, view.nodes)
+                found.append({**_spec(spec), "op": view.ops[name]})
+    return found
+
+
+def _missing(model: Model) -> list[str]:
+    """Return a sentence for each place where values of weights should be, and are not."""
+    tensors = map(model.weights.tensor, model.weights)
+    places = Counter(one.where for one in tensors if isinstance(one, MissingTensor))
+    return [
+        f"the values of {counted(count, 'weight')} are not here: {where}"
+        for where, count in sorted(places.items())
+    ]
 
 
 def nothing(form: str, path: Path | None) -> dict[str, Any]:

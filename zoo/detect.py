@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from zoo.errors import FormatError, UnknownNameError, UsageError, nearest, some
+from zoo.file_types import file_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
-
-    from zoo.formats import Format
 
 _DEEPEST = 3
 _MOST = 2000
 
 
+class Recogniser(Protocol):
+    """What tells by a path's contents whether it is one of its own."""
+
+    @property
+    def name(self) -> str:
+        """Return what users call it."""
+
+    @property
+    def recognises(self) -> Callable[[Path], bool]:
+        """Return what tells."""
+
+    def files_at(self, path: Path) -> list[Path]:
+        """Return the files of which what lies at `path` consists."""
+
+
+R = TypeVar("R", bound=Recogniser)
+
+
 @dataclass(frozen=True)
-class Found:
+class Found(Generic[R]):
     """A model that lies somewhere, and the format that recognises it."""
 
-    form: Format
+    form: R
     path: Path
 
 
-def detect(path: Path, forms: Mapping[str, Format]) -> Found:
+def detect(path: Path, forms: Mapping[str, R]) -> Found[R]:
     """Return the model at `path`; a folder that holds exactly one model is that model.
 
     Raises
@@ -38,29 +55,49 @@ def detect(path: Path, forms: Mapping[str, Format]) -> Found:
     UsageError
         It is several models, or several formats recognise it.
     """
+    found = find(path, forms)
+    if found is None:
+        raise nothing_in(path)
+    return found
+
+
+def find(path: Path, forms: Mapping[str, R]) -> Found[R] | None:
+    """Return the model at `path`, None where no format recognises one.
+
+    Raises
+    ------
+    UnknownNameError
+        Nothing lies there.
+    UsageError
+        It is several models, or several formats recognise it.
+    """
     if not _can_be(path):
         raise UnknownNameError("no path looks like this", found=str(path)[:100])
     here = _recognised(path, forms)
-    if here is not None:
+    if here is not None or path.is_file():
         return here
     if not path.exists():
         raise _nothing(path)
-    if not path.is_file() and not path.is_dir():
-        raise FormatError(f"{path} is neither a file nor a folder")
     if not path.is_dir():
-        raise FormatError(
-            f"{path} is no model that an installed format reads", found=_looks_like(path)
-        )
+        raise FormatError(f"{path} is neither a file nor a folder")
     inside = _latest_version(path, list(_models(path, forms, _DEEPEST)))
-    if len(inside) == 1:
-        return inside[0]
-    if inside:
+    if len(inside) > 1:
         raise UsageError(
             f"{path} holds several models",
             found=some(str(found.path.relative_to(path)) for found in inside),
             hint="name one of them",
         )
-    raise FormatError(
+    return inside[0] if inside else None
+
+
+def nothing_in(path: Path) -> FormatError:
+    """Return the error for a file or folder in which no format recognises a model."""
+    if path.is_file():
+        seen = file_type(path)
+        return FormatError(
+            f"{path} is no model that an installed format reads", found=seen.what, hint=seen.hint
+        )
+    return FormatError(
         f"{path} holds no model that an installed format reads",
         found=some(sorted(child.name for child in path.iterdir())) or "an empty folder",
     )
@@ -76,7 +113,7 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in parts if file.is_file())
 
 
-def recognises(form: Format, path: Path) -> bool:
+def recognises(form: Recogniser, path: Path) -> bool:
     """Tell whether `form` recognises `path`; one that fails at it costs a warning, not the work."""
     try:
         return form.recognises(path)
@@ -85,7 +122,7 @@ def recognises(form: Format, path: Path) -> bool:
         return False
 
 
-def _recognised(path: Path, forms: Mapping[str, Format]) -> Found | None:
+def _recognised(path: Path, forms: Mapping[str, R]) -> Found[R] | None:
     if path.exists() and not (path.is_file() or path.is_dir()):
         return None  # a pipe or a device: opening it may wait for ever
     found = [form for form in forms.values() if recognises(form, path)]
@@ -98,7 +135,7 @@ def _recognised(path: Path, forms: Mapping[str, Format]) -> Found | None:
     return Found(found[0], _called(path, found[0])) if found else None
 
 
-def _called(path: Path, form: Format) -> Path:
+def _called(path: Path, form: Recogniser) -> Path:
     """Return the path by which the model is called that the file `path` belongs to.
 
     A model of several files is called by what their names share, its prefix.
@@ -108,7 +145,7 @@ def _called(path: Path, form: Format) -> Path:
     return prefix if shared else path
 
 
-def _models(folder: Path, forms: Mapping[str, Format], depth: int) -> Iterator[Found]:
+def _models(folder: Path, forms: Mapping[str, R], depth: int) -> Iterator[Found[R]]:
     """Yield the models inside `folder`, each once, not looking inside of a model."""
     seen: set[Path] = set()
     for child in sorted(folder.iterdir())[:_MOST]:
@@ -131,7 +168,7 @@ def _can_be(path: Path) -> bool:
     return "\0" not in str(path)
 
 
-def _latest_version(folder: Path, found: list[Found]) -> list[Found]:
+def _latest_version(folder: Path, found: list[Found[R]]) -> list[Found[R]]:
     """Return the highest of `found` where they are versions, ``name/1`` and ``name/2``.
 
     Source: https://www.tensorflow.org/tfx/serving/serving_config, which serves the highest too.
@@ -150,26 +187,3 @@ def _nothing(path: Path) -> UnknownNameError:
         found=missing or some(sorted(siblings)) or "an empty folder",
         hint=f"did you mean {path.parent / near[0]}?" if near else "",
     )
-
-
-_STARTS = (
-    (b"<!DOCTYPE", "an HTML page, not a model: the download went wrong"),
-    (b"<html", "an HTML page, not a model: the download went wrong"),
-    (b"version https://git-lfs", "a Git LFS pointer: `git lfs pull` brings the file itself"),
-    (b"\x89HDF", "an HDF5 file, as Keras writes them"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-)
-
-
-def _looks_like(path: Path) -> str:
-    """Return what a file that is no model seems to be."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        return error.strerror or str(error)
-    if not start:
-        return "an empty file"
-    named = next((what for begin, what in _STARTS if start.lower().startswith(begin.lower())), "")
-    return named or f"{path.stat().st_size} bytes that begin with {start[:16]!r}"

@@ -121,6 +121,8 @@ _BY_STORAGE = {
 STRING = _BY_NAME["string"]
 RESOURCE = _BY_NAME["resource"]
 INT32 = _BY_NAME["int32"]
+INVALID = DType(0, "invalid", 0, "", "")
+"""What a graph states that was made by hand, and states no dtype; no tensor has it."""
 
 
 def dtype(number: int) -> DType:

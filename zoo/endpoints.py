@@ -71,4 +71,6 @@ def _is_named(view: View, name: str) -> bool:
     scope, _, last = name.rpartition("/")
     if kind in INPUTS or kind in VARIABLES or kind == "NoOp" or scope in view.ops:
         return False
-    return _COUNTED.sub("", last) != kind
+    reads = kind == "ReadVariableOp" or (kind == "Identity" and last in ("read", "Read"))
+    read = f"{name}/read" in view.ops
+    return not (reads or read) and _COUNTED.sub("", last) != kind

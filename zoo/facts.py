@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from zoo.assets import asset_files
 from zoo.ends import is_backward
 from zoo.graph import source
 from zoo.slots import slots
@@ -43,7 +44,7 @@ def facts(
             key: _length(meta_graph.collection_def[key])
             for key in sorted(meta_graph.collection_def)
         },
-        "assets": sorted({asset.filename for asset in meta_graph.asset_file_def}),
+        "assets": sorted({asset.filename for asset in asset_files(meta_graph)}),
         "devices": _devices(meta_graph.graph_def),
         "control_flow": _control_flow(view),
         "training": _training(view, needed),

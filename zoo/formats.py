@@ -136,6 +136,9 @@ class Format:
     files
         Returns the files of which the model at a path consists.  None where that is the file
         itself, or everything in the folder.
+    look
+        As ``load``, for looking only: a weight whose data file is missing comes without values.
+        None where ``load`` does as well.
     variant
         Returns what ``zoo inspect`` calls the model at a path, where that may be more precise than
         the format's name: ``"checkpoint_v1"``.
@@ -151,6 +154,7 @@ class Format:
     target: Callable[..., Path] | None = None
     leaves: Callable[..., Sequence[str]] | None = None
     files: Callable[[Path], Sequence[Path]] | None = None
+    look: Callable[..., Model] | None = None
     variant: Callable[[Path], str] | None = None
 
     def read(self, path: Path, options: Mapping[str, Any]) -> Model:
@@ -162,6 +166,10 @@ class Format:
             The format does not declare one of them for loading.
         """
         return self.load(path, **self._declared(options, "load"))
+
+    def looked_at(self, path: Path, options: Mapping[str, Any]) -> Model:
+        """Return the model at `path` as far as it is there."""
+        return (self.look or self.load)(path, **self._declared(options, "load"))
 
     def write(self, model: Model, path: Path, options: Mapping[str, Any]) -> Saved:
         """Save `model` to `path` with those of `options` that are not None.

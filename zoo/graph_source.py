@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoo import graph_file, protos
+from zoo import graph_file, protos, wire
 from zoo.errors import FormatError
 from zoo.graph import dangling
+from zoo.mapped import MappedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _GRAPH_STARTS = (b"node {", b"node{", b"versions {", b"library {")
 _META_STARTS = (b"meta_info_def {", b"graph_def {", b"saver_def {", b"collection_def {")
 _START = 1024
+_GRAPH_OF_META, _LAST_FIELD_OF_META = 2, 8
 
 
 def is_graph(path: Path) -> bool:
@@ -28,6 +30,32 @@ def is_graph(path: Path) -> bool:
     except FormatError:
         return False
     return graph_file.recognises(start) or start.lstrip().startswith(_GRAPH_STARTS)
+
+
+def is_meta_graph(path: Path) -> bool:
+    """Tell whether the file at `path` begins as a ``MetaGraphDef`` does; never raises."""
+    try:
+        start = _start(path)
+    except FormatError:
+        return False
+    if start.lstrip().startswith(_META_STARTS):
+        return True
+    return _holds_graph(path) and not is_graph(path)
+
+
+def _holds_graph(path: Path) -> bool:
+    """Tell whether one of the fields of the message at `path` is a graph."""
+    try:
+        data: Any = MappedFile(path).view()
+        for field in wire.fields(data, 0, len(data)):
+            if field.number > _LAST_FIELD_OF_META:
+                return False
+            if field.number == _GRAPH_OF_META and field.kind == wire.BYTES:
+                start = data[field.start : min(field.start + _START, field.end)]
+                return graph_file.recognises(start)
+    except (wire.Damaged, FormatError):
+        return False
+    return False
 
 
 def read_graph(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import FormatError
 from zoo.hdf5_messages import Damaged, Layout, Reader, Type, attribute, dataspace, datatype, layout
+from zoo.hdf5_objects import messages, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +25,11 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DATASPACE, _DATATYPE, _LINK, _LAYOUT, _ATTRIBUTE = 1, 3, 6, 8, 12
-_CONTINUATION, _SYMBOL_TABLE, _LINK_INFO, _EXTERNAL = 16, 17, 2, 7
+_SYMBOL_TABLE, _LINK_INFO, _EXTERNAL = 17, 2, 7
 _ENTRY_TAIL = 24
-_SOFT, _HARD = 1, 0
-_MOST_MESSAGES = 100_000
+_HARD = 0
 _MOST_OBJECTS = 500_000
 _MOST_TEXTS = 1_000_000
-_LONGEST_TEXT = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -95,90 +94,6 @@ class Hdf5:
         """Return the error for what is wrong with the file."""
         return FormatError(f"{self.file.path} is a damaged HDF5 file", found=str(error))
 
-    def messages(self, address: int) -> list[tuple[int, int]]:
-        """Return the messages of the object at `address`: the kind of each, and its place."""
-        new = self.reader.bytes_at(address, 4) == b"OHDR"
-        todo = [self._first_of_new(address) if new else self._first_of_old(address)]
-        found: list[tuple[int, int]] = []
-        seen = set()
-        while todo:
-            at, end = todo.pop()
-            if at in seen:
-                raise Damaged(f"an object's parts at {at} go in a circle")
-            seen.add(at)
-            for kind, place in self._within(at, end, address if new else None):
-                if kind == _CONTINUATION:
-                    todo.append(self._continued(place, new=new))
-                found.append((kind, place))
-            if len(found) > _MOST_MESSAGES:
-                raise Damaged("an object of too many parts")
-        return found
-
-    def _first_of_old(self, address: int) -> tuple[int, int]:
-        if self.reader.number(address, 1) != 1:
-            raise Damaged(f"no object at {address}")
-        return address + 16, address + 16 + self.reader.number(address + 8, 4)
-
-    def _first_of_new(self, address: int) -> tuple[int, int]:
-        flags = self.reader.number(address + 5, 1)
-        at = address + 6 + (16 if flags & 32 else 0) + (4 if flags & 16 else 0)
-        width = 1 << (flags & 3)
-        size = self.reader.number(at, width)
-        return at + width, at + width + size
-
-    def _continued(self, place: int, *, new: bool) -> tuple[int, int]:
-        at = self.reader.address(place)
-        size = self.reader.length(place + self.reader.offset_size)
-        if at is None:
-            raise Damaged("an object goes on nowhere")
-        return (at + 4, at + size - 4) if new else (at, at + size)
-
-    def _within(self, at: int, end: int, new: int | None) -> Iterator[tuple[int, int]]:
-        """Yield the messages between `at` and `end`.
-
-        Parameters
-        ----------
-        new
-            The address of the object if its header is of the new kind.
-        """
-        flags = 0 if new is None else self.reader.number(new + 5, 1)
-        head = 8 if new is None else (6 if flags & 4 else 4)
-        while at + head <= end:
-            kind = self.reader.number(at, 2 if new is None else 1)
-            size = self.reader.number(at + (2 if new is None else 1), 2)
-            if at + head + size > end:
-                raise Damaged(f"a part of {size} bytes at {at} is cut off")
-            yield kind, at + head
-            at += head + size
-
-    def text(self, kind: Type, at: int) -> str:
-        """Return the text at `at`, which may only say where the text lies."""
-        if not kind.variable:
-            return self.reader.bytes_at(at, kind.size).partition(b"\0")[0].decode(errors="replace")
-        length = self.reader.number(at, 4)
-        heap = self.reader.address(at + 4)
-        if not length or not heap:
-            return ""
-        found = self._from_heap(heap, self.reader.number(at + 4 + self.reader.offset_size, 4))
-        return found[:length].decode(errors="replace")
-
-    def _from_heap(self, heap: int, wanted: int) -> bytes:
-        """Return the object number `wanted` of the global heap at `heap`."""
-        self.reader.expect(heap, b"GCOL")
-        end = heap + self.reader.length(heap + 8)
-        at = heap + 8 + self.reader.length_size
-        head = 8 + self.reader.length_size
-        while at + head <= end:
-            number, size = self.reader.number(at, 2), self.reader.length(at + 8)
-            if size > _LONGEST_TEXT:
-                break
-            if number == wanted:
-                return self.reader.bytes_at(at + head, size)
-            if number == 0:
-                break
-            at += head + size + -size % 8
-        raise Damaged(f"no object {wanted} in the heap at {heap}")
-
 
 class Group:
     """A group: texts about it, and groups and datasets in it."""
@@ -186,7 +101,7 @@ class Group:
     def __init__(self, whole: Hdf5, address: int) -> None:
         self.whole = whole
         self._reader = whole.reader
-        self._messages = whole.messages(address)
+        self._messages = messages(whole.reader, address)
 
     @cached_property
     def attributes(self) -> dict[str, str | list[str]]:
@@ -205,9 +120,9 @@ class Group:
             if not of.text or count > _MOST_TEXTS:
                 continue
             if not shape:
-                yield name, self.whole.text(of, at)
+                yield name, text(self._reader, of, at)
             else:
-                yield name, [self.whole.text(of, at + i * of.size) for i in range(count)]
+                yield name, [text(self._reader, of, at + i * of.size) for i in range(count)]
 
     @cached_property
     def members(self) -> dict[str, Group | Dataset]:

@@ -10,15 +10,13 @@ from zoo.attach import attach
 from zoo.errors import FormatError, some
 from zoo.model import Model
 from zoo.tensor_protos import shape_of
-from zoo.tensors import LazyTensor
+from zoo.tensors import MissingTensor
 from zoo.variables import dtype_of, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    import numpy as np
 
     from zoo import protos
     from zoo.tensors import Tensor
@@ -99,12 +97,8 @@ def _shaped(node: protos.NodeDef) -> bool:
 
 def _without_values(node: protos.NodeDef, path: Path) -> Tensor:
     """Return what the graph at `path` says of a variable whose values it lacks."""
-
-    def refuse() -> np.ndarray:
-        """Say where the values are."""
-        raise FormatError(f"{path} has no weights", hint="they are in the checkpoint it belongs to")
-
-    return LazyTensor(dtype_of(node), shape_of(node.attr["shape"].shape), refuse)
+    where = f"they are in the checkpoint that {path.name} belongs to"
+    return MissingTensor(dtype_of(node), shape_of(node.attr["shape"].shape), where)
 
 
 def _variables(graph: protos.GraphDef) -> list[str]:

@@ -74,7 +74,8 @@ class Net:
         """Return the names of the layers that give outputs."""
         settings = _settings(self.config)
         named = [*_histories(settings.get("output_layers", []))]
-        return named or [layer.name for layer in self.layers[-1:] if layer.kind != _INPUT]
+        last = [layer.name for layer in self.layers[-1:] if layer.kind != _INPUT]
+        return [name for name in named or last if name]
 
     def head(self) -> tuple[str, str, int] | None:
         """Return the layer before the head, the head and its width; None where nobody can tell."""
@@ -86,10 +87,10 @@ class Net:
                 break
             layer = known.get(layer.takes[0])
         width = layer.settings.get(_HEADS[layer.kind]) if layer and layer.kind in _HEADS else None
-        if layer is None or not isinstance(width, int):
+        before = [*(layer.takes if layer else ()), *(name for name, _ in self.inputs())]
+        if layer is None or not before or not isinstance(width, int):
             return None
-        before = layer.takes[0] if layer.takes else self.inputs()[0][0] if self.inputs() else ""
-        return before, layer.name, width
+        return before[0], layer.name, width
 
     def width(self, name: str) -> int | None:
         """Return how many numbers the layer `name` gives for one example, None if unknown."""

@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, plugins
-from zoo.errors import (
-    FormatError,
-    UnknownNameError,
-    UnsupportedError,
-    UsageError,
-    did_you_mean,
-)
+from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +17,7 @@ if TYPE_CHECKING:
     from zoo.catalogue import Catalogue
     from zoo.entries import Entry, Weights
     from zoo.fetching import Fetched
-    from zoo.formats import Saved
+    from zoo.formats import Format, Saved
     from zoo.model import Model
     from zoo.plugins import Loaded
     from zoo.store import Store
@@ -148,23 +142,21 @@ class Library:
         format: str | None = None,  # noqa: A002  (the word users know)
         options: Mapping[str, Any] | None = None,
         graph: str | Path | None = None,
+        tensors: str | None = None,
     ) -> dict[str, Any]:
         """Return what is in the model that `ref` means, the document of ``zoo inspect --json``."""
+        from zoo import inspection
         from zoo.describe import describe
 
-        try:
-            opened = self.open(ref, format=format, options=options, graph=graph)
-        except FormatError:
-            alone = joining.graph_alone(Path(ref))
-            if alone is None or format is not None:
-                raise
-            return describe(*alone, Path(ref))
-        if opened.path is None:
-            return describe(opened.model, opened.format, None)
-        form = plugins.format_named(self.plugins, opened.format)
-        tag_sets = form.choices(opened.path).get("tags", ()) if form.choices else ()
-        called = form.variant(opened.path) if form.variant else form.name
-        return describe(opened.model, called, opened.path, tag_sets)
+        if self._named(ref) is None and graph is None:
+            path = self._path(ref)
+            if format is not None:
+                form = plugins.format_named(self.plugins, format)
+                return inspection.model_at(form, path, options or {}, tensors)
+            self._refuse_unknown(ref, path)
+            return inspection.inspect(path, plugins.formats(self.plugins), options or {}, tensors)
+        opened = self.open(ref, format=format, options=options, graph=graph)
+        return describe(opened.model, opened.format, opened.path, (), tensors)
 
     def fetch(self, ref: str) -> tuple[names.Reference, Fetched]:
         """Return the model called `ref` as it lies in the store, fetched if it was not there.
@@ -227,24 +219,32 @@ class Library:
             return None
         return found
 
-    def _find(self, ref: str | Path, form: str | None) -> detect.Found:
-        path = Path(ref)
+    def _find(self, ref: str | Path, form: str | None) -> detect.Found[Format]:
+        path = self._path(ref)
+        if form is not None:
+            return detect.Found(plugins.format_named(self.plugins, form), path)
+        self._refuse_unknown(ref, path)
+        return detect.detect(path, plugins.formats(self.plugins))
+
+    def _path(self, ref: str | Path) -> Path:
+        """Return where what a path or URL means lies, fetched if it was not there."""
         if isinstance(ref, str) and ref.startswith(_SCHEMES):
             from zoo import fetching
 
             wanted = fetching.pinned_url(ref)
-            path = fetching.fetch([wanted], self.store, Path.cwd(), offline=self.offline).path
-        if form is not None:
-            return detect.Found(plugins.format_named(self.plugins, form), path)
-        forms = plugins.formats(self.plugins)
+            return fetching.fetch([wanted], self.store, Path.cwd(), offline=self.offline).path
+        return Path(ref)
+
+    def _refuse_unknown(self, ref: str | Path, path: Path) -> None:
+        """Refuse a name that nobody registered, and that is no path either."""
+        forms = plugins.formats(self.plugins).values()
         looks_named = isinstance(ref, str) and names.reference(ref) is not None
         if (
             looks_named
             and not path.exists()
-            and not any(detect.recognises(form, path) for form in forms.values())
+            and not any(detect.recognises(form, path) for form in forms)
         ):
             raise self._unknown(str(ref))
-        return detect.detect(path, forms)
 
     def _unknown(self, ref: str) -> UnknownNameError:
         known = self.catalogue.names()

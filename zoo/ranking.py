@@ -169,6 +169,8 @@ class _Looking:
                 yield End(output.spec, f"{_LOOSE}: a loss or measure, it depends on labels", 3)
             elif self._is_constant(name):
                 yield End(output.spec, f"{_LOOSE}, and it is always the same", 4)
+            elif self.view.users.get(name):
+                yield End(output.spec, "others wait for it, but no operation uses it", 2)
             elif net and name not in self.after_layers:
                 yield End(output.spec, f"{_LOOSE}, but it does not depend on the weights", 2)
             elif self.predicted and name not in later:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoo import dtypes, ops, protos
-from zoo.errors import UnknownNameError
+from zoo.errors import UnknownNameError, UnsupportedError
 from zoo.graph import by_name, port, source, tensor_name
 from zoo.variables import is_variable
 
@@ -73,8 +73,12 @@ def scalar_means_unknown(graph: protos.GraphDef, node: protos.NodeDef) -> bool:
 
 def output_dtypes(graph: protos.GraphDef, node: protos.NodeDef) -> list[DType]:
     """Return the dtypes of the outputs of `node`; for an operation nobody knows, a guess at one."""
-    if ops.op(node.op) is not None:
-        return ops.dtypes_of(node)
+    known = ops.op(node.op)
+    if known is not None:
+        try:
+            return ops.dtypes_of(node)
+        except UnsupportedError:  # one that nobody knows, or none
+            return [dtypes.INVALID] * len(known.outputs)
     for function in graph.library.function:
         if function.signature.name == node.op:
             return [dtypes.dtype(output.type) for output in function.signature.output_arg]

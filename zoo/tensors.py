@@ -183,6 +183,25 @@ class FilledTensor(Tensor):
 
 
 @dataclass(frozen=True, eq=False)
+class MissingTensor(Tensor):
+    """A tensor that a file speaks of, while its values are somewhere else; `where` tells."""
+
+    dtype: DType
+    shape: Shape
+    where: str
+
+    def read(self) -> np.ndarray:
+        """Say that there are no values.
+
+        Raises
+        ------
+        FormatError
+            Always.
+        """
+        raise FormatError("a weight has no values", found=self.where)
+
+
+@dataclass(frozen=True, eq=False)
 class LazyTensor(Tensor):
     """A tensor whose values `compute` gives, each time they are asked for."""
 

@@ -203,7 +203,7 @@ def test_check(zoo, tmp_path):
     [
         (["info", "toy-addr"], 66, "UnknownNameError"),
         (["inspect", "gone/model.pb"], 66, "UnknownNameError"),
-        (["inspect", "/etc/hostname"], 65, "FormatError"),
+        (["convert", "/etc/hostname", "x", "--to", "frozen"], 65, "FormatError"),
         (["frobnicate"], 2, "UsageError"),
         (["list", "--nope"], 2, "UsageError"),
         (["convert", "toy-adder", "x", "--to", "onnx"], 66, "UnknownNameError"),

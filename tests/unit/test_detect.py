@@ -83,7 +83,7 @@ def test_nothing_gets_its_neighbours(models):
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (b"PK\x03\x04", "zip"),
-        (b"just text", "9 bytes that begin with b'just text'"),
+        (b"just text", "a text of 9 bytes, which begins 'just text'"),
     ],
 )
 def test_what_is_no_model_is_named(tmp_path, data, words):

@@ -13,13 +13,17 @@ FLOORS = [  # from the roof down
     {"zoo.commands.catalogue", "zoo.commands.environment"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.running"},
+    {"zoo.pages"},
     {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
-    {"zoo.conversions", "zoo.images", "zoo.registering"},
+    {"zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
     {"zoo.library"} | {"zoo_architectures.train_vgg_digits"},
+    {"zoo.inspection"},
+    {"zoo.kinds"},
     {"zoo.describe", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
-    {"zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"} | {"zoo_architectures.vgg"},
+    {"zoo.archives", "zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"}
+    | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     # the one value
     {"zoo.model"},
@@ -33,6 +37,7 @@ FLOORS = [  # from the roof down
     {"zoo.saver", "zoo.state"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
+    {"zoo.keras_file"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.pipelines", "zoo.switches"},
@@ -44,11 +49,14 @@ FLOORS = [  # from the roof down
     {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
-    {"zoo_architectures.initial"},
+    {"zoo.hdf5", "zoo.keras_config"},
+    {"zoo.hdf5_objects"},
+    {"zoo.hdf5_messages"} | {"zoo_architectures.initial"},
     {"zoo.home", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
-    {"zoo.checksums", "zoo.digests", "zoo.errors"} | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
+    {"zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
+    | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]
