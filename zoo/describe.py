@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from zoo.constants import weight_constants
 from zoo.detect import size_of
 from zoo.errors import ZooError, counted
 from zoo.inline import inline
+from zoo.parts import SliceTensor
 from zoo.specs import output_dtypes, spec_of
 from zoo.tensors import MissingTensor
 from zoo.variables import is_variable, trainable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from zoo.heads import Head
     from zoo.model import Model
     from zoo.specs import TensorSpec
+    from zoo.tensors import Tensor
 
 
 def describe(
@@ -121,23 +123,34 @@ def nothing(form: str, path: Path | None) -> dict[str, Any]:
 def describe_weights(model: Model, view: View | None = None) -> list[dict[str, Any]]:
     """Return name, dtype, shape, bytes and trainability of each weight, sorted by name.
 
-    A weight that a checkpoint stores under another key has that ``key`` too.
+    A weight that a checkpoint stores under another key has that ``key`` too.  A partitioned
+    variable is one weight, as checkpoints store it, with the names of its ``parts``.
     """
     trained = _trained(model, View(model.graph) if view is None else view)
-    found = []
+    parts: dict[str, list[str]] = defaultdict(list)
+    found: list[dict[str, Any]] = []
     for name in sorted(model.weights):
-        tensor = model.weights.tensor(name)
-        one = {
-            "name": name,
-            "dtype": tensor.dtype.name,
-            "shape": list(tensor.shape),
-            "bytes": tensor.nbytes,
-            "trainable": name in trained,
-        }
-        if model.weights.key(name) != name:
-            one["key"] = model.weights.key(name)
-        found.append(one)
-    return found
+        tensor, key = model.weights.tensor(name), model.weights.key(name)
+        if isinstance(tensor, SliceTensor):
+            parts[key].append(name)
+            continue
+        one = _weight(name, tensor, name in trained)
+        found.append(one if key == name else {**one, "key": key})
+    for key, names in parts.items():
+        first = model.weights.tensor(names[0])
+        whole = first.whole if isinstance(first, SliceTensor) else first
+        found.append({**_weight(key, whole, names[0] in trained), "parts": names})
+    return sorted(found, key=lambda one: str(one["name"]))
+
+
+def _weight(name: str, tensor: Tensor, trained: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "dtype": tensor.dtype.name,
+        "shape": list(tensor.shape),
+        "bytes": tensor.nbytes,
+        "trainable": trained,
+    }
 
 
 def _inlined(model: Model, view: View) -> tuple[View, str]:
