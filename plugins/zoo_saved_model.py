@@ -11,7 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, bundle, bundle_v1, graph_file, protos, signatures
+from zoo import (
+    assets,
+    atomic,
+    bundle,
+    bundle_v1,
+    graph_file,
+    protos,
+    saved_model_file,
+    signatures,
+)
 from zoo.attach import attach
 from zoo.errors import (
     FormatError,
@@ -37,9 +46,8 @@ if TYPE_CHECKING:
 zoo_api = 1
 
 SERVE = "serve"
-_BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
 _VARIABLES, _ASSETS = "variables", "assets"
-_READ = {_BINARY, _TEXT, _VARIABLES, _ASSETS, "fingerprint.pb"}
+_READ = {saved_model_file.BINARY, saved_model_file.TEXT, _VARIABLES, _ASSETS, "fingerprint.pb"}
 _HUB = "tfhub_module.pb"
 _SCHEMA = 1
 _FIRST_BYTES = (b"\x08", b"\x12")
@@ -74,11 +82,11 @@ def zoo_formats() -> Iterable[Format]:
 
 def recognises(path: Path) -> bool:
     """Tell whether `path` is a SavedModel's folder, or the graph file in one."""
-    folder = _folder(path)
+    folder = saved_model_file.folder_of(path)
     try:
-        if (folder / _TEXT).is_file():
+        if (folder / saved_model_file.TEXT).is_file():
             return True
-        with (folder / _BINARY).open("rb") as file:
+        with (folder / saved_model_file.BINARY).open("rb") as file:
             return file.read(1) in _FIRST_BYTES
     except OSError:
         return False
@@ -101,21 +109,21 @@ def load(path: Path, *, tags: Iterable[str] | None = None) -> Model:
     UsageError
         There are several MetaGraphs and none is for serving.
     """
-    return _loaded(_folder(path), tags, whole=True)
+    return _loaded(saved_model_file.folder_of(path), tags, whole=True)
 
 
 def look(path: Path, *, tags: Iterable[str] | None = None) -> Model:
     """Read a SavedModel as far as it is there: without a data file, its weights have no values."""
-    return _loaded(_folder(path), tags, whole=False)
+    return _loaded(saved_model_file.folder_of(path), tags, whole=False)
 
 
 def variant(path: Path) -> str:
     """Return ``saved_model``, or ``hub_module`` for a module of TensorFlow Hub's first kind."""
-    return "hub_module" if (_folder(path) / _HUB).is_file() else "saved_model"
+    return "hub_module" if (saved_model_file.folder_of(path) / _HUB).is_file() else "saved_model"
 
 
 def _loaded(folder: Path, tags: Iterable[str] | None, *, whole: bool) -> Model:
-    meta_graph = _chosen(folder, _parsed(folder).meta_graphs, tags)
+    meta_graph = _chosen(folder, saved_model_file.read(folder).meta_graphs, tags)
     loose = dangling(meta_graph.graph_def)
     if loose:
         raise FormatError(f"{folder} is damaged", found=loose)
@@ -125,7 +133,7 @@ def _loaded(folder: Path, tags: Iterable[str] | None, *, whole: bool) -> Model:
 
 def choices(path: Path) -> dict[str, list[list[str]]]:
     """Return the tags of each MetaGraph of the SavedModel at `path`."""
-    meta_graphs = _parsed(_folder(path)).meta_graphs
+    meta_graphs = saved_model_file.read(saved_model_file.folder_of(path)).meta_graphs
     return {"tags": [sorted(meta_graph.meta_info_def.tags) for meta_graph in meta_graphs]}
 
 
@@ -165,7 +173,9 @@ def save(
         meta_graph, weights = restorable(meta_graph, weights, resources=True)
     with atomic.replacing(path) as draft:
         draft.mkdir()
-        (draft / _BINARY).write_bytes(_serialized(meta_graph, weights, tags or _own_tags(model)))
+        (draft / saved_model_file.BINARY).write_bytes(
+            _serialized(meta_graph, weights, tags or _own_tags(model))
+        )
         tensors = stored_tensors(meta_graph, weights)
         if tensors:
             (draft / _VARIABLES).mkdir()
@@ -176,8 +186,8 @@ def save(
 
 def leaves(path: Path, *, tags: Iterable[str] | None = None) -> list[str]:
     """Return a sentence on the other MetaGraphs of the SavedModel at `path`, and on other files."""
-    folder = _folder(path)
-    meta_graphs = _parsed(folder).meta_graphs
+    folder = saved_model_file.folder_of(path)
+    meta_graphs = saved_model_file.read(folder).meta_graphs
     chosen = _chosen(folder, meta_graphs, tags)
     others = [_tagged(meta_graph) for meta_graph in meta_graphs if meta_graph is not chosen]
     strange = sorted(inside.name for inside in folder.iterdir() if inside.name not in _READ)
@@ -195,34 +205,11 @@ def _tagged(meta_graph: protos.MetaGraphDef) -> str:
 
 def files(path: Path) -> list[Path]:
     """Return the files of the SavedModel at `path`."""
-    return [file for file in _folder(path).rglob("*") if file.is_file()]
+    return [file for file in saved_model_file.folder_of(path).rglob("*") if file.is_file()]
 
 
 def _own_tags(model: Model) -> Sequence[str]:
     return list(model.meta_graph.meta_info_def.tags) or [SERVE]
-
-
-def _folder(path: Path) -> Path:
-    return path.parent if path.name in (_BINARY, _TEXT) else path
-
-
-def _parsed(folder: Path) -> protos.SavedModel:
-    from google.protobuf import text_format
-    from google.protobuf.message import DecodeError
-
-    path = folder / _BINARY if (folder / _BINARY).is_file() else folder / _TEXT
-    try:
-        if path.name == _TEXT:
-            text = path.read_text(encoding="utf-8")
-            return text_format.Parse(text, protos.SavedModel(), allow_unknown_field=True)
-        parsed = protos.SavedModel.FromString(path.read_bytes())
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read", found=error.strerror or "") from error
-    except (DecodeError, UnicodeDecodeError, text_format.ParseError) as error:
-        raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error
-    if not parsed.meta_graphs:
-        raise FormatError(f"{path} is no SavedModel", found="no MetaGraph in it")
-    return parsed
 
 
 def _chosen(
@@ -289,9 +276,10 @@ def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterabl
     info.tensorflow_version = parsable(info.tensorflow_version)
     info.tags[:] = sorted(tags)
     written.graph_def.CopyFrom(graph_file.filled(meta_graph.graph_def, weights))
-    if not signatures.signatures(meta_graph):
-        shown = signatures.inferred(meta_graph)
-        if shown.outputs:
-            written.signature_def[signatures.DEFAULT].CopyFrom(signatures.to_proto(shown))
+    if not any(not key.startswith("__") for key in written.signature_def):
+        stated = signatures.signatures(meta_graph)
+        for key, one in (stated or {signatures.DEFAULT: signatures.inferred(meta_graph)}).items():
+            if one.outputs:
+                written.signature_def[key].CopyFrom(signatures.to_proto(one))
     serialized: bytes = whole.SerializeToString(deterministic=True)
     return serialized

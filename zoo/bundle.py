@@ -85,7 +85,8 @@ def read(prefix: Path, *, whole: bool = True) -> dict[str, Tensor]:
     shards = {i: MappedFile(data_path(prefix, i, header.num_shards)) for i in sorted(used)}
     if whole:
         _check_shards(path, [*shards.values()])
-    stored = _Stored(path, shards, entries)
+    missing = {number for number, shard in shards.items() if not shard.path.is_file()}
+    stored = _Stored(path, shards, missing, entries)
     return {_text(path, key): stored.tensor(key) for key in entries if not stored.is_slice(key)}
 
 
@@ -102,11 +103,12 @@ class _Stored:
 
     path: Path
     shards: Mapping[int, MappedFile]
+    missing: set[int]
     entries: Mapping[bytes, protos.BundleEntryProto]
     slices: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for key, entry in self.entries.items():
+        for key, entry in ((k, e) for k, e in self.entries.items() if e.slices):
             self.slices.update(ordered_code.slice_key(key, extents) for extents in _extents(entry))
 
     def is_slice(self, key: bytes) -> bool:
@@ -122,7 +124,7 @@ class _Stored:
         if entry.offset < 0 or entry.size < 0:
             raise _wrong(self.path, f"{key!r} has the offset {entry.offset}, size {entry.size}")
         file, label = self.shards[entry.shard_id], key.decode(errors="replace")
-        if not file.path.is_file():
+        if entry.shard_id in self.missing:
             return MissingTensor(dtype, shape, f"{file.path.name} is not there")
         crc = unmasked(entry.crc32c)
         if dtype is dtypes.STRING:
@@ -156,7 +158,8 @@ def _index(path: Path) -> tuple[protos.BundleHeaderProto, dict[bytes, protos.Bun
     try:
         pairs = dict(table.entries(path.read_bytes()))
         header = protos.BundleHeaderProto.FromString(pairs.pop(_HEADER_KEY))
-        entries = {k: protos.BundleEntryProto.FromString(v) for k, v in pairs.items()}
+        parse = protos.BundleEntryProto.FromString
+        entries = {key: parse(value) for key, value in pairs.items()}
     except OSError as error:
         raise FormatError(f"{path} cannot be read", found=str(error.strerror)) from error
     except wire.Damaged as error:

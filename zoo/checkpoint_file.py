@@ -88,11 +88,11 @@ def read(folder: Path, name: str = NAME) -> protos.CheckpointState | None:
     FormatError
         It cannot be read.
     """
-    from google.protobuf import text_format
-
     path = folder / name
     if not path.is_file():
         return None
+    from google.protobuf import text_format
+
     try:
         state: protos.CheckpointState = text_format.Parse(
             path.read_text(encoding="utf-8"), protos.CheckpointState()

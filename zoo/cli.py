@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import signal
 import sys
@@ -19,6 +20,8 @@ from zoo.errors import AccessError, DiskError, UsageError, ZooError, did_you_mea
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""Graphs are many objects without circles: looking for these at every 700 takes a fifth longer."""
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
 _SYSTEM: dict[int, type[ZooError]] = {
     errno.EACCES: AccessError,
@@ -119,6 +122,7 @@ def zoo() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``zoo`` and leave with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 

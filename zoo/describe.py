@@ -12,7 +12,7 @@ from zoo import facts, heads, ranking, signatures
 from zoo.constants import weight_constants
 from zoo.detect import size_of
 from zoo.errors import ZooError, counted
-from zoo.inline import inline
+from zoo.inline import expanded
 from zoo.parts import SliceTensor
 from zoo.specs import output_dtypes, spec_of
 from zoo.tensors import MissingTensor
@@ -158,7 +158,7 @@ def _inlined(model: Model, view: View) -> tuple[View, str]:
     if not view.library:
         return view, ""
     try:
-        return View(inline(model.graph)), ""
+        return View(model.graph, expanded(model.graph)), ""
     except ZooError as error:
         return view, f"{error.problem}: {error.found}"
 

@@ -66,11 +66,19 @@ def found_inputs(meta_graph: protos.MetaGraphDef, view: View | None = None) -> l
     ]
 
 
-def found_outputs(meta_graph: protos.MetaGraphDef, view: View | None = None) -> list[Output]:
-    """Return the tensors that no operation uses but those that train, save or initialize."""
+def found_outputs(
+    meta_graph: protos.MetaGraphDef, view: View | None = None, aside: set[str] | None = None
+) -> list[Output]:
+    """Return the tensors that no operation uses but those that train, save or initialize.
+
+    Parameters
+    ----------
+    view, aside
+        The graph as it is viewed already, and what `set_aside` gives for it.
+    """
     graph = meta_graph.graph_def
     view = View(graph) if view is None else view
-    aside = set_aside(meta_graph, view)
+    aside = set_aside(meta_graph, view) if aside is None else aside
     inputs = [source(spec.tensor) for spec in found_inputs(meta_graph, view)]
     fed = view.downstream(inputs, control=False)
     sinks = [name for name in _sinks(view, aside) if _puts_out(view.ops[name])]
@@ -111,9 +119,7 @@ def is_backward(name: str) -> bool:
 
 def _sinks(view: View, aside: set[str]) -> Iterator[str]:
     """Yield the nodes outside `aside` whose values go nowhere but into `aside`."""
-    used = {
-        source(edge) for name in view.inputs if name not in aside for edge in view.data_inputs(name)
-    }
+    used = {name for user in view.ops if user not in aside for name in view.sources[user]}
     for name in view.ops:
         if name not in used and name not in aside:
             yield name

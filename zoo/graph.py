@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from zoo import protos
+from zoo import ops, protos
 from zoo.errors import UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def waits(node: protos.NodeDef) -> bool:
     return any(edge.startswith(CONTROL) for edge in node.input)
 
 
-def consumers(graph: protos.GraphDef) -> dict[str, list[tuple[protos.NodeDef, int]]]:
-    """Return who uses each node: pairs of (user, position among its inputs)."""
+def consumers(nodes: Iterable[protos.NodeDef]) -> dict[str, list[tuple[protos.NodeDef, int]]]:
+    """Return who of `nodes` uses each node: pairs of (user, position among its inputs)."""
     users: dict[str, list[tuple[protos.NodeDef, int]]] = defaultdict(list)
-    for node in graph.node:
+    for node in nodes:
         for position, edge in enumerate(node.input):
             users[source(edge)].append((node, position))
     return dict(users)
@@ -123,7 +123,7 @@ def downstream(graph: protos.GraphDef, roots: Iterable[str], *, control: bool = 
     control
         Whether waiting for a node counts as needing it.
     """
-    users = consumers(graph)
+    users = consumers(graph.node)
     found: set[str] = set()
     todo = list(roots)
     while todo:
@@ -143,7 +143,7 @@ def dangling(graph: protos.GraphDef) -> str:
     names = {node.name for node in graph.node}
     for node in graph.node:
         for edge in node.input:
-            if source(edge) not in names:
+            if edge not in names and source(edge) not in names:
                 return f"node {node.name!r} takes {edge!r}, which is not there"
     return ""
 
@@ -231,7 +231,7 @@ def functions_named_by(node: protos.NodeDef) -> Iterator[str]:
     yield node.op
     if GRADIENT in node.attr:
         yield node.attr[GRADIENT].s.decode(errors="replace")
-    for value in node.attr.values():
+    for value in node.attr.values() if ops.may_call(node.op) else ():
         if value.HasField("func"):
             yield value.func.name
         elif value.HasField("list"):

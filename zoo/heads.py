@@ -14,7 +14,7 @@ from zoo import ranking
 from zoo.ends import is_backward
 from zoo.errors import ZooError
 from zoo.graph import data_inputs, port, source, tensor_name
-from zoo.inline import inline
+from zoo.inline import expanded
 from zoo.operands import PASS_ON
 from zoo.specs import output_dtypes
 from zoo.view import View
@@ -94,7 +94,7 @@ def head(meta_graph: protos.MetaGraphDef, weights: Weights) -> Head | None:
     Names are those of the graph with its calls inlined.
     """
     try:
-        view = View(inline(meta_graph.graph_def))
+        view = View(meta_graph.graph_def, expanded(meta_graph.graph_def))
     except ZooError:
         return None
     _, outputs = ranking.ranked(meta_graph, view)

@@ -26,6 +26,8 @@ from zoo.graph import (
 from zoo.nodes import node as make_node
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from zoo.dtypes import DType
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
@@ -45,25 +47,46 @@ def inline(graph: protos.GraphDef) -> protos.GraphDef:
     FormatError
         A call or a function body speaks of what is not there.
     """
-    library = {function.signature.name: function for function in graph.library.function}
     flat = shell(graph)
+    flat.node.extend(expanded(graph))
+    keep_called_functions(flat)
+    return flat
+
+
+def expanded(graph: protos.GraphDef, only: Collection[str] | None = None) -> list[protos.NodeDef]:
+    """Return the nodes of `graph`, bodies in the place of calls; the graph stays as it is.
+
+    Parameters
+    ----------
+    only
+        The nodes that are wanted, by name; all by default.
+
+    Raises
+    ------
+    UnsupportedError, FormatError
+        As `inline` does.
+    """
+    library = {function.signature.name: function for function in graph.library.function}
+    wanted = [node for node in graph.node if only is None or node.name in only]
+    if not library:
+        return wanted
+    flat: list[protos.NodeDef] = []
     taken = {node.name for node in graph.node}
-    todo = [(node, 0) for node in reversed(graph.node)]
+    todo = [(node, 0) for node in reversed(wanted)]
     while todo:
         node, depth = todo.pop()
         function = library.get(_callee(node))
         if function is None:
-            flat.node.add().CopyFrom(node)
+            flat.append(node)
             continue
         if depth > _DEEPEST:
             raise UnsupportedError(f"function {function.signature.name!r} calls itself")
         body = _Call(node, function, library, taken).expanded()
         todo.extend((inner, depth + 1) for inner in reversed(body))
-        if len(todo) + len(flat.node) > _MOST:
+        if len(todo) + len(flat) > _MOST:
             raise UnsupportedError(
                 "the functions call each other too often", found=f"more than {_MOST} nodes"
             )
-    keep_called_functions(flat)
     return flat
 
 

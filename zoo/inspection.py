@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, kinds
+from zoo import detect
 from zoo.describe import describe
 from zoo.errors import FormatError
 
@@ -41,6 +41,8 @@ def inspect(
     found = detect.find(path, forms)
     if found is not None:
         return model_at(found.form, found.path, options, tensors)
+    from zoo import kinds
+
     for kind in kinds.KINDS:
         other = detect.find(path, {kind.name: kind})
         if other is not None:
@@ -57,6 +59,8 @@ def model_at(
     try:
         model = form.looked_at(path, options)
     except FormatError:
+        from zoo import kinds
+
         document = kinds.graph_alone(path, tensors)
         if document is None:
             raise

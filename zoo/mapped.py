@@ -30,6 +30,7 @@ class MappedFile:
         self.path = path
         self._map: mmap.mmap | bytes | None = None
         self._descriptor: int | None = None
+        self._size: int | None = None
 
     def __del__(self) -> None:
         if self._descriptor is not None:
@@ -40,8 +41,10 @@ class MappedFile:
 
     @property
     def size(self) -> int:
-        """The file's length in bytes."""
-        return os.fstat(self._open()).st_size
+        """The file's length in bytes, as it was when it was first asked for."""
+        if self._size is None:
+            self._size = os.fstat(self._open()).st_size
+        return self._size
 
     def view(self) -> mmap.mmap | bytes:
         """Return the whole file as a read-only buffer; nothing is read before it is touched."""

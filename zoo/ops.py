@@ -1,8 +1,8 @@
-"""What each operation puts out, from a table, so that no TensorFlow is needed to know.
+"""What each operation is, from a table, so that no TensorFlow is needed to know.
 
 The table ``ops.txt`` is written from TensorFlow's own registry by
-``tests/golden/make_op_table.py``: per operation whether it has state or an effect, which inputs
-are references, and for each output its name, type and repetition.
+``tests/golden/make_op_table.py``: per operation whether it has state or an effect and runs on a
+CPU, which inputs are references, for each output its name, type and repetition, and its attributes.
 """
 
 from __future__ import annotations
@@ -56,17 +56,36 @@ class Op:
     stateful
         Whether it reads or changes more than its inputs and outputs: it runs even where nothing
         needs its outputs.
+    runs
+        Whether it can run on a CPU.
+    refused_from
+        The version of graphs (``producer``) from which on TensorFlow refuses it, None for none.
+    attributes
+        The names of its attributes.
     """
 
     refs: tuple[int, ...]
     outputs: tuple[Output, ...]
     stateful: bool
+    runs: bool
+    refused_from: int | None
+    attributes: frozenset[str]
+
+
+RELEASE = "2.21"
+"""The release of TensorFlow whose operations the table lists."""
 
 
 def op(name: str) -> Op | None:
     """Return the operation called `name`, None if this TensorFlow has no such."""
     line = _lines().get(name)
     return None if line is None else _parsed(line)
+
+
+def may_call(name: str) -> bool:
+    """Tell whether the operation called `name` may have a function as an attribute."""
+    line = _lines().get(name)
+    return line is None or "()" in line
 
 
 def dtypes_of(node: protos.NodeDef) -> list[DType]:
@@ -109,13 +128,18 @@ def _lines() -> dict[str, str]:
 
 @functools.cache
 def _parsed(line: str) -> Op:
-    words = line.split()[1:]
-    refs: tuple[int, ...] = ()
-    stateful = words[:1] == ["!"]
-    words = words[1:] if stateful else words
-    if words and words[0].startswith("&"):
-        refs = tuple(int(number) for number in words.pop(0)[1:].split(","))
-    return Op(refs, tuple(_output(word) for word in words), stateful)
+    described, _, attributes = line.partition(" ;")
+    words = described.split()[1:]
+    outputs = tuple(_output(word) for word in words if ":" in word)
+    marks = {word[0]: word[1:] for word in words if ":" not in word}
+    return Op(
+        tuple(int(number) for number in marks["&"].split(",")) if "&" in marks else (),
+        outputs,
+        "!" in marks,
+        "-" not in marks,
+        int(marks["~"]) if "~" in marks else None,
+        frozenset(word.removesuffix("()") for word in attributes.split()),
+    )
 
 
 def _output(word: str) -> Output:

@@ -25,7 +25,22 @@ def document(facts: Mapping[str, Any]) -> str:
     Numbers that JSON lacks (NaN, infinities) become text, bytes become ``{"base64": ...}``, arrays
     become nested lists.
     """
-    return json.dumps({"schema": SCHEMA, **_plain(facts)}, indent=2)
+    lines = (f"  {json.dumps(key)}: {_lines(value)}" for key, value in facts.items())
+    return "{\n" + ",\n".join([f'  "schema": {SCHEMA}', *lines]) + "\n}"
+
+
+def _lines(value: Any) -> str:
+    """Return `value` as JSON, a list of mappings with each on a line of its own."""
+    if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+        return "[\n    " + ",\n    ".join(map(_encoded, value)) + "\n  ]"
+    return _encoded(value)
+
+
+def _encoded(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(_plain(value))
 
 
 class ClosedError(Exception):
@@ -98,12 +113,16 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[31mb\n")
     'a\\x1b[31mb\n'
     """
-    return "".join(
-        letter
-        if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn")
-        else letter.encode("unicode_escape").decode()
-        for letter in text
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_visible, line)) for line in text.split("\n")
     )
+
+
+def _visible(letter: str) -> str:
+    """Return `letter`, as an escape if it may steer a terminal."""
+    if letter == "\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn"):
+        return letter
+    return letter.encode("unicode_escape").decode()
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:

@@ -103,6 +103,16 @@ class _Looking:
         )
 
     @cached_property
+    def aside(self) -> set[str]:
+        """What saves, initializes and trains."""
+        return ends.set_aside(self.meta_graph, self.view)
+
+    @cached_property
+    def sinks(self) -> list[ends.Output]:
+        """What no operation uses but those set aside."""
+        return ends.found_outputs(self.meta_graph, self.view, self.aside)
+
+    @cached_property
     def layers(self) -> list[str]:
         """The operations of the net that multiply by weights."""
         return [n for n in self.view.named(*OPERANDS) if not ends.is_backward(n)]
@@ -160,10 +170,9 @@ class _Looking:
     def _loose(self) -> Iterator[End]:
         """Yield what no operation uses."""
         judged = self.view.downstream(self.compared, control=False)
-        sinks = ends.found_outputs(self.meta_graph, self.view)
-        net = any(source(output.spec.tensor) in self.after_layers for output in sinks)
+        net = any(source(output.spec.tensor) in self.after_layers for output in self.sinks)
         later = self.view.downstream(map(source, self.predicted), control=False)
-        for output in sinks:
+        for output in self.sinks:
             name = source(output.spec.tensor)
             if name in judged:
                 yield End(output.spec, f"{_LOOSE}: a loss or measure, it depends on labels", 3)
@@ -185,7 +194,7 @@ class _Looking:
         """Yield what losses compare with labels, and what probabilities are made of."""
         for tensor, why in self.predicted.items():
             yield End(self._spec(tensor), why, 0)
-        for output in ends.found_outputs(self.meta_graph, self.view):
+        for output in self.sinks:
             kind, node = self._last(source(output.spec.tensor))
             if kind in _LIKELY:
                 tensor = self._origin(self.view.data_inputs(node)[0])
@@ -193,12 +202,11 @@ class _Looking:
 
     def _endpoints(self) -> Iterator[End]:
         """Yield what else somebody may want."""
-        aside = ends.set_aside(self.meta_graph, self.view)
         frozen = not self.view.named(*VARIABLES)
-        for name in sorted(aside) if frozen else ():
+        for name in sorted(self.aside) if frozen else ():
             if self.view.ops[name] and not self.view.data_users.get(name) and self._mutates(name):
                 yield End(self._spec(f"{name}:0"), "it changes a variable, and gives its value", 2)
-        for tensor, why in endpoints(self.view, aside):
+        for tensor, why in endpoints(self.view, self.aside):
             yield End(self._spec(tensor), why, 5)
 
     def _mutates(self, name: str) -> bool:

@@ -88,7 +88,7 @@ class _Rewriter:
     def __post_init__(self) -> None:
         self.graph = self.meta_graph.graph_def
         self.nodes = by_name(self.graph)
-        self.users = consumers(self.graph)
+        self.users = consumers(self.graph.node)
         self.taken = set(self.nodes)
         self.out: list[protos.NodeDef] = []
         self.wanted = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import protos
 from zoo.errors import FormatError, UnsupportedError, some
 from zoo.graph import by_name, consumers, data_inputs, port, source, subgraph, unique, upstream
-from zoo.inline import inline
+from zoo.inline import expanded
 from zoo.nodes import node as make_node
 from zoo.nodes import strings, text
 from zoo.tensor_protos import texts
@@ -62,10 +62,9 @@ def restored(meta_graph: protos.MetaGraphDef) -> dict[str, Stored]:
     root = source(meta_graph.saver_def.restore_op_name)
     if root not in nodes:
         return {}
-    part = inline(subgraph(meta_graph.graph_def, upstream(nodes, [root])))
-    flow = _Flow(part)
+    flow = _Flow(expanded(meta_graph.graph_def, upstream(nodes, [root])))
     found: dict[str, Stored] = {}
-    for node in part.node:
+    for node in flow.nodes.values():
         reads = _reads(node, flow.nodes)
         for number, variable in flow.variables_given(node.name) if reads else ():
             if 0 <= number < len(reads):
@@ -82,7 +81,7 @@ def restored_tables(meta_graph: protos.MetaGraphDef) -> dict[str, tuple[str, str
     root = source(meta_graph.saver_def.restore_op_name)
     if root not in nodes:
         return {}
-    flow = _Flow(inline(subgraph(meta_graph.graph_def, upstream(nodes, [root]))))
+    flow = _Flow(expanded(meta_graph.graph_def, upstream(nodes, [root])))
     found = {}
     for node in flow.nodes.values():
         if node.op in _IMPORT_TABLE:
@@ -114,9 +113,9 @@ def refuse_tables(meta_graph: protos.MetaGraphDef, needed: set[str] | None = Non
 class _Flow:
     """Where the values go that a restore operation reads."""
 
-    def __init__(self, graph: protos.GraphDef) -> None:
-        self.nodes = by_name(graph)
-        self.users = consumers(graph)
+    def __init__(self, nodes: Iterable[protos.NodeDef]) -> None:
+        self.nodes = {node.name: node for node in nodes}
+        self.users = consumers(self.nodes.values())
 
     def variables_given(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield the outputs of the node `name` by number, each with a variable it is assigned."""
@@ -214,7 +213,9 @@ def _only_for(graph: protos.GraphDef, roots: list[str], keep: set[str]) -> set[s
         for name in upstream(nodes, roots)
         if name not in keep and nodes[name].op not in VARIABLES
     }
-    users = {name: {user.name for user, _ in pairs} for name, pairs in consumers(graph).items()}
+    users = {
+        name: {user.name for user, _ in pairs} for name, pairs in consumers(graph.node).items()
+    }
     dead = {source(root) for root in roots if source(root) in candidates}
     todo = list(dead)
     while todo:

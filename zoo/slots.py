@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from zoo.weights import Weights
 
 _SLOT = re.compile(
-    r"(.+)/(?:AdaMax|Adadelta|Adafactor|Adagrad|AdagradDA|Adam|AdamW|Ftrl|LARS|LazyAdam|Momentum"
+    r"(?:AdaMax|Adadelta|Adafactor|Adagrad|AdagradDA|Adam|AdamW|Ftrl|LARS|LazyAdam|Momentum"
     r"|Nadam|RMSProp|accumulator|adam_[mv]|mg|momentum|rms|vc|vhat|vr|[mv])(?:_\d+)?"
 )
-"""What may be a slot, and the weight it would belong to."""
-_OWN = re.compile(r"(?:.*/)?(?:beta_?[12](?:_power)?(?:_\d+)?|Adam/iter|_?optimizer/.+)")
+"""The last part of a slot's name; the parts before are the weight that it belongs to."""
+_OWN = re.compile(r"(?:^|/)(?:beta_?[12](?:_power)?(?:_\d+)?$|Adam/iter$|_?optimizer/)")
 """What belongs to no weight, but to the optimizer itself."""
 
 
@@ -33,15 +33,19 @@ def slots(weights: Weights) -> list[str]:
     """Return which of `weights` only an optimizer needs."""
     keys = {name: weights.key(name) for name in weights}
     known = {*keys, *keys.values()}
-    return [name for name, key in keys.items() if _is_slot(name, known) or _is_slot(key, known)]
+    return [
+        name
+        for name, key in keys.items()
+        if _is_slot(key, known) or (key != name and _is_slot(name, known))
+    ]
 
 
 def _is_slot(name: str, known: Collection[str]) -> bool:
     """Tell whether the tensor `name` is an optimizer's, beside the weights called `known`."""
-    if SLOT in name or _OWN.fullmatch(name):
+    if SLOT in name or _OWN.search(name):
         return True
-    found = _SLOT.fullmatch(name)
-    if found is None:
+    owner, _, last = name.rpartition("/")
+    if not owner or not _SLOT.fullmatch(last):
         return False
-    parts = found[1].split("/")
+    parts = owner.split("/")
     return any("/".join(parts[at:]) in known for at in range(len(parts)))

@@ -144,7 +144,10 @@ def shape_of(proto: protos.TensorShapeProto) -> Shape:
     FormatError
         A size is missing or negative, or the sizes are more than any machine can count.
     """
-    sizes = tuple(dim.size for dim in proto.dim)
+    sizes = tuple([dim.size for dim in proto.dim])
+    count = math.prod(sizes)
+    if 0 < count <= _MOST_ELEMENTS and not proto.unknown_rank and min(sizes, default=0) >= 0:
+        return sizes
     countless = math.prod(max(size, 1) for size in sizes) > _MOST_ELEMENTS
     if proto.unknown_rank or countless or any(size < 0 for size in sizes):
         raise FormatError("a stored tensor has no definite shape", found=str(list(sizes)))

@@ -86,7 +86,7 @@ class _Thawing:
         self.graph = meta_graph.graph_def
         self.weights = weights
         self.names = names
-        self.users = consumers(self.graph)
+        self.users = consumers(self.graph.node)
         taken = {node.name for node in self.graph.node}
         wanted = {
             source(info.name)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 class View:
     """The nodes of a graph by name: their operations, their edges, and who uses them.
 
+    Parameters
+    ----------
+    nodes
+        The nodes that are viewed, where they are not those of `graph`: its calls expanded.
+
     Attributes
     ----------
     graph
@@ -29,16 +34,26 @@ class View:
         By the name of a node: itself, its operation, and its edges in their order.
     """
 
-    def __init__(self, graph: protos.GraphDef) -> None:
+    def __init__(
+        self, graph: protos.GraphDef, nodes: Iterable[protos.NodeDef] | None = None
+    ) -> None:
         self.graph = graph
         self.nodes: dict[str, protos.NodeDef] = {}
         self.ops: dict[str, str] = {}
         self.inputs: dict[str, list[str]] = {}
-        for node in graph.node:
+        for node in graph.node if nodes is None else nodes:
             name = node.name
             self.nodes[name] = node
             self.ops[name] = node.op
             self.inputs[name] = list(node.input)
+
+    @cached_property
+    def sources(self) -> dict[str, list[str]]:
+        """The nodes from which each node takes values."""
+        return {
+            name: [source(edge) for edge in edges if edge[:1] != CONTROL]
+            for name, edges in self.inputs.items()
+        }
 
     @cached_property
     def users(self) -> dict[str, list[tuple[str, int]]]:
@@ -53,9 +68,17 @@ class View:
     def data_users(self) -> dict[str, list[tuple[str, int]]]:
         """Who uses the values of each node, those left out that only wait for it."""
         return {
-            name: [(user, at) for user, at in users if self.inputs[user][at][0] != CONTROL]
+            name: [(user, at) for user, at in users if self.inputs[user][at][:1] != CONTROL]
             for name, users in self.users.items()
         }
+
+    @cached_property
+    def _by_op(self) -> dict[str, list[tuple[int, str]]]:
+        """The nodes of each operation, with their places in the graph."""
+        found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        for place, (name, op) in enumerate(self.ops.items()):
+            found[op].append((place, name))
+        return dict(found)
 
     @cached_property
     def library(self) -> dict[str, protos.FunctionDef]:
@@ -68,8 +91,8 @@ class View:
 
     def named(self, *ops: str) -> list[str]:
         """Return the nodes whose operation is one of `ops`, in the order of the graph."""
-        wanted = set(ops)
-        return [name for name, op in self.ops.items() if op in wanted]
+        places = [pair for op in set(ops) for pair in self._by_op.get(op, ())]
+        return [name for _, name in sorted(places)]
 
     def upstream(self, roots: Iterable[str], *, control: bool = True) -> set[str]:
         """Return the names of `roots` and of all nodes that they need.
@@ -88,8 +111,7 @@ class View:
             if name in found or name not in self.nodes:
                 continue
             found.add(name)
-            edges = self.inputs[name] if control else self.data_inputs(name)
-            todo.extend(source(edge) for edge in edges)
+            todo += map(source, self.inputs[name]) if control else self.sources[name]
         return found
 
     def downstream(self, roots: Iterable[str], *, control: bool = True) -> set[str]:

@@ -22,7 +22,7 @@ def checkpoints(fixtures):
 
 def shape(info):
     """Return a shape as the document has it."""
-    if info.tensor_shape.unknown_rank:
+    if info.tensor_shape.unknown_rank or not info.HasField("tensor_shape"):
         return None
     return [dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim]
 
@@ -32,7 +32,7 @@ def side(tf, infos):
     return {
         key: (info.name, tf.as_dtype(info.dtype).base_dtype.name, shape(info))
         for key, info in infos.items()
-        if info.WhichOneof("encoding") == "name"
+        if info.WhichOneof("encoding") == "name" and info.dtype
     }
 
 

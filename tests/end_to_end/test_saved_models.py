@@ -73,7 +73,7 @@ def test_the_command_line_tool_runs_it(fixtures, tmp_path):
             "--signature_def",
             "serving_default",
             "--inputs",
-            f"Placeholder={tmp_path}/x.npy",
+            f"x={tmp_path}/x.npy",
             "--outdir",
             str(tmp_path),
         ],
@@ -82,7 +82,7 @@ def test_the_command_line_tool_runs_it(fixtures, tmp_path):
     )
 
     assert done.returncode == 0, done.stderr[-800:]
-    assert np.load(tmp_path / "Add.npy").tolist() == [2.5, 3.0, 4.5]
+    assert np.load(tmp_path / "y.npy").tolist() == [2.5, 3.0, 4.5]
 
 
 def test_tags_are_chosen(tf, fixtures, tmp_path):

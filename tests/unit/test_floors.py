@@ -46,13 +46,13 @@ FLOORS = [  # from the roof down
     # registries, the store, graphs and tensors
     {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"}
     | {"zoo.view"},
-    {"zoo.entries", "zoo.graph", "zoo.ops", "zoo.sources", "zoo.tensor_protos"}
-    | {"zoo.session_bundle"}
+    {"zoo.entries", "zoo.graph", "zoo.sources", "zoo.tensor_protos"}
+    | {"zoo.saved_model_file", "zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
     {"zoo.hdf5", "zoo.keras_config"},
     {"zoo.hdf5_objects"},
     {"zoo.hdf5_messages"} | {"zoo_architectures.initial"},
-    {"zoo.home", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
+    {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
     {"zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo import output, pages, report
+from zoo import output
 from zoo.commands.options import (
     format_option,
     graph_option,
@@ -50,6 +50,8 @@ def inspect(
     if as_json:
         output.say(output.document(facts))
         return
+    from zoo import pages, report
+
     chosen = [report.weights(facts, everything=True)] if only_weights else []
     chosen += [report.ops(facts, everything=True)] if only_ops else []
     chosen += [report.tensors(facts)] if tensors is not None else []

@@ -1,0 +1,69 @@
+"""The graph file of a SavedModel: ``saved_model.pb``, or the same as text.
+
+Source: ``tensorflow/core/protobuf/saved_model.proto``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo import protos
+from zoo.errors import FormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder of the SavedModel that `path` names, by itself or by its graph file."""
+    return path.parent if path.name in (BINARY, TEXT) else path
+
+
+def read(folder: Path) -> protos.SavedModel:
+    """Return the graph file of the SavedModel in `folder`.
+
+    Raises
+    ------
+    FormatError
+        It is missing or damaged, or holds no MetaGraph.
+    """
+    path = folder / BINARY if (folder / BINARY).is_file() else folder / TEXT
+    try:
+        parsed = _parsed_text(path) if path.name == TEXT else parse(path)
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read", found=error.strerror or "") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error
+    if not parsed.meta_graphs:
+        raise FormatError(f"{path} is no SavedModel", found="no MetaGraph in it")
+    return parsed
+
+
+def parse(path: Path) -> protos.SavedModel:
+    """Return the message in the binary file at `path`, whatever it is called.
+
+    Raises
+    ------
+    FormatError
+        It is no such message.
+    OSError
+        It cannot be read.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        return protos.SavedModel.FromString(path.read_bytes())
+    except DecodeError as error:
+        raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error
+
+
+def _parsed_text(path: Path) -> protos.SavedModel:
+    from google.protobuf import text_format
+
+    text = path.read_text(encoding="utf-8")
+    try:
+        return text_format.Parse(text, protos.SavedModel(), allow_unknown_field=True)
+    except text_format.ParseError as error:
+        raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error
