@@ -47,7 +47,7 @@ def facts(
         "assets": sorted({asset.filename for asset in asset_files(meta_graph)}),
         "devices": _devices(meta_graph.graph_def),
         "control_flow": _control_flow(view),
-        "training": _training(view, needed),
+        "training": training(view, needed),
         "optimizer_slots": _slots(weights),
     }
 
@@ -93,8 +93,14 @@ def _control_flow(view: View) -> dict[str, int]:
     }
 
 
-def _training(view: View, needed: set[str]) -> dict[str, Any]:
-    """Return what shows that the graph was made for training, or still behaves so."""
+def training(view: View, needed: set[str]) -> dict[str, Any]:
+    """Return what shows that the graph was made for training, or still behaves so.
+
+    Parameters
+    ----------
+    needed
+        The nodes that the outputs need.
+    """
     return {
         "gradients": any(is_backward(name) for name in view.ops),
         "updates": sorted(op for op in set(view.ops.values()) if "Apply" in op),

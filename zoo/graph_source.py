@@ -32,6 +32,14 @@ def is_graph(path: Path) -> bool:
     return graph_file.recognises(start) or start.lstrip().startswith(_GRAPH_STARTS)
 
 
+def is_text(path: Path) -> bool:
+    """Tell whether the file at `path` begins as a graph of either kind does in text form."""
+    try:
+        return _start(path).lstrip().startswith(_GRAPH_STARTS + _META_STARTS)
+    except FormatError:
+        return False
+
+
 def is_meta_graph(path: Path) -> bool:
     """Tell whether the file at `path` begins as a ``MetaGraphDef`` does; never raises."""
     try:

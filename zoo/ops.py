@@ -74,6 +74,8 @@ class Op:
 
 RELEASE = "2.21"
 """The release of TensorFlow whose operations the table lists."""
+GRAPH_VERSION = 2474
+"""The version of the graphs that this release writes."""
 
 
 def op(name: str) -> Op | None:

@@ -249,7 +249,8 @@ class _Looking:
         self.needed = self.view.upstream(tensor for end in best(outputs) for tensor in end.tensors)
         fed = [self._placeholder(spec, named) for spec in self.placeholders]
         known = {end.spec.tensor for end in fed}
-        fed += [End(self._spec(t), why, 0) for t, why in named.items() if t not in known]
+        inner = [t for t in named if t not in known and source(t) in self.view.nodes]
+        fed += [End(self._spec(tensor), named[tensor], 0) for tensor in inner]
         return [*fed, *self._from_pipelines(any(end.rank == 0 for end in fed))]
 
     def _placeholder(self, spec: TensorSpec, named: dict[str, str]) -> End:

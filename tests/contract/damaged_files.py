@@ -1,4 +1,4 @@
-"""Inspect damaged copies of models, one after the other, and print what was not an error of ours.
+"""Inspect and examine damaged copies of models, and print what was not an error of ours.
 
 Run by test_damage.py in a process of its own, which a crash ends and a limit on memory bounds:
 ``python damaged_files.py FOLDER SEED CASES PATH...``, each path a file, or a prefix or folder of
@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 SECONDS = 1.0
@@ -59,8 +60,12 @@ def interrupt(*_):
 
 
 def case(source, folder, rnd):
-    """Damage a copy of `source` and inspect it; return what went wrong, nothing if all is well."""
+    """Damage a copy of `source` and look at it; return what went wrong, nothing if all is well.
+
+    Inspecting may end in an error of ours, ``zoo doctor`` in none at all.
+    """
     import zoo
+    from zoo import doctor, plugins
     from zoo.errors import ZooError
 
     path, files = copied(source, folder)
@@ -68,9 +73,10 @@ def case(source, folder, rnd):
     victim.write_bytes(damaged(victim.read_bytes(), rnd))
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
-        zoo.inspect(str(path))
-    except ZooError:
-        pass
+        with suppress(ZooError):
+            zoo.inspect(str(path))
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        doctor.examine(path, plugins.formats(plugins.installed()))
     except BaseException as error:  # noqa: BLE001  (anything else is what is looked for)
         signal.setitimer(signal.ITIMER_REAL, 0)
         kept = shutil.copytree(folder, folder.parent / f"kept-{rnd.randrange(10**9)}")

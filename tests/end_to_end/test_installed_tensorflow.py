@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import dtypes
+from zoo import dtypes, ops
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -19,6 +19,8 @@ def test_the_table_of_operations_is_that_of_the_release(tf):
     spec.loader.exec_module(make)
 
     assert make.TARGET.read_text() == make.table()
+    assert tf.version.VERSION.startswith(ops.RELEASE)
+    assert tf.version.GRAPH_DEF_VERSION == ops.GRAPH_VERSION
 
 
 def test_the_table_of_dtypes_is_that_of_the_release(tf):

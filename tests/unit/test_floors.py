@@ -12,12 +12,16 @@ FLOORS = [  # from the roof down
     {"zoo.cli"},
     {"zoo.commands.catalogue", "zoo.commands.environment"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
-    | {"zoo.commands.running"},
+    | {"zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.pages"},
     {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
     {"zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
-    {"zoo.library"} | {"zoo_architectures.train_vgg_digits"},
+    {"zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
+    # what ails a file
+    {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
+    | {"zoo.ailing_operations", "zoo.ailing_signatures"},
+    {"zoo.diagnosis"},
     {"zoo.inspection"},
     {"zoo.kinds"},
     {"zoo.describe", "zoo.plugins", "zoo.testing"}
@@ -52,6 +56,7 @@ FLOORS = [  # from the roof down
     {"zoo.hdf5", "zoo.keras_config"},
     {"zoo.hdf5_objects"},
     {"zoo.hdf5_messages"} | {"zoo_architectures.initial"},
+    {"zoo.libraries", "zoo.registered"},
     {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},

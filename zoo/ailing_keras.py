@@ -1,0 +1,93 @@
+"""What today's Keras does not load in files of its older releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo.diagnosis import ERROR, WARNING, Case, Diagnosis
+from zoo.errors import counted, some
+from zoo.keras_config import every_layer
+from zoo.keras_file import KerasFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoo.keras_config import Layer
+
+
+def _file(case: Case) -> KerasFile | None:
+    if case.facts is None or case.facts["format"] != "keras":
+        return None
+    return KerasFile(case.at)
+
+
+def _layers(case: Case) -> list[Layer]:
+    file = _file(case)
+    return [*every_layer(file.net.config)] if file and file.net else []
+
+
+def _written(case: Case) -> str:
+    file = _file(case)
+    return f"Keras {file.version}" if file and file.version else "no version stated"
+
+
+def weights_alone(case: Case) -> Iterator[Diagnosis]:
+    """Find weights without a net."""
+    file = _file(case)
+    if file is not None and file.net is None:
+        yield Diagnosis(
+            "keras_weights", WARNING, "weights alone: keras.models.load_model finds no model in it",
+            counted(len(file.weights), "weight"), "build the net, then model.load_weights",
+        )  # fmt: skip
+
+
+def lambdas(case: Case) -> Iterator[Diagnosis]:
+    """Find layers that hold code."""
+    found = [layer.name or "unnamed" for layer in _layers(case) if layer.kind == "Lambda"]
+    if found:
+        yield Diagnosis(
+            "keras_lambda", ERROR,
+            "Lambda layers hold Python code, which Keras refuses to run: 'This carries a potential"
+            " risk of arbitrary code execution'",
+            some(found),
+            "only if you trust whoever wrote it: keras.config.enable_unsafe_deserialization()",
+        )  # fmt: skip
+
+
+def list_config(case: Case) -> Iterator[Diagnosis]:
+    """Find the configuration of a Sequential model as it was up to Keras 2.2.2."""
+    file = _file(case)
+    if file and file.net and isinstance(file.net.config.get("config"), list):
+        yield Diagnosis(
+            "keras_list_config", ERROR,
+            "a configuration of Keras 2.2.2 or older, a list: 'pop expected at most 1 argument, got"
+            " 2'",
+            _written(case), "tf_keras 2.21 loads it (pip install tf_keras)",
+        )  # fmt: skip
+
+
+def groups(case: Case) -> Iterator[Diagnosis]:
+    """Find an argument that today's layer does not have."""
+    found = [
+        layer.name
+        for layer in _layers(case)
+        if layer.kind == "DepthwiseConv2D" and "groups" in layer.settings
+    ]
+    if found:
+        yield Diagnosis(
+            "keras_groups", ERROR,
+            "DepthwiseConv2D of Keras 2.4 to 2.14 states groups: 'Unrecognized keyword arguments'",
+            some(found, 4), "custom_objects with a DepthwiseConv2D that drops the argument",
+        )  # fmt: skip
+
+
+def first_keras(case: Case) -> Iterator[Diagnosis]:
+    """Find a model of Keras 1."""
+    if _written(case).startswith("Keras 1."):
+        yield Diagnosis(
+            "keras_1", ERROR, "a model of Keras 1, which neither Keras 3 nor tf_keras loads",
+            _written(case), "build the net again, and assign the weights: zoo inspect --weights",
+        )  # fmt: skip
+
+
+QUESTIONS = (weights_alone, lambdas, list_config, groups, first_keras)

@@ -1,0 +1,194 @@
+"""What can be wrong with a graph's operations: unknown, without a kernel, of other times."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from zoo import importable, libraries
+from zoo.diagnosis import ERROR, Case, Diagnosis
+from zoo.errors import counted, some
+from zoo.ops import GRAPH_VERSION
+from zoo.registered import registered
+from zoo.variables import VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoo import protos
+
+_PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless", "NumpyCallback")
+_REWRITTEN = {"AccumulateNV2"}
+"""Operations that have no kernel because TensorFlow replaces them before it runs a graph."""
+_GRAD = ("FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3")
+_NO_MORE = (3, 4)
+"""Outputs of these that are empty today, where older releases noted them as long as the others."""
+
+
+def _bodies(case: Case) -> Iterator[tuple[str, protos.NodeDef]]:
+    """Yield every node, those of functions too, each with a name for people."""
+    if case.model is None:
+        return
+    for node in case.model.graph.node:
+        yield node.name, node
+    for function in case.model.graph.library.function:
+        for node in function.node_def:
+            yield f"{function.signature.name}/{node.name}", node
+
+
+def _by_op(case: Case) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    library = set(case.view.library)
+    for name, node in _bodies(case):
+        if node.op not in library:
+            found[node.op].append(name)
+    return found
+
+
+def unregistered(case: Case) -> Iterator[Diagnosis]:
+    """Find operations that this TensorFlow does not have."""
+    for op, names in sorted(_by_op(case).items()):
+        if registered(op) is None:
+            where = libraries.home(op)
+            origin = f" ({where.name}, {where.since})" if where else ""
+            on_path = case.on_path([n for n in case.view.nodes if case.view.ops[n] == op])
+            help_ = where.help if where else "load the library that registers it, before the model"
+            cut = "; else cut it off: zoo convert --to frozen -o an output that does without"
+            yield Diagnosis(
+                "unregistered_operation", ERROR,
+                f"{op} is not in this TensorFlow{origin}: 'Op type not registered'",
+                f"{counted(len(names), 'node')}, {names[0]!r} first; {on_path}", help_ + cut,
+            )  # fmt: skip
+
+
+def without_kernel(case: Case) -> Iterator[Diagnosis]:
+    """Find operations that are registered and cannot run."""
+    for op, names in sorted(_by_op(case).items()):
+        known = registered(op)
+        if known is None or known.runs or op in _REWRITTEN:
+            continue
+        on_path = case.on_path([n for n in case.view.nodes if case.view.ops[n] == op])
+        yield Diagnosis(
+            "no_kernel", ERROR,
+            f"{op} has no kernel for a CPU: 'No OpKernel was registered', which restoring reports"
+            " as 'most likely due to a mismatch between the current graph and the graph from the"
+            " checkpoint'",
+            f"{counted(len(names), 'node')}, {names[0]!r} first; {on_path}",
+            "choose outputs that do without: zoo run -o, zoo convert --to frozen -o",
+        )  # fmt: skip
+
+
+def refused(case: Case) -> Iterator[Diagnosis]:
+    """Find operations that TensorFlow refuses in graphs of this version."""
+    producer = case.model.graph.versions.producer if case.model else 0
+    for op, names in sorted(_by_op(case).items()):
+        known = registered(op)
+        if known is not None and known.refused_from is not None and producer >= known.refused_from:
+            yield Diagnosis(
+                "refused_operation", ERROR,
+                f"{op} is refused in graphs from version {known.refused_from} on: 'It has been"
+                " removed in version'",
+                f"{names[0]!r}, in a graph of version {producer}",
+                "the graph says a version that its operations are older than; set"
+                f" graph_def.versions.producer to {known.refused_from - 1}",
+            )  # fmt: skip
+
+
+def python_functions(case: Case) -> Iterator[Diagnosis]:
+    """Find operations that call Python, which no file holds."""
+    ops = _by_op(case)
+    names = [name for op in _PYTHON for name in ops.get(op, ())]
+    if names:
+        yield Diagnosis(
+            "python_function", ERROR,
+            "the graph calls Python functions of the program that built it, which no file holds:"
+            " 'callback pyfunc_0 is not found'",
+            some(names), "choose outputs that do without, or run the program that built it",
+        )  # fmt: skip
+
+
+def unknown_attributes(case: Case) -> Iterator[Diagnosis]:
+    """Find attributes that this TensorFlow's operations do not have."""
+    found = [
+        f"{name} ({node.op}): {key}"
+        for name, node in _bodies(case)
+        for key in node.attr
+        if not key.startswith("_")
+        and (known := registered(node.op)) is not None
+        and key not in known.attributes
+    ]
+    if found:
+        yield Diagnosis(
+            "unknown_attribute", ERROR,
+            "attributes from a newer TensorFlow: 'NodeDef mentions attr not in Op', where their"
+            " values are not the default",
+            some(found, 4), "run it with the release that wrote it, or remove the attributes",
+        )  # fmt: skip
+
+
+def newer_producer(case: Case) -> Iterator[Diagnosis]:
+    """Find a graph that asks for a newer TensorFlow."""
+    wanted = case.model.graph.versions.min_consumer if case.model else 0
+    if wanted > GRAPH_VERSION:
+        yield Diagnosis(
+            "newer_version", ERROR,
+            "the graph asks for a newer TensorFlow: 'GraphDef min consumer version above current'",
+            f"min_consumer {wanted}, where {GRAPH_VERSION} is here", "install the newer release",
+        )  # fmt: skip
+
+
+def unparsable_version(case: Case) -> Iterator[Diagnosis]:
+    """Find a version of TensorFlow that nobody parses today."""
+    stated = case.model.meta_graph.meta_info_def.tensorflow_version if case.model else ""
+    if importable.parsable(stated) != stated:
+        yield Diagnosis(
+            "unparsable_version", ERROR,
+            "import_meta_graph parses the version that wrote the graph: 'InvalidVersion'",
+            f"{stated!r}", f"zoo convert {case.at} OUT --to checkpoint writes one that it parses",
+        )  # fmt: skip
+
+
+def reference_inputs(case: Case) -> Iterator[Diagnosis]:
+    """Find operations that change a constant, as freezing batch normalisation leaves them."""
+    if any(case.view.named(*VARIABLES)):
+        return
+    found = [name for name in case.view.ops if _changes_a_constant(case, name)]
+    if found:
+        yield Diagnosis(
+            "reference_input", ERROR,
+            "a frozen graph that still changes its constants: import says 'was passed float from"
+            " ...:0 incompatible with expected float_ref'",
+            f"{some(found, 4)}; {case.on_path(found)}",
+            f"zoo run {case.path} and zoo convert {case.path} OUT --to saved_model work",
+        )  # fmt: skip
+
+
+def _changes_a_constant(case: Case, name: str) -> bool:
+    """Tell whether the node `name` takes a reference, and is given a constant."""
+    known = registered(case.view.ops[name])
+    sources = case.view.sources[name]
+    given = [sources[at] for at in known.refs if at < len(sources)] if known else []
+    return any(case.view.ops.get(one) in ("Const", "Identity") for one in given)
+
+
+def stale_shapes(case: Case) -> Iterator[Diagnosis]:
+    """Find shapes noted by an older release that today's contradicts."""
+    found = []
+    for name in case.view.named(*_GRAD):
+        attributes = case.view.nodes[name].attr
+        noted = attributes["_output_shapes"].list.shape if "_output_shapes" in attributes else ()
+        if any(at < len(noted) and [d.size for d in noted[at].dim] != [0] for at in _NO_MORE):
+            found.append(name)
+    if found:
+        yield Diagnosis(
+            "stale_shapes", ERROR,
+            "shapes that an older release noted and today's contradicts: 'has an _output_shapes"
+            " attribute inconsistent with the GraphDef'",
+            some(found, 3), "remove the attribute _output_shapes of every node; zoo does so itself",
+        )  # fmt: skip
+
+
+QUESTIONS = (
+    unregistered, without_kernel, refused, python_functions, unknown_attributes, newer_producer,
+    unparsable_version, reference_inputs, stale_shapes,
+)  # fmt: skip

@@ -1,0 +1,47 @@
+"""``zoo doctor``: why a file does not load, and the command that does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo import doctor, output, plugins
+from zoo.commands.options import speech_options
+from zoo.errors import counted
+
+_NEGATIVE = 1
+_STOPS = "error"
+
+
+@click.command("doctor")
+@click.argument("path", type=click.Path(path_type=Path))
+@speech_options
+def examine(path: Path, as_json: bool) -> int:
+    """Say why what lies at PATH does not load, or loads and disappoints, and what helps.
+
+    Ends with 1 where something stops it.
+    """
+    facts = doctor.examine(path, plugins.formats(plugins.installed()))
+    output.say(output.document(facts) if as_json else _page(facts))
+    stops = any(one["severity"] == _STOPS for one in facts["diagnoses"])
+    return _NEGATIVE if stops else 0
+
+
+def _page(facts: dict[str, Any]) -> str:
+    found = facts["diagnoses"]
+    if not found:
+        return f"{facts['path']}: {facts['format']}, nothing found wrong with it"
+    head = f"{facts['path']}: {facts['format'] or 'not readable'}, {counted(len(found), 'finding')}"
+    return "\n\n".join([head, *map(_finding, found)])
+
+
+def _finding(one: dict[str, str]) -> str:
+    lines = [f"{one['severity']}: {one['cause']}"]
+    lines += [f"  found: {one['found']}"] if one["found"] else []
+    lines += [f"  help:  {one['help']}"] if one["help"] else []
+    return "\n".join(lines)
+
+
+COMMANDS = {"doctor": examine}
