@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BATCH_NORM = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _BRANCHES = ("Case", "If", "StatelessCase", "StatelessIf")
+_ENTERS = ("Enter", "RefEnter")
 _LOOPS = ("StatelessWhile", "While")
 _RANDOM = ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2")
 _DROPS = {"Floor", "Greater", "GreaterEqual", "Less", "LessEqual"}
@@ -46,7 +47,7 @@ def facts(
         },
         "assets": sorted({asset.filename for asset in asset_files(meta_graph)}),
         "devices": _devices(meta_graph.graph_def),
-        "control_flow": _control_flow(view),
+        "control_flow": _control_flow(meta_graph.graph_def),
         "training": training(view, needed),
         "optimizer_slots": _slots(weights),
     }
@@ -74,22 +75,17 @@ def _devices(graph: protos.GraphDef) -> dict[str, int]:
     return {device: counts[device] for device in sorted(counts) if device}
 
 
-def _control_flow(view: View) -> dict[str, int]:
+def _control_flow(graph: protos.GraphDef) -> dict[str, int]:
     """Return how many loops and branches there are, and how many in the way of TensorFlow 1."""
-    frames = {view.nodes[name].attr["frame_name"].s for name in view.named("Enter", "RefEnter")}
-    merges = view.named("Merge", "RefMerge")
-    entered = {
-        n
-        for n in merges
-        if any(view.ops.get(source(e)) in ("Enter", "NextIteration") for e in view.inputs[n])
-    }
-    old = len(merges) - len(entered)
-    library = [node.op for function in view.library.values() for node in function.node_def]
-    kinds = Counter(library) + Counter(view.ops.values())
+    bodies = [graph.node, *(function.node_def for function in graph.library.function)]
+    kinds = Counter(node.op for body in bodies for node in body)
+    enters = [n for body in bodies for n in body if n.op in _ENTERS] if kinds["Merge"] else []
+    frames = {node.attr["frame_name"].s for node in enters}
+    old = kinds["Merge"] + kinds["RefMerge"] - kinds["NextIteration"] - kinds["RefNextIteration"]
     return {
         "loops": len(frames) + sum(kinds[op] for op in _LOOPS),
-        "branches": old + sum(kinds[op] for op in _BRANCHES),
-        "of_tensorflow_1": len(frames) + old,
+        "branches": max(old, 0) + sum(kinds[op] for op in _BRANCHES),
+        "of_tensorflow_1": len(frames) + max(old, 0),
     }
 
 

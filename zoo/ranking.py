@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import ends, ops, pipelines, signatures
 from zoo.endpoints import endpoints
-from zoo.graph import port, source, tensor_name
-from zoo.operands import OPERANDS, PASS_ON
+from zoo.graph import port, source
+from zoo.operands import PASS_ON
 from zoo.specs import TensorSpec, spec_of
+from zoo.supervision import Supervision, origin, passed
 from zoo.switches import constant_of
 from zoo.variables import VARIABLES
 
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
     from zoo import protos
     from zoo.view import View
 
-_LOSSES = {"SigmoidCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits"} | {
-    "SparseSoftmaxCrossEntropyWithLogits"
-}
-_COMPARES = _LOSSES | {"Equal", "InTopK", "InTopKV2", "NotEqual", "SquaredDifference", "Sub"}
-_LABEL_FORMS = PASS_ON | {"ArgMax", "OneHot"}
 _LIKELY = {
     "ArgMax": "the number of the likeliest class",
     "LogSoftmax": "logarithms of probabilities",
@@ -97,6 +93,7 @@ class _Looking:
         self.meta_graph = meta_graph
         self.view = view
         self.placeholders = ends.found_inputs(meta_graph, view)
+        self.learning = Supervision(view, self.placeholders)
         self.stated = sorted(
             signatures.signatures(meta_graph).items(),
             key=lambda item: item[0] != signatures.DEFAULT,
@@ -112,49 +109,6 @@ class _Looking:
         """What no operation uses but those set aside."""
         return ends.found_outputs(self.meta_graph, self.view, self.aside)
 
-    @cached_property
-    def layers(self) -> list[str]:
-        """The operations of the net that multiply by weights."""
-        return [n for n in self.view.named(*OPERANDS) if not ends.is_backward(n)]
-
-    @cached_property
-    def after_layers(self) -> set[str]:
-        """What the net computes by its weights."""
-        return self.view.downstream(self.layers, control=False)
-
-    @cached_property
-    def compared(self) -> dict[str, list[str]]:
-        """The inputs that only tell what the net should have said, and what each is held against.
-
-        That is by the name of the input; edges of what the net computes.
-        """
-        before = self.view.upstream(self.layers, control=False)
-        names = [source(spec.tensor) for spec in self.placeholders]
-        found = {name: [*self._held_against(name)] for name in names if name not in before}
-        return {name: edges for name, edges in found.items() if edges}
-
-    def _held_against(self, name: str) -> Iterator[str]:
-        """Yield what the net computes and `name`, but for its form, is compared with."""
-        todo, seen = [name], {name}
-        while todo:
-            for user, _ in self.view.data_users.get(todo.pop(), ()):
-                op = self.view.ops[user]
-                edges = self.view.data_inputs(user) if op in _COMPARES else []
-                yield from (edge for edge in edges if source(edge) in self.after_layers)
-                if op in _LABEL_FORMS and user not in seen:
-                    seen.add(user)
-                    todo.append(user)
-
-    @cached_property
-    def predicted(self) -> dict[str, str]:
-        """The tensors that a loss compares with labels, and why each is one."""
-        losses = [name for name in self.view.named(*_LOSSES) if not ends.is_backward(name)]
-        if losses:
-            why = "the logits: the loss {} compares them with labels"
-            return {self._origin(self.view.data_inputs(n)[0]): why.format(n) for n in losses}
-        edges = [edge for edges in self.compared.values() for edge in edges]
-        return {self._origin(edge): "it is compared with labels" for edge in edges}
-
     def outputs(self) -> list[End]:
         """Return the outputs: what signatures state, else what the graph shows."""
         found: dict[str, End] = {}
@@ -169,22 +123,21 @@ class _Looking:
 
     def _loose(self) -> Iterator[End]:
         """Yield what no operation uses."""
-        judged = self.view.downstream(self.compared, control=False)
-        net = any(source(output.spec.tensor) in self.after_layers for output in self.sinks)
-        later = self.view.downstream(map(source, self.predicted), control=False)
+        net = any(source(output.spec.tensor) in self.learning.after_layers for output in self.sinks)
+        later = self.view.downstream(map(source, self.learning.predicted), control=False)
         for output in self.sinks:
             name = source(output.spec.tensor)
-            if name in judged:
+            if name in self.learning.judged:
                 yield End(output.spec, f"{_LOOSE}: a loss or measure, it depends on labels", 3)
             elif self._is_constant(name):
                 yield End(output.spec, f"{_LOOSE}, and it is always the same", 4)
             elif self.view.users.get(name):
                 yield End(output.spec, "others wait for it, but no operation uses it", 2)
-            elif net and name not in self.after_layers:
+            elif net and name not in self.learning.after_layers:
                 yield End(output.spec, f"{_LOOSE}, but it does not depend on the weights", 2)
-            elif self.predicted and name not in later:
+            elif self.learning.predicted and name not in later:
                 yield End(output.spec, f"{_LOOSE}, but the loss does not look at it", 2)
-            elif self._summed(name) and self.compared:
+            elif self._summed(name) and self.learning.compared:
                 yield End(output.spec, f"{_LOOSE}: one number, a loss or measure", 2)
             else:
                 says = _LIKELY.get(self._last(name)[0])
@@ -192,12 +145,12 @@ class _Looking:
 
     def _logits(self) -> Iterator[End]:
         """Yield what losses compare with labels, and what probabilities are made of."""
-        for tensor, why in self.predicted.items():
+        for tensor, why in self.learning.predicted.items():
             yield End(self._spec(tensor), why, 0)
         for output in self.sinks:
             kind, node = self._last(source(output.spec.tensor))
             if kind in _LIKELY:
-                tensor = self._origin(self.view.data_inputs(node)[0])
+                tensor = origin(self.view, self.view.data_inputs(node)[0])
                 yield End(self._spec(tensor), f"what {kind} makes {output.spec.tensor} of", 1)
 
     def _endpoints(self) -> Iterator[End]:
@@ -213,22 +166,10 @@ class _Looking:
         op = ops.op(self.view.ops[name])
         return op is not None and bool(op.outputs) and op.outputs[0].ref
 
-    def _origin(self, edge: str) -> str:
-        """Return the tensor that `edge` shows, maybe in another form."""
-        return tensor_name(self._passed(edge, {"Identity", "Reshape", "Squeeze", "StopGradient"}))
-
     def _last(self, name: str) -> tuple[str, str]:
         """Return the operation that makes the values of `name`, and the node it is."""
-        name = source(self._passed(name, PASS_ON))
+        name = source(passed(self.view, name, PASS_ON))
         return self.view.ops[name], name
-
-    def _passed(self, edge: str, ops: set[str]) -> str:
-        """Return the edge whose values come out of `edge` after nothing but `ops`."""
-        seen: set[str] = set()
-        while (name := source(edge)) not in seen and self.view.ops[name] in ops:
-            seen.add(name)
-            edge = next(iter(self.view.data_inputs(name)), edge)
-        return edge
 
     def _is_constant(self, name: str) -> bool:
         kind, _ = self._last(name)
@@ -236,7 +177,7 @@ class _Looking:
 
     def _summed(self, name: str) -> bool:
         """Tell whether `name` is a number into which a whole batch was summed up."""
-        name = source(self._passed(name, {"Div", "Mul", "RealDiv"}))
+        name = source(passed(self.view, name, {"Div", "Mul", "RealDiv"}))
         return self.view.ops[name] in _REDUCES
 
     def inputs(self, outputs: list[End]) -> Iterable[End]:
@@ -260,7 +201,7 @@ class _Looking:
             return End(spec, switch.why, 2, switch.value)
         if spec.tensor in named:
             return End(spec, named[spec.tensor], 0)
-        if name in self.compared:
+        if spec.tensor in self.learning.compared:
             return End(spec, "labels: only losses and measures need it", 3)
         if name not in self.needed:
             return End(spec, self._idle(name), 4)

@@ -37,7 +37,7 @@ FLOORS = [  # from the roof down
     | {"zoo.calls"},
     {"zoo.facts", "zoo.heads", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
-    {"zoo.endpoints"},
+    {"zoo.endpoints", "zoo.supervision"},
     {"zoo.saver", "zoo.state"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},

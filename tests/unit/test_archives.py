@@ -1,0 +1,68 @@
+"""Archives are listed, never unpacked."""
+
+import io
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import archives
+
+
+def tar(path, *names, mode="w", **changes):
+    with tarfile.open(path, mode) as whole:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = 3
+            for key, value in changes.items():
+                setattr(info, key, value)
+            whole.addfile(info, io.BytesIO(b"abc"))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_tar_archives_however_compressed(tmp_path, mode):
+    """Recognised by contents; the names of what looks like models are told."""
+    names = ["m/saved_model.pb", "m/variables/variables.index", "c/model.index", "net.h5"]
+    path = tar(tmp_path / "download", *names, mode=mode)
+
+    document = zoo.inspect(path)
+
+    assert document["format"] == "archive"
+    assert [one["name"] for one in document["files"]] == sorted(names)
+    held = ["it holds c/model (checkpoint)", "it holds m (SavedModel)", "it holds net.h5 (Keras)"]
+    assert document["notes"] == held
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("../../evil", {}), ("/etc/evil", {}), ("..\\evil", {}), ("link", {"type": tarfile.SYMTYPE})],
+)
+def test_members_that_would_escape_are_named(tmp_path, name, changes):
+    """Absolute, upwards, or a link to somewhere."""
+    found = archives.members(tar(tmp_path / "a.tar", name, **changes))
+
+    assert [member.escapes for member in found] == [True]
+
+
+def test_arrays_are_no_archive(tmp_path):
+    """What NumPy saves is a zip, and no model."""
+    np.savez(tmp_path / "a.npz", x=np.ones(3))
+
+    document = zoo.inspect(tmp_path / "a.npz")
+
+    assert (document["format"], document["what"]) == (
+        "unknown", "NumPy arrays in a zip archive, not a model",
+    )  # fmt: skip
+
+
+def test_too_many_members_are_not_all_listed(tmp_path, monkeypatch):
+    """A list has an end."""
+    monkeypatch.setattr(archives, "MOST", 5)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as whole:
+        for number in range(20):
+            whole.writestr(f"{number}", "")
+
+    assert len(archives.members(tmp_path / "a.zip")) == 5
