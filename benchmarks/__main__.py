@@ -10,7 +10,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import vgg16
+from benchmarks import others, vgg16
 from benchmarks.measure import in_turn, show
 
 _ZOO = [sys.executable, "-m", "zoo"]
@@ -24,6 +24,7 @@ def main(runs: int) -> None:
     print(f"{platform.machine()}, medians of {runs} runs of whole processes")
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
         _start_up(runs)
+        _inspect_others(Path(name), runs)
         _vgg16(Path(name), runs)
 
 
@@ -34,6 +35,17 @@ def _start_up(runs: int) -> None:
         "import tensorflow": [sys.executable, "-c", "import tensorflow"],
     }
     show("start-up", in_turn(commands, runs, lambda: None))
+
+
+def _inspect_others(room: Path, runs: int) -> None:
+    subprocess.run([sys.executable, "-m", "benchmarks.others", str(room)], check=True)
+    for made in others.MADE:
+        path = str(room / made.name)
+        theirs = [*_SAVED_MODEL_CLI, "show", "--all", "--dir", path]
+        if not made.is_saved_model:
+            theirs = [sys.executable, "-c", made.reads, path]
+        commands = {"zoo inspect": [*_ZOO, "inspect", path], made.tool: theirs}
+        show(f"{made.what}: what is in this file?", in_turn(commands, runs, lambda: None))
 
 
 def _vgg16(room: Path, runs: int) -> None:

@@ -64,7 +64,6 @@ def describe(
         "outputs": [_end(end) for end in outputs],
         "weights": weights,
         "parameters": sum(math.prod(weight["shape"]) for weight in weights),
-        "ops": facts.ops(model.graph),
         "head": _head(found.best),
         "heads": {
             "candidates": [_head(one) for one in found.candidates],

@@ -39,28 +39,43 @@ def facts(
     needed
         The nodes that the outputs need.
     """
+    counts = census(meta_graph.graph_def)
     return {
+        "ops": ops(meta_graph.graph_def, counts),
         "functions": len(meta_graph.graph_def.library.function),
         "collections": {
             key: _length(meta_graph.collection_def[key])
             for key in sorted(meta_graph.collection_def)
         },
         "assets": sorted({asset.filename for asset in asset_files(meta_graph)}),
-        "devices": _devices(meta_graph.graph_def),
-        "control_flow": _control_flow(meta_graph.graph_def),
+        "devices": _devices(counts),
+        "control_flow": _control_flow(meta_graph.graph_def, counts),
         "training": training(view, needed),
         "optimizer_slots": _slots(weights),
     }
 
 
-def ops(graph: protos.GraphDef) -> dict[str, int]:
-    """Return how often each operation stands in `graph` and in its functions."""
-    counts = Counter(node.op for node in graph.node)
-    names = set()
+def census(graph: protos.GraphDef) -> Counter[tuple[str, str]]:
+    """Return how often each operation stands on each device, in `graph` and in its functions."""
+    counts = Counter((node.op, node.device) for node in graph.node)
     for function in graph.library.function:
-        counts.update(node.op for node in function.node_def)
-        names.add(function.signature.name)
-    return {op: counts[op] for op in sorted(counts) if op not in names}
+        counts.update((node.op, node.device) for node in function.node_def)
+    return counts
+
+
+def ops(graph: protos.GraphDef, counts: Counter[tuple[str, str]]) -> dict[str, int]:
+    """Return how often each operation was counted, calls of the functions of `graph` left out."""
+    found = _first(counts)
+    for function in graph.library.function:
+        found.pop(function.signature.name, None)
+    return dict(sorted(found.items()))
+
+
+def _first(counts: Counter[tuple[str, str]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (op, _), count in counts.items():
+        found[op] += count
+    return found
 
 
 def _length(collection: protos.CollectionDef) -> int:
@@ -68,18 +83,19 @@ def _length(collection: protos.CollectionDef) -> int:
     return 0 if kind is None else len(getattr(collection, kind).value)
 
 
-def _devices(graph: protos.GraphDef) -> dict[str, int]:
-    counts = Counter(node.device for node in graph.node)
-    for function in graph.library.function:
-        counts.update(node.device for node in function.node_def)
-    return {device: counts[device] for device in sorted(counts) if device}
+def _devices(counts: Counter[tuple[str, str]]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for (_, device), count in counts.items():
+        found[device] += count
+    return {device: found[device] for device in sorted(found) if device}
 
 
-def _control_flow(graph: protos.GraphDef) -> dict[str, int]:
+def _control_flow(graph: protos.GraphDef, counts: Counter[tuple[str, str]]) -> dict[str, int]:
     """Return how many loops and branches there are, and how many in the way of TensorFlow 1."""
+    kinds = _first(counts)
     bodies = [graph.node, *(function.node_def for function in graph.library.function)]
-    kinds = Counter(node.op for body in bodies for node in body)
-    enters = [n for body in bodies for n in body if n.op in _ENTERS] if kinds["Merge"] else []
+    looped = any(kinds[op] for op in _ENTERS)
+    enters = [n for body in bodies for n in body if n.op in _ENTERS] if looped else []
     frames = {node.attr["frame_name"].s for node in enters}
     old = kinds["Merge"] + kinds["RefMerge"] - kinds["NextIteration"] - kinds["RefNextIteration"]
     return {

@@ -244,4 +244,4 @@ def test_ranking_an_empty_graph():
     view = View(meta_graph.graph_def, expanded(meta_graph.graph_def))
 
     assert ranking.ranked(meta_graph, view) == ([], [])
-    assert facts.ops(meta_graph.graph_def) == {}
+    assert facts.census(meta_graph.graph_def) == {}
