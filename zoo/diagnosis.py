@@ -113,7 +113,7 @@ class Case:
         return {"tags": (usual or tag_sets)[0]} if len(tag_sets) > 1 else {}
 
     def _alone(self) -> Model | None:
-        if not self.at.is_file():
+        if self.facts is None or self.facts["format"] not in ("graph", "meta_graph"):
             return None
         alone = joining.graph_alone(self.at)
         return None if alone is None else alone[0]

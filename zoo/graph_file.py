@@ -41,6 +41,19 @@ MOST = (1 << 31) - 1
 """Bytes that a serialized message may have, a rule of protobuf."""
 
 
+def refuse_endless(path: Path) -> None:
+    """Refuse to read the file at `path` whole if no message can be as long as it is.
+
+    Raises
+    ------
+    FormatError
+        It is longer than `MOST`.
+    """
+    size = path.stat().st_size
+    if size > MOST:
+        raise FormatError(f"{path} is damaged, or no message", found=f"{size} bytes")
+
+
 def recognises(start: bytes) -> bool:
     """Tell whether a file that begins with `start` (a kilobyte) begins as a graph does."""
     try:

@@ -113,6 +113,7 @@ def read_meta_graph(path: Path) -> protos.MetaGraphDef:
         meta_graph = _parsed_text(path, protos.MetaGraphDef())
     else:
         try:
+            graph_file.refuse_endless(path)
             meta_graph = protos.MetaGraphDef.FromString(path.read_bytes())
         except (OSError, DecodeError) as error:
             raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error

@@ -134,6 +134,7 @@ def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
     """
     if not rows:
         return ""
+    rows = [[cell.replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import protos
+from zoo import graph_file, protos
 from zoo.errors import FormatError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def parse(path: Path) -> protos.SavedModel:
     """
     from google.protobuf.message import DecodeError
 
+    graph_file.refuse_endless(path)
     try:
         return protos.SavedModel.FromString(path.read_bytes())
     except DecodeError as error:

@@ -3,6 +3,7 @@
 import json
 import re
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -407,6 +408,20 @@ def test_a_graph_of_more_than_two_gigabytes(tmp_path, monkeypatch):
     monkeypatch.setattr(ailing_files, "_MOST", 10)
 
     assert "too_large" in names(path)
+
+
+@pytest.mark.parametrize("name", ["model.pb", "saved_model.pb", "model.meta"])
+def test_an_endless_file_is_not_read(tmp_path, name):
+    """Five gigabytes that begin as a message does are refused by their length."""
+    path = tmp_path / name
+    path.write_bytes(b"\x0a\x10\x12\x01")
+    with path.open("r+b") as file:
+        file.truncate(5 << 30)
+
+    tracemalloc.start()
+    assert names(path)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
 
 
 def test_whether_the_outputs_need_it(tmp_path):

@@ -41,7 +41,7 @@ FLOORS = [  # from the roof down
     {"zoo.saver", "zoo.state"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
-    {"zoo.keras_file"},
+    {"zoo.keras_file", "zoo.saved_model_file"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.pipelines", "zoo.switches"},
@@ -51,7 +51,7 @@ FLOORS = [  # from the roof down
     {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"}
     | {"zoo.view"},
     {"zoo.entries", "zoo.graph", "zoo.sources", "zoo.tensor_protos"}
-    | {"zoo.saved_model_file", "zoo.session_bundle"}
+    | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
     {"zoo.hdf5", "zoo.keras_config"},
     {"zoo.hdf5_objects"},
