@@ -49,19 +49,25 @@ def recognises(path: Path) -> bool:
 def load(path: Path) -> Model:
     """Read a frozen graph: a small graph, and weights that stay in the file.
 
+    A constant that the graph still changes is the variable again that it was.
+
     Raises
     ------
     FormatError
         The file is damaged, or a graph whose variables have no values.
     """
     from zoo.constants import weight_constants
+    from zoo.references import changed_constants, give_back
     from zoo.thaw import lift
     from zoo.view import View
 
     graph, tensors = graph_source.read_graph(path)
     _refuse_variables(path, graph)
-    small = [name for name in weight_constants(View(graph)) if name not in tensors]
-    tensors.update(lift(graph, small))
+    view = View(graph)
+    changed = changed_constants(view)
+    small = [name for name in weight_constants(view) if name not in tensors]
+    tensors.update(give_back(graph, tensors, changed))
+    tensors.update(lift(graph, [name for name in small if name not in tensors]))
     return Model(protos.MetaGraphDef(graph_def=graph), Weights(tensors))
 
 

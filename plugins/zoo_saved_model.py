@@ -170,7 +170,7 @@ def save(
         )
     meta_graph, weights = model.meta_graph, model.weights
     if not (object_graph and _is_whole(model)):
-        meta_graph, weights = restorable(meta_graph, weights, resources=True)
+        meta_graph, weights = restorable(_stating(meta_graph), weights, resources=True)
     with atomic.replacing(path) as draft:
         draft.mkdir()
         (draft / saved_model_file.BINARY).write_bytes(
@@ -268,6 +268,19 @@ def _needs(meta_graph: protos.MetaGraphDef) -> list[str]:
     ]
 
 
+def _stating(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return `meta_graph` with a signature, from what the graph shows where it states none."""
+    if any(not key.startswith("__") for key in meta_graph.signature_def):
+        return meta_graph
+    edited = protos.MetaGraphDef()
+    edited.CopyFrom(meta_graph)
+    stated = signatures.signatures(meta_graph)
+    for key, one in (stated or {signatures.DEFAULT: signatures.inferred(meta_graph)}).items():
+        if one.outputs:
+            edited.signature_def[key].CopyFrom(signatures.to_proto(one))
+    return edited
+
+
 def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterable[str]) -> bytes:
     whole = protos.SavedModel(saved_model_schema_version=_SCHEMA)
     written = whole.meta_graphs.add()
@@ -276,10 +289,5 @@ def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterabl
     info.tensorflow_version = parsable(info.tensorflow_version)
     info.tags[:] = sorted(tags)
     written.graph_def.CopyFrom(graph_file.filled(meta_graph.graph_def, weights))
-    if not any(not key.startswith("__") for key in written.signature_def):
-        stated = signatures.signatures(meta_graph)
-        for key, one in (stated or {signatures.DEFAULT: signatures.inferred(meta_graph)}).items():
-            if one.outputs:
-                written.signature_def[key].CopyFrom(signatures.to_proto(one))
     serialized: bytes = whole.SerializeToString(deterministic=True)
     return serialized

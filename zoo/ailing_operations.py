@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from zoo import importable, libraries
+from zoo import graph_source, importable, libraries
 from zoo.diagnosis import ERROR, Case, Diagnosis
-from zoo.errors import counted, some
+from zoo.errors import ZooError, counted, some
 from zoo.ops import GRAPH_VERSION
+from zoo.references import changed_constants
 from zoo.registered import registered
-from zoo.variables import VARIABLES
+from zoo.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,25 +151,21 @@ def unparsable_version(case: Case) -> Iterator[Diagnosis]:
 
 def reference_inputs(case: Case) -> Iterator[Diagnosis]:
     """Find operations that change a constant, as freezing batch normalisation leaves them."""
-    if any(case.view.named(*VARIABLES)):
+    if case.format != "frozen":
         return
-    found = [name for name in case.view.ops if _changes_a_constant(case, name)]
+    try:
+        graph, _ = graph_source.read_graph(case.at)
+    except ZooError:
+        return
+    found = changed_constants(View(graph))
     if found:
         yield Diagnosis(
             "reference_input", ERROR,
             "a frozen graph that still changes its constants: import says 'was passed float from"
             " ...:0 incompatible with expected float_ref'",
             f"{some(found, 4)}; {case.on_path(found)}",
-            f"zoo run {case.path} and zoo convert {case.path} OUT --to saved_model work",
+            f"zoo run {case.at} works, and so does zoo convert {case.at} OUT --to saved_model",
         )  # fmt: skip
-
-
-def _changes_a_constant(case: Case, name: str) -> bool:
-    """Tell whether the node `name` takes a reference, and is given a constant."""
-    known = registered(case.view.ops[name])
-    sources = case.view.sources[name]
-    given = [sources[at] for at in known.refs if at < len(sources)] if known else []
-    return any(case.view.ops.get(one) in ("Const", "Identity") for one in given)
 
 
 def stale_shapes(case: Case) -> Iterator[Diagnosis]:

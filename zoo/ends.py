@@ -82,6 +82,7 @@ def found_outputs(
     inputs = [source(spec.tensor) for spec in found_inputs(meta_graph, view)]
     fed = view.downstream(inputs, control=False)
     sinks = [name for name in _sinks(view, aside) if _puts_out(view.ops[name])]
+    sinks += _mutators(meta_graph, view)
     reached = [name for name in sinks if name in fed]
     why = "no other operation uses it" + (", and it depends on the inputs" if reached else "")
     return [
@@ -123,6 +124,21 @@ def _sinks(view: View, aside: set[str]) -> Iterator[str]:
     for name in view.ops:
         if name not in used and name not in aside:
             yield name
+
+
+def _mutators(meta_graph: protos.MetaGraphDef, view: View) -> list[str]:
+    """Return what changes a variable and gives its value, where that is all it can be for.
+
+    In a graph that is trained such operations have users: they wait for each other.
+    """
+    if meta_graph.collection_def or meta_graph.HasField("saver_def"):
+        return []
+    found = []
+    for name, kind in view.ops.items():
+        op = ops.op(kind)
+        if op is not None and op.refs and op.outputs and op.outputs[0].ref:
+            found += [] if view.users.get(name) else [name]
+    return found
 
 
 def _puts_out(kind: str) -> bool:

@@ -186,7 +186,8 @@ def _keeps(array: np.ndarray, target: np.dtype) -> bool:
     kind = "f" if "float" in target.name else target.kind
     if array.dtype.kind == "b" or kind == "b":
         return False
-    if kind in "iu" and array.dtype.kind in "iu":
+    whole = array.dtype.kind == "f" and bool(np.isfinite(array).all() and (array % 1 == 0).all())
+    if kind in "iu" and (array.dtype.kind in "iu" or whole):
         limits = np.iinfo(target)
         return bool(array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max))
     allowed = {"f": "iufV", "c": "iufcV"}.get(kind, "")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from zoo import ends, ops, pipelines, signatures
+from zoo import ends, pipelines, signatures
 from zoo.endpoints import endpoints
 from zoo.graph import port, source
 from zoo.operands import PASS_ON
@@ -155,16 +155,8 @@ class _Looking:
 
     def _endpoints(self) -> Iterator[End]:
         """Yield what else somebody may want."""
-        frozen = not self.view.named(*VARIABLES)
-        for name in sorted(self.aside) if frozen else ():
-            if self.view.ops[name] and not self.view.data_users.get(name) and self._mutates(name):
-                yield End(self._spec(f"{name}:0"), "it changes a variable, and gives its value", 2)
         for tensor, why in endpoints(self.view, self.aside):
             yield End(self._spec(tensor), why, 5)
-
-    def _mutates(self, name: str) -> bool:
-        op = ops.op(self.view.ops[name])
-        return op is not None and bool(op.outputs) and op.outputs[0].ref
 
     def _last(self, name: str) -> tuple[str, str]:
         """Return the operation that makes the values of `name`, and the node it is."""

@@ -47,6 +47,7 @@ def fed(name, value):
         ("x", np.ones((1, 3), np.uint8), "float32", [[1.0] * 3]),
         ("n", 7, "int32", 7),
         ("n", np.int64(7), "int32", 7),
+        ("n", 7.0, "int32", 7),
         ("flag", True, "bool", True),
         ("text", ["größe", b"\0"], "object", ["größe".encode(), b"\0"]),
         ("text", np.array([b"a"]), "object", [b"a"]),
@@ -64,6 +65,8 @@ def test_values_become_the_inputs_dtype(name, value, dtype, values):
     ("name", "value"),
     [
         ("n", 1.5),
+        ("n", float("nan")),
+        ("n", 2.0**31),
         ("n", 2**31),
         ("n", True),
         ("x", [["a", "b", "c"]]),
