@@ -18,7 +18,7 @@ from zoo.tensor_protos import to_proto
 from zoo.variables import is_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from zoo.tensors import Tensor
     from zoo.weights import Weights
@@ -73,11 +73,17 @@ def parsable(version: str) -> str:
     return version
 
 
+def without_hints(nodes: Iterable[protos.NodeDef]) -> None:
+    """Take out of `nodes` what was noted for another time or machine: shapes, a cluster's parts."""
+    for node in nodes:
+        for hint in _HINTS:
+            if hint in node.attr:
+                del node.attr[hint]
+        node.device = _CLUSTER.sub("", node.device)
+
+
 def _prepare(node: protos.NodeDef, weights: Weights) -> None:
-    for hint in _HINTS:
-        if hint in node.attr:
-            del node.attr[hint]
-    node.device = _CLUSTER.sub("", node.device)
+    without_hints([node])
     if node.op == "Const" and node.name in weights:
         tensor = weights.tensor(node.name)
         if waits(node):

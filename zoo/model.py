@@ -7,17 +7,16 @@ brought in when it is first needed.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
-from zoo.graph import tensor_names
-from zoo.signatures import DEFAULT
+from zoo.edits import Edits
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Edits):
     """A graph plus named weights; formats differ only in where the weights live.
 
     A model is a value: no method changes it, and `run` starts from the stored weights at each call.
@@ -132,150 +131,62 @@ class Model:
         finally:
             runner.close()
 
-    def captured(self, session: Any) -> Model:
-        """Return the model with the values that its variables have in `session`.
-
-        Parameters
-        ----------
-        session
-            One that `session` gave, or a ``tf.compat.v1.Session`` over a graph with these
-            variables.
-
-        Raises
-        ------
-        UsageError
-            The session's graph lacks a variable.
-        RunError
-            A variable has no value there.
-        """
-        from zoo.capture import captured
-
-        return self._with(self.meta_graph, captured(self.meta_graph, self.weights, session))
-
-    def with_signature(
+    def function(
         self,
-        inputs: Mapping[str, str],
-        outputs: Mapping[str, str],
-        key: str = DEFAULT,
-    ) -> Model:
-        """Return the model with a signature: tensors to feed and to fetch, by names of your own.
+        inputs: Sequence[str] | None = None,
+        outputs: str | Sequence[str] | None = None,
+        *,
+        trainable: bool = True,
+    ) -> Any:
+        """Return a function of TensorFlow 2 from `inputs` to `outputs`, which has gradients.
+
+        Its weights are ``tf.Variable``: those in ``.trainable_variables`` are what training would
+        change, constants of a frozen graph among them.
 
         Parameters
         ----------
-        inputs, outputs
-            Tensors, ``"images:0"``, by the names that callers shall use.
-        key
-            What the signature is called; one of that name is replaced.
-
-        Raises
-        ------
-        UnknownNameError
-            The graph has no such tensor.
-        """
-        stated = signatures.named(self.meta_graph, inputs, outputs)
-        edited = signatures.stating(self.meta_graph, self.weights, key, stated)
-        return self._with(edited, self.weights)
-
-    def extend(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Model:
-        """Return the model with more operations: those that `build` makes with TensorFlow.
-
-        Parameters
-        ----------
-        build
-            Called once with the graph's tensors by name, inside the graph, which has its
-            collections.  What it returns, tensors by name, become outputs; variables it makes
-            become weights; what it adds to collections stays there.
-
-        Examples
-        --------
-        ``model.extend(lambda t: {"doubled": t["op_to_restore:0"] * 2})``
-        """
-        from zoo.extending import extend
-
-        return self._with(*extend(self.meta_graph, self.weights, build))
-
-    def import_graph_def(
-        self,
-        input_map: Mapping[str, Any] | None = None,
-        return_elements: Sequence[str] | None = None,
-        name: str = "imported",
-    ) -> list[Any]:
-        """Add the model, frozen, to TensorFlow's current graph; its weights are constants there.
-
-        Parameters
-        ----------
-        input_map
-            Tensors of that graph by the inputs, or any tensors of the model, that they take the
-            place of.
-        return_elements
-            Outputs or tensors of the model to return; by default all outputs of the signature.
-        name
-            What stands in front of the model's names there.
-
-        Raises
-        ------
-        UnsupportedError
-            It cannot be frozen, or is too large for a graph.
-        RunError
-            TensorFlow does not take it: a name is unknown, a dtype or shape does not fit.
-        """
-        from zoo.embedding import import_graph_def
-
-        given, wanted = input_map or {}, return_elements
-        return import_graph_def(self.meta_graph, self.weights, given, wanted, name)
-
-    def placed(self, device: str | None) -> Model:
-        """Return the model with every operation on `device`, ``"/gpu:0"``; None frees them.
-
-        Raises
-        ------
-        UsageError
-            No device is called so.
-        """
-        from zoo.devices import placed
-
-        return self._with(placed(self.meta_graph, device), self.weights)
-
-    def freeze(self, outputs: str | Iterable[str] | None = None) -> Model:
-        """Return the model with constants for variables, and only what `outputs` need.
-
-        Parameters
-        ----------
+        inputs
+            Inputs of the default signature, or any tensors, in the order of the arguments; by
+            default the signature's inputs.
         outputs
-            Tensors; by default the outputs of every signature.
+            An output or tensor, which gives a tensor; several, which give a list; by default the
+            signature's outputs, which give a dict.
+        trainable
+            Whether any weight is trained at all.
 
         Raises
         ------
+        InputError
+            The outputs need an input that is not among `inputs`.
         UnsupportedError
-            The outputs change a variable on the way, or need one that has no value.
+            They need what a function cannot hold: a table, a queue.
         """
-        from zoo.freeze import freeze
+        from zoo.functions import Function
 
-        wanted = self.outputs() if outputs is None else tensor_names(outputs)
-        return self._with(*freeze(self.meta_graph, self.weights, wanted))
+        return Function(self.meta_graph, self.weights, inputs, outputs, trainable=trainable)
 
-    def thaw(self) -> Model:
-        """Return the model with variables for those of its constants that are weights."""
-        from zoo.restorable import thawed
+    def layer(
+        self,
+        inputs: Sequence[str] | None = None,
+        outputs: str | Sequence[str] | None = None,
+        *,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> Any:
+        """Return a Keras layer that computes `outputs` from `inputs`, its weights the model's.
 
-        return self._with(*thawed(self.meta_graph, self.weights))
+        It is saved with the Keras model it stands in; ``import zoo`` comes before loading that.
 
-    def prune(self, outputs: str | Iterable[str]) -> Model:
-        """Return the model with only what the tensors `outputs` need."""
-        from zoo.prune import prune
-
-        wanted = tensor_names(outputs)
-        return self._with(*prune(self.meta_graph, self.weights, wanted))
-
-    def outputs(self) -> list[str]:
-        """Return the tensors that some signature puts out, or that look like outputs.
-
-        Raises
-        ------
-        UnsupportedError
-            The graph has none.
+        Parameters
+        ----------
+        inputs, outputs, trainable
+            As for `function`.
+        name
+            What the layer is called.
         """
-        return signatures.all_outputs(self.meta_graph)
+        from zoo.keras_layer import layer_of
+
+        return layer_of(self.meta_graph, self.weights, inputs, outputs, trainable, name)
 
     def require_graph(self) -> None:
         """Raise `UnsupportedError` if the model has no graph, only weights."""
@@ -293,6 +204,3 @@ class Model:
         from zoo.calls import Calls
 
         return Calls(self.meta_graph, self.weights, self.assets)
-
-    def _with(self, meta_graph: protos.MetaGraphDef, weights: Weights) -> Model:
-        return replace(self, meta_graph=meta_graph, weights=weights)

@@ -31,6 +31,10 @@ FLOORS = [  # from the roof down
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     # the one value
     {"zoo.model"},
+    {"zoo.edits"},
+    {"zoo.keras_layer"},
+    {"zoo.functions"},
+    {"zoo.portable"},
     # what can be done with a graph and its weights
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}

@@ -1,0 +1,171 @@
+"""What can be made of a model: each edit gives a new one, and leaves the old one as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from zoo import protos, signatures
+from zoo.graph import tensor_names
+from zoo.signatures import DEFAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Self
+
+    from zoo.weights import Weights
+
+
+class Edits:
+    """The edits of a graph and its weights, which `zoo.model.Model` is."""
+
+    meta_graph: protos.MetaGraphDef
+    weights: Weights
+
+    def captured(self, session: Any) -> Self:
+        """Return the model with the values that its variables have in `session`.
+
+        Parameters
+        ----------
+        session
+            One that `session` gave, or a ``tf.compat.v1.Session`` over a graph with these
+            variables.
+
+        Raises
+        ------
+        UsageError
+            The session's graph lacks a variable.
+        RunError
+            A variable has no value there.
+        """
+        from zoo.capture import captured
+
+        return self._with(self.meta_graph, captured(self.meta_graph, self.weights, session))
+
+    def with_signature(
+        self,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        key: str = DEFAULT,
+    ) -> Self:
+        """Return the model with a signature: tensors to feed and to fetch, by names of your own.
+
+        Parameters
+        ----------
+        inputs, outputs
+            Tensors, ``"images:0"``, by the names that callers shall use.
+        key
+            What the signature is called; one of that name is replaced.
+
+        Raises
+        ------
+        UnknownNameError
+            The graph has no such tensor.
+        """
+        stated = signatures.named(self.meta_graph, inputs, outputs)
+        edited = signatures.stating(self.meta_graph, self.weights, key, stated)
+        return self._with(edited, self.weights)
+
+    def extend(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Self:
+        """Return the model with more operations: those that `build` makes with TensorFlow.
+
+        Parameters
+        ----------
+        build
+            Called once with the graph's tensors by name, inside the graph, which has its
+            collections.  What it returns, tensors by name, become outputs; variables it makes
+            become weights; what it adds to collections stays there.
+
+        Examples
+        --------
+        ``model.extend(lambda t: {"doubled": t["op_to_restore:0"] * 2})``
+        """
+        from zoo.extending import extend
+
+        return self._with(*extend(self.meta_graph, self.weights, build))
+
+    def import_graph_def(
+        self,
+        input_map: Mapping[str, Any] | None = None,
+        return_elements: Sequence[str] | None = None,
+        name: str = "imported",
+    ) -> list[Any]:
+        """Add the model, frozen, to TensorFlow's current graph; its weights are constants there.
+
+        Parameters
+        ----------
+        input_map
+            Tensors of that graph by the inputs, or any tensors of the model, that they take the
+            place of.
+        return_elements
+            Outputs or tensors of the model to return; by default all outputs of the signature.
+        name
+            What stands in front of the model's names there.
+
+        Raises
+        ------
+        UnsupportedError
+            It cannot be frozen, or is too large for a graph.
+        RunError
+            TensorFlow does not take it: a name is unknown, a dtype or shape does not fit.
+        """
+        from zoo.embedding import import_graph_def
+
+        given, wanted = input_map or {}, return_elements
+        return import_graph_def(self.meta_graph, self.weights, given, wanted, name)
+
+    def placed(self, device: str | None) -> Self:
+        """Return the model with every operation on `device`, ``"/gpu:0"``; None frees them.
+
+        Raises
+        ------
+        UsageError
+            No device is called so.
+        """
+        from zoo.devices import placed
+
+        return self._with(placed(self.meta_graph, device), self.weights)
+
+    def freeze(self, outputs: str | Iterable[str] | None = None) -> Self:
+        """Return the model with constants for variables, and only what `outputs` need.
+
+        Parameters
+        ----------
+        outputs
+            Tensors; by default the outputs of every signature.
+
+        Raises
+        ------
+        UnsupportedError
+            The outputs change a variable on the way, or need one that has no value.
+        """
+        from zoo.freeze import freeze
+
+        wanted = self.outputs() if outputs is None else tensor_names(outputs)
+        return self._with(*freeze(self.meta_graph, self.weights, wanted))
+
+    def thaw(self) -> Self:
+        """Return the model with variables for those of its constants that are weights."""
+        from zoo.restorable import thawed
+
+        return self._with(*thawed(self.meta_graph, self.weights))
+
+    def prune(self, outputs: str | Iterable[str]) -> Self:
+        """Return the model with only what the tensors `outputs` need."""
+        from zoo.prune import prune
+
+        wanted = tensor_names(outputs)
+        return self._with(*prune(self.meta_graph, self.weights, wanted))
+
+    def outputs(self) -> list[str]:
+        """Return the tensors that some signature puts out, or that look like outputs.
+
+        Raises
+        ------
+        UnsupportedError
+            The graph has none.
+        """
+        return signatures.all_outputs(self.meta_graph)
+
+    def _with(self, meta_graph: protos.MetaGraphDef, weights: Weights) -> Self:
+        return replace(self, meta_graph=meta_graph, weights=weights)  # type: ignore[type-var]

@@ -1,0 +1,167 @@
+"""A model as a differentiable function of TensorFlow 2, over variables of its own.
+
+The graph is imported inside of a function that is then called: an import on its own leaves no
+trace for a gradient.  Values of weights are passed in; only where an operation wants a handle does
+the function capture one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from zoo import protos
+from zoo.engine import failing, tensorflow
+from zoo.errors import InputError, some
+from zoo.graph import source
+from zoo.portable import Portable, portable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zoo.weights import Weights
+
+_numbers = itertools.count()
+
+
+class Function:
+    """A model's graph as a function: call it with tensors, ask it for its variables.
+
+    Attributes
+    ----------
+    variables
+        The weights, as ``tf.Variable``, in the order of the graph.
+    """
+
+    def __init__(
+        self,
+        meta_graph: protos.MetaGraphDef,
+        weights: Weights,
+        inputs: Sequence[str] | None,
+        outputs: str | Sequence[str] | None,
+        *,
+        trainable: bool,
+    ) -> None:
+        self._shape = outputs
+        wanted = [outputs] if isinstance(outputs, str) else outputs
+        self.portable = portable(meta_graph, weights, inputs, wanted)
+        tf = tensorflow()
+        self.variables = [
+            tf.Variable(
+                self.portable.weights[name],
+                trainable=trainable and name in self.portable.trained,
+                name=name,
+            )
+            for name in self.portable.weights
+        ]
+        self._call = importing(self.portable)
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """The variables that training changes."""
+        return [variable for variable in self.variables if variable.trainable]
+
+    @property
+    def inputs(self) -> list[str]:
+        """The tensors that the arguments stand for, in their order."""
+        return list(self.portable.inputs)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Return the outputs for `arguments`, in the order of `inputs`, or by their nodes' names.
+
+        Raises
+        ------
+        InputError
+            One is missing, or there is one too many.
+        RunError
+            TensorFlow refuses a value.
+        """
+        values = arranged(self.portable, arguments, named)
+        with failing("TensorFlow failed to run the function"):
+            found = self._call([*self.variables], values)
+        if isinstance(self._shape, str):
+            return found[0]
+        keyed = zip(self.portable.keys, found, strict=True)
+        return dict(keyed) if self._shape is None else found
+
+
+def arranged(part: Portable, arguments: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+    """Return the values for the inputs of `part`, in their order.
+
+    Raises
+    ------
+    InputError
+        One is missing, or there is one too many.
+    """
+    names = [source(tensor) for tensor in part.inputs]
+    given = dict(zip(names, arguments, strict=False)) | named
+    if len(arguments) > len(names) or set(given) != set(names):
+        raise InputError(
+            f"the function takes {some(names) or 'no inputs'}",
+            found=some(given) or "nothing", hint="in this order, or by name",
+        )  # fmt: skip
+    return [given[name] for name in names]
+
+
+def importing(part: Portable) -> Any:
+    """Return what gives the outputs of `part` for its weights' variables and its inputs."""
+    tf = tensorflow()
+    graph_def = tf.compat.v1.GraphDef.FromString(_renamed(part.graph).SerializeToString())
+    handles = set(part.handles)
+    names = list(part.weights)
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def imported(weights: list[Any], inputs: list[Any]) -> Any:
+        given = dict(zip((f"{name}:0" for name in names), weights, strict=True))
+        given |= dict(zip(part.inputs, inputs, strict=True))
+        found = tf.graph_util.import_graph_def(graph_def, given, list(part.outputs), name="zoo")
+        return list(found)
+
+    def call(variables: list[Any], inputs: list[Any]) -> list[Any]:
+        tensors = [
+            variable.handle if name in handles else variable.read_value()
+            for name, variable in zip(names, variables, strict=True)
+        ]
+        fed = [_as(tf, part, at, value) for at, value in enumerate(inputs)]
+        found: list[Any] = imported(tensors, fed)
+        return found
+
+    _keep_functions(graph_def)
+    return call
+
+
+def _as(tf: Any, part: Portable, number: int, value: Any) -> Any:
+    """Return `value` as a tensor of the dtype that the input `number` takes."""
+    from zoo.specs import spec_of
+
+    dtype = spec_of(part.graph, part.inputs[number]).dtype
+    tensor = tf.convert_to_tensor(value)
+    return tensor if tensor.dtype == dtype.name else tf.cast(tensor, dtype.name)
+
+
+def _renamed(graph: protos.GraphDef) -> protos.GraphDef:
+    """Return `graph` with names of its own for its functions: TensorFlow keeps one list for all."""
+    if not graph.library.function:
+        return graph
+    mark = f"zoo_{next(_numbers)}_"
+    copy = protos.GraphDef()
+    copy.CopyFrom(graph)
+    known = {function.signature.name for function in copy.library.function}
+    bodies = [copy.node, *(function.node_def for function in copy.library.function)]
+    for function in copy.library.function:
+        function.signature.name = mark + function.signature.name
+    del copy.library.gradient[:]
+    for one in itertools.chain(*bodies):
+        one.op = mark + one.op if one.op in known else one.op
+        for value in one.attr.values():
+            for func in [value.func] if value.HasField("func") else value.list.func:
+                func.name = mark + func.name if func.name in known else func.name
+    return copy
+
+
+def _keep_functions(graph_def: Any) -> None:
+    """Make the functions of `graph_def` known to TensorFlow, which dies where one is not."""
+    from tensorflow.python.eager import context
+
+    for function in graph_def.library.function:
+        context.context().add_function_def(function)

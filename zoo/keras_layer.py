@@ -1,0 +1,118 @@
+"""A model as a Keras layer: saved with the model it stands in, trained and frozen as any layer.
+
+The layer computes in its graph's own dtypes, whatever policy surrounds it, and gives what the
+graph gives.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import keras  # type: ignore[import-untyped]  # noqa: TID253  (loaded by model.layer alone)
+
+from zoo import protos
+from zoo.dtypes import named
+from zoo.functions import importing
+from zoo.portable import Portable, portable
+from zoo.tensors import FilledTensor
+from zoo.weights import Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def layer_of(
+    meta_graph: protos.MetaGraphDef,
+    weights: Weights,
+    inputs: Sequence[str] | None,
+    outputs: str | Sequence[str] | None,
+    trainable: bool,
+    name: str | None,
+) -> GraphLayer:
+    """Return a layer with the part of a model between `inputs` and `outputs`."""
+    wanted = [outputs] if isinstance(outputs, str) else outputs
+    part = portable(meta_graph, weights, inputs, wanted)
+    layer = GraphLayer(part, outputs is None, isinstance(outputs, str), name=name)
+    for variable, key in zip(layer.graph_weights, part.weights, strict=True):
+        variable.assign(part.weights[key])
+    layer.trainable = trainable
+    return layer
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GraphLayer(keras.layers.Layer):  # type: ignore[misc]
+    """A part of a TensorFlow graph; its weights carry the names of the graph's nodes."""
+
+    def __init__(self, part: Portable, by_name: bool, single: bool, **options: Any) -> None:
+        options = {**options, "dtype": "float32", "autocast": False}
+        super().__init__(**options)
+        self.part = part
+        self.by_name, self.single = by_name, single
+        self.supports_jit = False
+        self.graph_weights = [self._weight(name) for name in part.weights]
+        self.built = True
+        self._run: Any = None
+
+    def _weight(self, name: str) -> Any:
+        tensor = self.part.weights.tensor(name)
+        return self.add_weight(
+            shape=tensor.shape,
+            dtype=tensor.dtype.name,
+            initializer="zeros",
+            trainable=name in self.part.trained,
+            name=name.replace("/", "."),
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs of the graph for `inputs`, one tensor or as many as it takes."""
+        if self._run is None:
+            self._run = importing(self.part)
+        values = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        if isinstance(inputs, dict):
+            values = [inputs[one.partition(":")[0]] for one in self.part.inputs]
+        found = self._run([variable.value for variable in self.graph_weights], values)
+        if self.single or (self.by_name and len(found) == 1):
+            return found[0]
+        return dict(zip(self.part.keys, found, strict=True)) if self.by_name else found
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made of again: the graph, and what its weights look like."""
+        part = self.part
+        return {
+            **super().get_config(),
+            "graph": base64.b64encode(part.graph.SerializeToString(deterministic=True)).decode(),
+            "weights": [
+                [n, part.weights.tensor(n).dtype.name, list(part.weights.tensor(n).shape)]
+                for n in part.weights
+            ],
+            "trained": sorted(part.trained),
+            "handles": list(part.handles),
+            "inputs": list(part.inputs),
+            "outputs": list(part.outputs),
+            "keys": list(part.keys),
+            "by_name": self.by_name,
+            "single": self.single,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> GraphLayer:
+        """Return the layer that `config` describes, its weights zeros."""
+        given = dict(config)
+        graph = protos.GraphDef.FromString(base64.b64decode(given.pop("graph")))
+        tensors = {
+            name: FilledTensor(bytes(named(dtype).itemsize), named(dtype), tuple(shape))
+            for name, dtype, shape in given.pop("weights")
+        }
+        part = Portable(
+            graph,
+            Weights(tensors),
+            tuple(given.pop("handles")),
+            frozenset(given.pop("trained")),
+            tuple(given.pop("inputs")),
+            tuple(given.pop("outputs")),
+            tuple(given.pop("keys")),
+        )
+        given.pop("dtype", None)
+        given.pop("autocast", None)
+        return cls(part, given.pop("by_name"), given.pop("single"), **given)
