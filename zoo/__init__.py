@@ -7,6 +7,7 @@ used, so that ``import zoo`` is a matter of milliseconds.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from zoo import after_keras
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -61,3 +62,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+after_keras.register()

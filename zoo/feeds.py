@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo import dtypes, protos
 from zoo.errors import InputError, UnknownNameError, UnsupportedError, did_you_mean, some
 from zoo.graph import by_name, require, source, tensor_name, upstream
 from zoo.specs import TensorSpec, spec_of
+from zoo.switches import constant_of
 from zoo.tensors import text_array
+from zoo.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,6 +54,12 @@ class Checks:
     def __init__(self, graph: protos.GraphDef) -> None:
         self._graph = graph
         self._calls: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, TensorSpec]] = {}
+        self._usual: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Any]] = {}
+        """What inputs are given that have one right value in use, where nobody gives them one."""
+
+    @cached_property
+    def _view(self) -> View:
+        return View(self._graph)
 
     @cached_property
     def nodes(self) -> dict[str, protos.NodeDef]:
@@ -73,6 +81,7 @@ class Checks:
         """Return `values`, by signature key or tensor name, as arrays that the graph takes.
 
         Numbers become the tensor's dtype where nothing is lost but precision; text becomes UTF-8.
+        A rate of dropout or training switch that nobody gives is given the value for use.
 
         Parameters
         ----------
@@ -97,6 +106,9 @@ class Checks:
             if spec.shape is None and self.nodes[source(name)].op in _MUST_BE_FED:
                 ranks.append((source(name), array.ndim))
             arrays[spec.tensor] = array
+        for name, value in self._usual[tuple(given), tuple(fetches)].items():
+            spec = spec_of(self._graph, name, self.nodes)
+            arrays[name] = as_array(name, value, spec.dtype)
         return Feeds(arrays, tuple(ranks))
 
     def _named(self, signature: Signature, values: Mapping[str, object]) -> dict[str, object]:
@@ -135,8 +147,13 @@ class Checks:
                     )
             require(self.nodes, [*given, *fetches])
             specs = {name: spec_of(self._graph, name, self.nodes) for name in given}
-            _check_complete(self.nodes, specs, fetches)
+            missing = _missing(self.nodes, given, fetches)
+            switches = {name: constant_of(self._view, name) for name in missing}
+            _refuse_missing([name for name in missing if switches[name] is None], given)
             self._calls[given, fetches] = specs
+            self._usual[given, fetches] = {
+                f"{name}:0": switch.value for name, switch in switches.items() if switch
+            }
         return self._calls[given, fetches]
 
 
@@ -218,16 +235,19 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_complete(
+def _missing(
     nodes: dict[str, protos.NodeDef], given: Iterable[str], fetches: Iterable[str]
-) -> None:
-    """Check that all placeholders that `fetches` need are among the tensors `given`."""
+) -> list[str]:
+    """Return the placeholders that `fetches` need and that are not among the tensors `given`."""
     fed = {source(name) for name in given}
     needed = upstream(nodes, fetches, stop=fed)
-    missing = sorted(n for n in needed - fed if nodes[n].op in _MUST_BE_FED)
+    return sorted(n for n in needed - fed if nodes[n].op in _MUST_BE_FED)
+
+
+def _refuse_missing(missing: Sequence[str], given: Iterable[str]) -> None:
     if missing:
         raise InputError(
             f"{'inputs are' if len(missing) > 1 else 'an input is'} missing: {some(missing)}",
-            found=some(sorted(fed)) or "no inputs",
+            found=some(sorted(source(name) for name in given)) or "no inputs",
             hint=f"give a value for each, as in -i {missing[0]}=VALUE",
         )

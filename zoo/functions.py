@@ -54,7 +54,7 @@ class Function:
             )
             for name in self.portable.weights
         ]
-        self._call = importing(self.portable)
+        self._call = importing(self.portable, self.variables)
 
     @property
     def trainable_variables(self) -> list[Any]:
@@ -78,7 +78,7 @@ class Function:
         """
         values = arranged(self.portable, arguments, named)
         with failing("TensorFlow failed to run the function"):
-            found = self._call([*self.variables], values)
+            found = self._call(values)
         if isinstance(self._shape, str):
             return found[0]
         keyed = zip(self.portable.keys, found, strict=True)
@@ -103,27 +103,28 @@ def arranged(part: Portable, arguments: Sequence[Any], named: dict[str, Any]) ->
     return [given[name] for name in names]
 
 
-def importing(part: Portable) -> Any:
-    """Return what gives the outputs of `part` for its weights' variables and its inputs."""
+def importing(part: Portable, variables: Sequence[Any]) -> Any:
+    """Return what gives the outputs of `part` for its inputs, its weights held by `variables`."""
     tf = tensorflow()
     graph_def = tf.compat.v1.GraphDef.FromString(_renamed(part.graph).SerializeToString())
-    handles = set(part.handles)
-    names = list(part.weights)
+    held = dict(zip(part.weights, variables, strict=True))
+    handles = [name for name in held if name in part.handles]
+    values = [name for name in held if name not in part.handles]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def imported(weights: list[Any], inputs: list[Any]) -> Any:
-        given = dict(zip((f"{name}:0" for name in names), weights, strict=True))
+        given = dict(zip((f"{name}:0" for name in values), weights, strict=True))
+        for name in handles:
+            held[name].read_value()  # so that a tape around the call watches it
+            graph = tf.compat.v1.get_default_graph()
+            given[f"{name}:0"] = graph.capture(held[name].handle)
         given |= dict(zip(part.inputs, inputs, strict=True))
         found = tf.graph_util.import_graph_def(graph_def, given, list(part.outputs), name="zoo")
         return list(found)
 
-    def call(variables: list[Any], inputs: list[Any]) -> list[Any]:
-        tensors = [
-            variable.handle if name in handles else variable.read_value()
-            for name, variable in zip(names, variables, strict=True)
-        ]
+    def call(inputs: list[Any]) -> list[Any]:
         fed = [_as(tf, part, at, value) for at, value in enumerate(inputs)]
-        found: list[Any] = imported(tensors, fed)
+        found: list[Any] = imported([held[name].read_value() for name in values], fed)
         return found
 
     _keep_functions(graph_def)

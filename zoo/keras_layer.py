@@ -67,11 +67,11 @@ class GraphLayer(keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """Return the outputs of the graph for `inputs`, one tensor or as many as it takes."""
         if self._run is None:
-            self._run = importing(self.part)
+            self._run = importing(self.part, [one.value for one in self.graph_weights])
         values = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if isinstance(inputs, dict):
             values = [inputs[one.partition(":")[0]] for one in self.part.inputs]
-        found = self._run([variable.value for variable in self.graph_weights], values)
+        found = self._run(values)
         if self.single or (self.by_name and len(found) == 1):
             return found[0]
         return dict(zip(self.part.keys, found, strict=True)) if self.by_name else found

@@ -64,7 +64,7 @@ FLOORS = [  # from the roof down
     {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
-    {"zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
+    {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
     | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
