@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoo.diagnosis import ERROR, WARNING, Case, Diagnosis
 from zoo.errors import counted, some
-from zoo.keras_config import every_layer
+from zoo.keras_config import every_layer, holds_code
 from zoo.keras_file import KerasFile
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def weights_alone(case: Case) -> Iterator[Diagnosis]:
 
 def lambdas(case: Case) -> Iterator[Diagnosis]:
     """Find layers that hold code."""
-    found = [layer.name or "unnamed" for layer in _layers(case) if layer.kind == "Lambda"]
+    found = [layer.name or "unnamed" for layer in _layers(case) if holds_code(layer)]
     if found:
         yield Diagnosis(
             "keras_lambda", ERROR,

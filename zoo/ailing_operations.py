@@ -6,8 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from zoo import graph_source, importable, libraries
-from zoo.diagnosis import ERROR, Case, Diagnosis
+from zoo.diagnosis import ERROR, NOTE, SEVERITIES, Case, Diagnosis
 from zoo.errors import ZooError, counted, some
+from zoo.graph import called_functions
 from zoo.ops import GRAPH_VERSION
 from zoo.references import changed_constants
 from zoo.registered import registered
@@ -46,6 +47,17 @@ def _by_op(case: Case) -> dict[str, list[str]]:
     return found
 
 
+def _severity(case: Case, op: str) -> str:
+    """Return how bad an operation is that cannot run: only where the outputs need it."""
+    if any(case.view.ops[name] == op for name in case.needed):
+        return ERROR
+    needed = [case.view.nodes[name] for name in case.needed]
+    library = case.view.library
+    inner = called_functions(case.view.graph, needed) if library else set()
+    inside = (node.op == op for name in inner for node in library[name].node_def)
+    return ERROR if any(inside) else NOTE
+
+
 def unregistered(case: Case) -> Iterator[Diagnosis]:
     """Find operations that this TensorFlow does not have."""
     for op, names in sorted(_by_op(case).items()):
@@ -70,7 +82,7 @@ def without_kernel(case: Case) -> Iterator[Diagnosis]:
             continue
         on_path = case.on_path([n for n in case.view.nodes if case.view.ops[n] == op])
         yield Diagnosis(
-            "no_kernel", ERROR,
+            "no_kernel", _severity(case, op),
             f"{op} has no kernel for a CPU: 'No OpKernel was registered', which restoring reports"
             " as 'most likely due to a mismatch between the current graph and the graph from the"
             " checkpoint'",
@@ -101,7 +113,7 @@ def python_functions(case: Case) -> Iterator[Diagnosis]:
     names = [name for op in _PYTHON for name in ops.get(op, ())]
     if names:
         yield Diagnosis(
-            "python_function", ERROR,
+            "python_function", min((_severity(case, op) for op in _PYTHON), key=SEVERITIES.index),
             "the graph calls Python functions of the program that built it, which no file holds:"
             " 'callback pyfunc_0 is not found'",
             some(names), "choose outputs that do without, or run the program that built it",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo.errors import FormatError
+from zoo.objects import stored_names
 from zoo.parts import SliceTensor
 from zoo.saver import Stored, restored
+from zoo.stored_strings import StringsTensor
 from zoo.variables import dtype_of, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from zoo import protos
     from zoo.tensors import Tensor
@@ -34,13 +36,14 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
     stored = restored(meta_graph)
     weights: dict[str, Tensor] = {}
     keys: dict[str, str] = {}
-    for node in meta_graph.graph_def.node:
-        if is_variable(node):
-            place = stored.get(node.name, Stored(node.name))
-            if place.key in tensors:
-                weights[node.name] = _part(tensors[place.key], place)
-                _check_shape(node, weights[node.name], place.key)
-                keys[node.name] = place.key
+    variables = [node for node in meta_graph.graph_def.node if is_variable(node)]
+    stored = _by_full_name(variables, stored, tensors) | stored
+    for node in variables:
+        place = stored.get(node.name, Stored(node.name))
+        if place.key in tensors:
+            weights[node.name] = _part(tensors[place.key], place)
+            _check_shape(node, weights[node.name], place.key)
+            keys[node.name] = place.key
     metadata = {key: tensor for key, tensor in tensors.items() if key == METADATA}
     claimed = {*keys.values(), *metadata}
     for key in tensors:
@@ -48,6 +51,24 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
             name = _free(key, weights)
             weights[name], keys[name] = tensors[key], key
     return Weights(weights, keys, metadata)
+
+
+def _by_full_name(
+    variables: Sequence[protos.NodeDef],
+    stored: Mapping[str, Stored],
+    tensors: Mapping[str, Tensor],
+) -> dict[str, Stored]:
+    """Return what is stored for variables that the saver restores into twins of theirs.
+
+    Keras 3 exports two handles for one variable; the saver knows one, the net uses the other, and
+    only the checkpoint's own description says that they are the same.
+    """
+    open_ones = [v.name for v in variables if v.name not in stored and v.name not in tensors]
+    described = tensors.get(METADATA)
+    if not open_ones or not isinstance(described, StringsTensor):
+        return {}
+    named = stored_names(b"".join(described.texts()[:1]))
+    return {name: Stored(named[name]) for name in open_ones if named.get(name) in tensors}
 
 
 def _check_shape(node: protos.NodeDef, tensor: Tensor, key: str) -> None:

@@ -63,7 +63,7 @@ def describe(
         "inputs": [_end(end) for end in inputs],
         "outputs": [_end(end) for end in outputs],
         "weights": weights,
-        "parameters": sum(math.prod(weight["shape"]) for weight in weights),
+        "parameters": _parameters(weights),
         "head": _head(found.best),
         "heads": {
             "candidates": [_head(one) for one in found.candidates],
@@ -140,6 +140,12 @@ def describe_weights(model: Model, view: View | None = None) -> list[dict[str, A
         whole = first.whole if isinstance(first, SliceTensor) else first
         found.append({**_weight(key, whole, names[0] in trained), "parts": names})
     return sorted(found, key=lambda one: str(one["name"]))
+
+
+def _parameters(weights: list[dict[str, Any]]) -> int:
+    """Return the sum of the sizes of what is stored: one tensor may be the value of several."""
+    stored = {one.get("key", one["name"]): math.prod(one["shape"]) for one in weights}
+    return sum(stored.values())
 
 
 def _weight(name: str, tensor: Tensor, trained: bool) -> dict[str, Any]:

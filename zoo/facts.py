@@ -9,6 +9,7 @@ from zoo.assets import asset_files
 from zoo.ends import is_backward
 from zoo.graph import source
 from zoo.slots import slots
+from zoo.switches import constant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,7 @@ _LOOPS = ("StatelessWhile", "While")
 _RANDOM = ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2")
 _DROPS = {"Floor", "Greater", "GreaterEqual", "Less", "LessEqual"}
 _AROUND = {"Add", "AddV2", "Cast", "Identity", "Mul", "Sub"}
+_ADDS = {"Add", "AddV2"}
 _STEPS = 6
 
 
@@ -149,11 +151,14 @@ def _drops(view: View, name: str) -> bool:
 
 
 def _can_be_fed(view: View, names: Iterable[str]) -> bool:
-    """Tell whether one of `names` takes a number from a placeholder, or stands on a branch."""
+    """Tell whether a rate that one of `names` is held against is fed, or chosen on a branch."""
     for name in names:
-        for edge in view.inputs[name]:
-            kind = view.ops.get(source(edge), "")
-            if kind.startswith("Placeholder") or kind in {"Switch", "RefSwitch"}:
+        if view.ops[name] not in _DROPS | _ADDS:
+            continue
+        for above in view.upstream(view.sources[name], control=False):
+            kind = view.ops[above]
+            switch = kind.startswith("Placeholder") and constant_of(view, above) is not None
+            if switch or kind in {"Switch", "RefSwitch"}:
                 return True
     return False
 

@@ -17,6 +17,7 @@ from zoo.graph import data_inputs, port, source, tensor_name
 from zoo.inline import expanded
 from zoo.operands import PASS_ON
 from zoo.specs import output_dtypes
+from zoo.tensor_protos import from_proto
 from zoo.view import View
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _SAME = {"Cast", "Enter", "Identity", "ReadVariableOp", "StopGradient"}
 _BIASES = {"Add", "AddV2", "BiasAdd", "BiasAddV1"}
 _PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "Conv2D", "MatMul"}
 _PLACES_GONE = {"Max", "Mean", "Reshape", "Squeeze"}
+_RESHAPES, _REDUCES = {"Reshape"}, {"Max", "Mean"}
 _FLIPPED = {"BatchMatMul": "adj_y", "BatchMatMulV2": "adj_y", "MatMul": "transpose_b"}
 
 
@@ -193,14 +195,49 @@ class _Looking:
         outputs = shape[-2] if flipped else shape[-1]
         if bias is not None and self.weights.tensor(bias).shape not in ((outputs,), (1, outputs)):
             return None
-        if product.op == "Conv2D" and (
-            set(passed) & _ACTIVATIONS or not set(passed) & _PLACES_GONE
-        ):
+        ops = [str(self.nodes[name].op) for name in passed]
+        if product.op == "Conv2D" and (set(ops) & _ACTIVATIONS or not set(ops) & _PLACES_GONE):
             return None  # features, or an image that is the answer
+        if not all(self._keeps_width(name, outputs, product) for name in passed):
+            return None
+        if self._uses(kernel, last.name) > 1:
+            return None  # a recurrent or shared kernel: another one would change more than the end
         names = (kernel,) if bias is None else (kernel, bias)
-        after = ", ".join(reversed(passed)) or "nothing"
+        after = ", ".join(reversed(ops)) or "nothing"
         why = f"{product.op} with {' and '.join(names)}; after it {after}"
         return Head(tensor_name(features), f"{last.name}:0", names, outputs, why)
+
+    def _keeps_width(self, name: str, width: int, product: protos.NodeDef) -> bool:
+        """Tell whether the last axis after the node `name` is still that of the layer."""
+        node, edges = self.nodes[name], self.view.data_inputs(name)
+        if node.op not in _RESHAPES | _REDUCES or len(edges) < 2:
+            return True
+        numbers = self._numbers(edges[1])
+        if numbers is None:
+            return True
+        if node.op in _RESHAPES:
+            return not numbers or numbers[-1] in (-1, width)
+        rank = 4 if product.op == "Conv2D" else 2
+        return not {-1, rank - 1} & set(numbers)
+
+    def _numbers(self, edge: str) -> list[int] | None:
+        """Return the whole numbers that the constant `edge` holds, None where it is none."""
+        node = self.nodes.get(source(edge))
+        if node is None or node.op != "Const" or "value" not in node.attr:
+            return None
+        value = from_proto(node.attr["value"].tensor)
+        if value.dtype.name not in ("int32", "int64"):
+            return None
+        data, size = value.tobytes(), value.dtype.itemsize
+        places = range(0, len(data), size)
+        return [int.from_bytes(data[at : at + size], "little", signed=True) for at in places]
+
+    def _uses(self, kernel: str, last: str) -> int:
+        """Return how many products that the layer's node `last` needs multiply by `kernel`."""
+        needed = self.view.upstream([last], control=False)
+        products = [name for name in self.view.named(*_PRODUCTS) if name in needed]
+        edges = (self.view.data_inputs(name)[1:2] for name in products)
+        return sum(self._weight(edge, _SAME | PASS_ON) == kernel for (edge,) in edges)
 
     def _before_form(self, edge: str, form: Collection[str] = _FORM) -> tuple[str, list[str]]:
         """Return the edge that `edge` shows in another form, and the operations in between."""
@@ -213,7 +250,7 @@ class _Looking:
                 edge = inputs[port(edge)]
             elif node.op in form and inputs:
                 edge = inputs[0]
-                passed += [node.op] if node.op != "Identity" else []
+                passed += [node.name] if node.op != "Identity" else []
             else:
                 break
         return edge, passed

@@ -101,6 +101,16 @@ class Net:
         return None
 
 
+def holds_code(layer: Layer) -> bool:
+    """Tell whether `layer` is a ``Lambda`` of code, not of a function that Keras knows by name."""
+    if layer.kind != "Lambda":
+        return False
+    function = layer.settings.get("function")
+    if isinstance(function, dict):
+        return function.get("class_name") == "__lambda__"
+    return not (isinstance(function, str) and function.replace(".", "_").isidentifier())
+
+
 def every_layer(config: Any, depth: int = 0) -> Iterator[Layer]:
     """Yield the layers of a configuration, those of models inside of models too."""
     for entry in _listed(config) if depth < _DEEPEST else ():

@@ -15,11 +15,14 @@ from zoo import archives, bundle, graph_source, joining, keras_file
 from zoo.describe import describe, nothing
 from zoo.errors import FormatError, counted
 from zoo.file_types import FileType, file_type
+from zoo.keras_config import every_layer, holds_code
 from zoo.keras_file import KerasFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from zoo.keras_config import Net
 
 _DATA = re.compile(r"(.+)\.data-(\d{5})-of-(\d{5})")
 _STATISTICS = ("moving_mean", "moving_variance")
@@ -114,7 +117,7 @@ def _keras(path: Path, _: str | None) -> dict[str, Any]:
     document |= {
         "what": f"{kind}{written}",
         "keras_version": file.version,
-        "compiled": file.training is not None,
+        "compiled": bool(file.training),
         "weights": weights,
         "parameters": sum(math.prod(one["shape"]) for one in weights),
         "optimizer_slots": {"weights": len(slots), "bytes": sum(one["bytes"] for one in slots)},
@@ -133,12 +136,12 @@ def _keras(path: Path, _: str | None) -> dict[str, Any]:
             for name in net.outputs()
         ],
         "head": None if head is None else _keras_head(*head, weights),
-        "notes": _keras_notes(net.kinds),
+        "notes": _keras_notes(net),
     }
 
 
-def _keras_notes(kinds: dict[str, int]) -> list[str]:
-    count = kinds.get("Lambda", 0)
+def _keras_notes(net: Net) -> list[str]:
+    count = sum(map(holds_code, every_layer(net.config)))
     return [f"{counted(count, 'Lambda layer')} would run code of the author's"] if count else []
 
 

@@ -12,10 +12,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from zoo import wire
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from zoo import protos
 
 _VALUE = ".ATTRIBUTES/VARIABLE_VALUE"
+_NODES, _ATTRIBUTES, _FULL_NAME, _KEY = 1, 2, 2, 3
+"""Numbers of fields in ``trackable_object_graph.proto``."""
 SLOT = "/.OPTIMIZER_SLOT/"
 """In the key of what an optimizer keeps for a variable."""
 
@@ -27,6 +33,33 @@ def trained_keys(objects: protos.SavedObjectGraph) -> dict[str, bool]:
         for number, path in _paths(objects).items()
         if objects.nodes[number].HasField("variable")
     }
+
+
+def stored_names(graph: bytes) -> dict[str, str]:
+    """Return the key of each variable by its full name, as a checkpoint describes itself.
+
+    Parameters
+    ----------
+    graph
+        A serialized ``TrackableObjectGraph``, which a checkpoint keeps beside its tensors.
+    """
+    found: dict[str, str] = {}
+    try:
+        for node in _fields(graph, _NODES):
+            for attribute in _fields(node, _ATTRIBUTES):
+                names = [b"".join([*_fields(attribute, n)][:1]) for n in (_FULL_NAME, _KEY)]
+                full_name, key = (name.decode() for name in names)
+                if full_name and key:
+                    found.setdefault(full_name, key)
+    except (wire.Damaged, UnicodeDecodeError):
+        return {}
+    return found
+
+
+def _fields(data: bytes, number: int) -> Iterator[bytes]:
+    for field in wire.fields(data, 0, len(data)):
+        if field.number == number and field.kind == wire.BYTES:
+            yield data[field.start : field.end]
 
 
 def _paths(objects: protos.SavedObjectGraph) -> dict[int, tuple[str, ...]]:

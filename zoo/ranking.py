@@ -137,7 +137,7 @@ class _Looking:
                 yield End(output.spec, f"{_LOOSE}, but it does not depend on the weights", 2)
             elif self.learning.predicted and name not in later:
                 yield End(output.spec, f"{_LOOSE}, but the loss does not look at it", 2)
-            elif self._summed(name) and self.learning.compared:
+            elif (self.learning.compared or self.learning.trains) and self._is_one_number(output):
                 yield End(output.spec, f"{_LOOSE}: one number, a loss or measure", 2)
             else:
                 says = _LIKELY.get(self._last(name)[0])
@@ -167,10 +167,10 @@ class _Looking:
         kind, _ = self._last(name)
         return kind == "Const" or kind in VARIABLES
 
-    def _summed(self, name: str) -> bool:
-        """Tell whether `name` is a number into which a whole batch was summed up."""
-        name = source(passed(self.view, name, {"Div", "Mul", "RealDiv"}))
-        return self.view.ops[name] in _REDUCES
+    def _is_one_number(self, output: ends.Output) -> bool:
+        """Tell whether `output` is a number into which a whole batch was summed up."""
+        name = source(passed(self.view, output.spec.tensor, {"Div", "Mul", "RealDiv"}))
+        return output.spec.shape == () or self.view.ops[name] in _REDUCES
 
     def inputs(self, outputs: list[End]) -> Iterable[End]:
         """Yield the inputs: those of signatures, placeholders, and what pipelines give."""

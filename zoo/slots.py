@@ -25,7 +25,11 @@ _SLOT = re.compile(
     r"|Nadam|RMSProp|accumulator|adam_[mv]|mg|momentum|rms|vc|vhat|vr|[mv])(?:_\d+)?"
 )
 """The last part of a slot's name; the parts before are the weight that it belongs to."""
-_OWN = re.compile(r"(?:^|/)(?:beta_?[12](?:_power)?(?:_\d+)?$|Adam/iter$|_?optimizer/)")
+_OWN = re.compile(
+    r"(?:^|/)(?:beta[12]_power(?:_\d+)?$|Adam/(?:iter|beta_[12]|decay|learning_rate)$"
+    r"|_?optimizer/(?!_trainable_variables/)|_iterations(?:/|$)|_learning_rate(?:/|$))"
+    r"|^(?:beta_[12]|decay|learning_rate)$"
+)
 """What belongs to no weight, but to the optimizer itself."""
 
 

@@ -52,6 +52,18 @@ class StringsTensor(Tensor):
         """Return the strings as an array of bytes objects, after comparing both checksums."""
         import numpy as np
 
+        array = np.empty(self.size, object)
+        array[:] = self.texts()
+        return array.reshape(self.shape)
+
+    def texts(self) -> list[bytes]:
+        """Return the strings in row-major order, after comparing both checksums.
+
+        Raises
+        ------
+        FormatError
+            They are damaged.
+        """
         data = self.file.read(self.offset, self.stored)
         try:
             texts, crc = _split(data, self.size)
@@ -59,9 +71,7 @@ class StringsTensor(Tensor):
             raise damaged(self.file, self.offset, self.label) from error
         if crc != self.crc:
             raise damaged(self.file, self.offset, self.label)
-        array = np.empty(self.size, object)
-        array[:] = texts
-        return array.reshape(self.shape)
+        return texts
 
 
 def _split(data: bytes, count: int) -> tuple[list[bytes], int]:

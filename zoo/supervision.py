@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zoo import ends, pipelines
-from zoo.graph import port, source, tensor_name
+from zoo.graph import called_functions, port, source, tensor_name
 from zoo.operands import OPERANDS, PASS_ON
+from zoo.variables import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -25,6 +26,11 @@ _LOSSES = {"SigmoidCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits"} | {
 _COMPARES = _LOSSES | {"Equal", "InTopK", "InTopKV2", "NotEqual", "SquaredDifference", "Sub"}
 _LABEL_FORMS = PASS_ON | {"ArgMax", "OneHot"}
 _FORMS = {"Identity", "Reshape", "Squeeze", "StopGradient"}
+_LOGARITHMS = _FORMS | {"ClipByValue", "Log", "Log1p", "Maximum", "Minimum", "Neg"}
+_PRODUCTS = {"Mul"}
+_CALLS = ("Case", "If", "StatelessCase", "StatelessIf", "StatelessWhile", "While")
+_READS = {"Identity", "ReadVariableOp"}
+_ARITHMETIC = {"Add", "AddV2", "Mul", "Sub"}
 
 
 def passed(view: View, edge: str, ops: Collection[str]) -> str:
@@ -55,9 +61,31 @@ class Supervision:
         self.placeholders = placeholders
 
     @cached_property
+    def trains(self) -> bool:
+        """Whether the graph computes gradients."""
+        return any(ends.is_backward(name) for name in self.view.ops)
+
+    @cached_property
     def layers(self) -> list[str]:
-        """The operations of the net that multiply by weights."""
-        return [n for n in self.view.named(*OPERANDS) if not ends.is_backward(n)]
+        """The operations of the net that multiply by weights, loops that do so inside included.
+
+        In a net without such operations, those that use a variable.
+        """
+        found = [n for n in self.view.named(*OPERANDS) if not ends.is_backward(n)]
+        for name in self.view.named(*_CALLS) if self.view.library else ():
+            inner = called_functions(self.view.graph, [self.view.nodes[name]])
+            bodies = (self.view.library[one].node_def for one in inner)
+            if any(node.op in OPERANDS for body in bodies for node in body):
+                found.append(name)
+        return found or self._users_of_variables()
+
+    def _users_of_variables(self) -> list[str]:
+        found = []
+        for name in self.view.named(*VARIABLES):
+            reads = [user for user, _ in self.view.data_users.get(name, ())]
+            reads = [user for user in reads if self.view.ops[user] in _READS]
+            found += [user for read in reads for user, _ in self.view.data_users.get(read, ())]
+        return [n for n in found if not ends.is_backward(n) and self.view.ops[n] in _ARITHMETIC]
 
     @cached_property
     def after_layers(self) -> set[str]:
@@ -89,6 +117,10 @@ class Supervision:
         found = {tensor: [*self._held_against(tensor)] for tensor in outside}
         return {tensor: edges for tensor, edges in found.items() if edges}
 
+    def _compares(self, op: str) -> bool:
+        """Tell whether `op` may be part of a loss; cross entropy written out is a product."""
+        return op in _COMPARES or (op in _PRODUCTS and self.trains)
+
     def _held_against(self, tensor: str) -> Iterator[str]:
         """Yield what the net computes and `tensor`, but for its form, is compared with."""
         todo = self._users(tensor)
@@ -96,8 +128,9 @@ class Supervision:
         while todo:
             user = todo.pop()
             op = self.view.ops[user]
-            edges = self.view.data_inputs(user) if op in _COMPARES else []
-            yield from (edge for edge in edges if source(edge) in self.after_layers)
+            edges = self.view.data_inputs(user) if self._compares(op) else []
+            computed = (edge for edge in edges if source(edge) in self.after_layers)
+            yield from (edge for edge in computed if not ends.is_backward(source(edge)))
             if op in _LABEL_FORMS:
                 later = {one for one, _ in self.view.data_users.get(user, ())} - seen
                 seen |= later
@@ -111,7 +144,8 @@ class Supervision:
             why = "the logits: the loss {} compares them with labels"
             return {origin(self.view, self.view.data_inputs(n)[0]): why.format(n) for n in losses}
         edges = [edge for edges in self.compared.values() for edge in edges]
-        return {origin(self.view, edge): "it is compared with labels" for edge in edges}
+        tensors = [tensor_name(passed(self.view, edge, _LOGARITHMS)) for edge in edges]
+        return dict.fromkeys(tensors, "it is compared with labels")
 
     @cached_property
     def judged(self) -> set[str]:
