@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _INPUT = "InputLayer"
 _FORMS = {"Activation", "Dropout", "Flatten", "Reshape", "Softmax"}
 _HEADS = {"Dense": "units"}
+_SAME_AXES = {"Activation", "BatchNormalization", "Dense", "Dropout", "LayerNormalization", "ReLU"}
+_ROW = 2
 _DEEPEST = 50
 
 
@@ -31,6 +33,15 @@ class Layer:
     kind: str
     settings: dict[str, Any]
     takes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input: its name, and its dtype and shape where these are stated."""
+
+    name: str
+    dtype: str | None
+    shape: list[int | None] | None
 
 
 @dataclass(frozen=True)
@@ -62,13 +73,15 @@ class Net:
         """Return how many layers of each class there are, nested ones too."""
         return dict(sorted(Counter(layer.kind for layer in every_layer(self.config)).items()))
 
-    def inputs(self) -> list[tuple[str, list[int | None] | None]]:
-        """Return the inputs: the name of each, and its shape if stated."""
-        stated = [layer for layer in self.layers if layer.kind == _INPUT]
+    def inputs(self) -> list[Input]:
+        """Return the inputs in the order in which the net takes them."""
+        stated = {layer.name: layer for layer in self.layers if layer.kind == _INPUT}
         if not stated and self.layers:
             first = self.layers[0]
-            return [(f"{first.name}_input", _shape(first))] if _shape(first) else []
-        return [(layer.name, _shape(layer)) for layer in stated]
+            return [_input(f"{first.name}_input", first)] if _shape(first) else []
+        order = [*_histories(_settings(self.config).get("input_layers", []))]
+        names = order if set(order) == set(stated) else [*stated]
+        return [_input(name, stated[name]) for name in names]
 
     def outputs(self) -> list[str]:
         """Return the names of the layers that give outputs."""
@@ -87,18 +100,44 @@ class Net:
                 break
             layer = known.get(layer.takes[0])
         width = layer.settings.get(_HEADS[layer.kind]) if layer and layer.kind in _HEADS else None
-        before = [*(layer.takes if layer else ()), *(name for name, _ in self.inputs())]
-        if layer is None or not before or not isinstance(width, int):
+        takes = layer.takes if layer else ()
+        before = [*takes, *(one.name for one in self.inputs())]
+        if layer is None or not before or len(takes) > 1 or not isinstance(width, int):
             return None
         return before[0], layer.name, width
 
     def width(self, name: str) -> int | None:
-        """Return how many numbers the layer `name` gives for one example, None if unknown."""
-        for layer in self.layers:
-            if layer.name == name:
-                width = layer.settings.get("units")
-                return width if isinstance(width, int) else None
-        return None
+        """Return how many numbers the layer `name` gives for one example.
+
+        None if unknown: where there may be other axes, as of time or place.
+        """
+        known = {layer.name: layer for layer in self.layers}
+        layer = known.get(name)
+        if layer is None or layer.kind != "Dense" or not self._is_flat(layer, known):
+            return None
+        width = layer.settings.get("units")
+        return width if isinstance(width, int) else None
+
+    def _is_flat(self, layer: Layer, known: dict[str, Layer]) -> bool:
+        """Tell whether `layer` takes one row of numbers for each example."""
+        for _ in self.layers:
+            first = not layer.takes or layer.takes[0] not in known
+            before = layer if first else known[layer.takes[0]]
+            if first or before.kind == _INPUT:
+                shape = _shape(before)
+                return shape is not None and len(shape) == _ROW
+            if before.kind == "Flatten" or before.kind.startswith("Global"):
+                return True
+            if before.kind not in _SAME_AXES:
+                return False
+            layer = before
+        return False
+
+    def place(self, name: str) -> int:
+        """Return which of the layers of its class the layer `name` is, from 0."""
+        kinds = {layer.name: layer.kind for layer in self.layers}
+        same = [layer.name for layer in self.layers if layer.kind == kinds.get(name)]
+        return same.index(name) if name in same else 0
 
 
 def holds_code(layer: Layer) -> bool:
@@ -162,6 +201,11 @@ def _histories(value: Any, depth: int = 0) -> Iterator[str]:
         else:
             for inner in value:
                 yield from _histories(inner, depth + 1)
+
+
+def _input(name: str, layer: Layer) -> Input:
+    dtype = layer.settings.get("dtype")
+    return Input(name, dtype if isinstance(dtype, str) else None, _shape(layer))
 
 
 def _shape(layer: Layer) -> list[int | None] | None:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from zoo.keras_config import Net
 
 _DATA = re.compile(r"(.+)\.data-(\d{5})-of-(\d{5})")
-_STATISTICS = ("moving_mean", "moving_variance")
+_STATISTICS = re.compile(
+    r"moving_(mean|variance)$|(^|/)batch_normalization(_\d+)?/vars/[23]$"
+    r"|(^|/)normalization(_\d+)?/"
+)
 
 
 @dataclass(frozen=True)
@@ -128,14 +131,18 @@ def _keras(path: Path, _: str | None) -> dict[str, Any]:
     return document | {
         "layers": net.kinds,
         "inputs": [
-            {**_tensor(name, shape), "why": "an input layer", "rank": 0}
-            for name, shape in net.inputs()
+            {**_tensor(one.name, one.dtype, one.shape), "why": "an input layer", "rank": 0}
+            for one in net.inputs()
         ],
         "outputs": [
-            {**_tensor(name, _width(net.width(name))), "why": "an output layer", "rank": 0}
+            {
+                **_tensor(name, None, _width(net.width(name))),
+                "why": "an output layer",
+                "rank": 0,
+            }
             for name in net.outputs()
         ],
-        "head": None if head is None else _keras_head(*head, weights),
+        "head": None if head is None else _keras_head(net, head, weights),
         "notes": _keras_notes(net),
     }
 
@@ -146,13 +153,20 @@ def _keras_notes(net: Net) -> list[str]:
 
 
 def _keras_head(
-    before: str, layer: str, width: int, weights: list[dict[str, Any]]
+    net: Net, head: tuple[str, str, int], weights: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    names = [one["name"] for one in weights if one["name"].rpartition("/")[0] == layer]
+    before, layer, width = head
+    place = net.place(layer)
+    inner = f"layers/dense{f'_{place}' if place else ''}/vars"
+    names = [
+        str(one["name"])
+        for one in weights
+        if one["name"].partition("/")[0] == layer or one["name"].rpartition("/")[0] == inner
+    ]
     return {
         "features": f"{before}:0",
         "logits": f"{layer}:0",
-        "weights": sorted(names, reverse=True),
+        "weights": sorted(names, reverse=not names[:1] or names[0].rpartition("/")[0] != inner),
         "outputs": width,
         "why": f"the dense layer {layer!r} gives the output",
     }
@@ -162,7 +176,7 @@ def _keras_weights(file: KerasFile) -> list[dict[str, Any]]:
     found = []
     for key, tensor in file.weights.items():
         name = _called(key)
-        trained = not file.is_slot(key) and not name.endswith(_STATISTICS)
+        trained = not (file.is_slot(key) or _STATISTICS.search(name) or _still(file, name))
         one: dict[str, Any] = {
             "name": name,
             "dtype": tensor.dtype.name,
@@ -171,6 +185,13 @@ def _keras_weights(file: KerasFile) -> list[dict[str, Any]]:
         one |= {"bytes": tensor.nbytes, "trainable": trained and tensor.dtype.floating}
         found.append(one if name == key else {**one, "key": key})
     return sorted(found, key=lambda one: str(one["name"]))
+
+
+def _still(file: KerasFile, name: str) -> bool:
+    """Tell whether the weight `name` is of a layer that was saved as not trained."""
+    layers = file.net.layers if file.net else []
+    still = {layer.name for layer in layers if layer.settings.get("trainable") is False}
+    return name.partition("/")[0] in still
 
 
 def _called(key: str) -> str:
@@ -185,8 +206,8 @@ def _called(key: str) -> str:
     return "/".join(inner[1:] if len(inner) > 2 and inner[0] == inner[1] else inner)
 
 
-def _tensor(name: str, shape: list[int | None] | None) -> dict[str, Any]:
-    return {"tensor": f"{name}:0", "dtype": "float32", "shape": shape}
+def _tensor(name: str, dtype: str | None, shape: list[int | None] | None) -> dict[str, Any]:
+    return {"tensor": f"{name}:0", "dtype": dtype or "float32", "shape": shape}
 
 
 def _width(width: int | None) -> list[int | None] | None:

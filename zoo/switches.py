@@ -79,18 +79,22 @@ def _of_dropout(view: View, name: str) -> tuple[bool, bool]:
             return True, False
         if op in _COMPARES and random:
             return (True, False) if op.startswith("Less") == (position == 1) else (False, True)
-        if op == "Sub" and position == 1 and _of_dropout_after(view, user):
-            return False, True
+        if op == "Sub" and position == 1:
+            keeps, drops = _of_dropout_after(view, user)
+            if keeps or drops:
+                return drops, keeps  # one minus the other
     return False, False
 
 
-def _of_dropout_after(view: View, name: str) -> bool:
-    """Tell whether `name`, one minus a number, is the share that dropout keeps."""
-    return any(
-        view.ops[user] in _ADDS and _is_random(view, source(view.inputs[user][1 - at]))
-        for user, at in _uses(view, name)
-        if at < 2 <= len(view.inputs[user])
-    )
+def _of_dropout_after(view: View, name: str) -> tuple[bool, bool]:
+    """Tell whether `name`, one minus a number, is the share that dropout keeps, and drops."""
+    keeps = drops = False
+    for user, at in _uses(view, name):
+        edges = view.inputs[user]
+        if at < 2 <= len(edges) and _is_random(view, source(edges[1 - at])):
+            keeps = keeps or view.ops[user] in _ADDS
+            drops = drops or view.ops[user] in _COMPARES
+    return keeps, drops
 
 
 def _uses(view: View, name: str) -> Iterator[tuple[str, int]]:

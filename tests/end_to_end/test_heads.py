@@ -129,6 +129,27 @@ def arithmetic(v1, x):
     return x * v1.get_variable("scale", [4])
 
 
+def recurrent(v1, x):
+    kernel = v1.get_variable("k", [4 + 3, 3])
+    state = v1.zeros_like(x[:, :3])
+    for _ in range(2):
+        state = v1.tanh(v1.matmul(v1.concat([x, state], 1), kernel))
+    return state
+
+
+def score(v1, x):
+    return v1.reduce_mean(dense(v1, x, "last", 3), axis=1)
+
+
+def pieces(v1, x):
+    return v1.reduce_max(v1.reshape(dense(v1, x, "last", 6), [-1, 3, 2]), 2)
+
+
+def boxes(v1, x):
+    found = convolved(v1, v1.reshape(x, [-1, 2, 2, 1]), "last", 6)
+    return v1.nn.softmax(v1.reshape(found, [-1, 8, 3]))
+
+
 @pytest.mark.parametrize(
     "build",
     [
@@ -139,6 +160,10 @@ def arithmetic(v1, x):
         shared_with_the_input,
         one_of_two,
         arithmetic,
+        recurrent,
+        score,
+        pieces,
+        boxes,
     ],
     ids=lambda b: b.__name__,
 )

@@ -181,3 +181,24 @@ def test_files_that_lead_outside_are_refused(fixtures, tmp_path):
 
     with pytest.raises(zoo.ZooError, match="outside"):
         zoo.load(tmp_path / "m")
+
+
+def test_what_keras_3_saves_through_tensorflow(tf, tmp_path):
+    """Two handles for a variable, of which the saver knows one: both have the value."""
+    import keras
+
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6), keras.layers.Dense(3)])
+    tf.saved_model.save(net, str(tmp_path / "m"))
+    value = np.ones((1, 4), np.float32)
+
+    model = zoo.load(tmp_path / "m")
+    document = zoo.inspect(tmp_path / "m")
+
+    plain = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+    wanted = plain(tf.constant(value))
+    found = model.run(None, {next(iter(model.signature().inputs)): value})
+    for key, values in wanted.items():
+        np.testing.assert_allclose(found[key], values, rtol=1e-5, atol=1e-6)
+    assert document["head"]["outputs"] == 3
+    assert document["parameters"] == sum(weight.shape.num_elements() for weight in net.weights)
+    assert len(model.function().trainable_variables) == 4

@@ -60,6 +60,9 @@ LOSSES = {
     "sparse": lambda v1, logits, labels: v1.losses.sparse_softmax_cross_entropy(
         v1.argmax(labels, 1), logits
     ),
+    "sigmoid": lambda v1, logits, labels: v1.reduce_mean(
+        v1.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+    ),
     "squares": lambda v1, logits, labels: v1.reduce_mean(v1.square(logits - labels)),
     "differences": lambda v1, logits, labels: v1.reduce_mean(v1.squared_difference(logits, labels)),
 }
@@ -81,6 +84,37 @@ def test_predictions_come_before_losses(inspected, loss):
     assert document["optimizer_slots"]["weights"] == 2 * 4 + 2
 
 
+def test_cross_entropy_written_out(inspected):
+    """As the first tutorial had it: the probabilities are the output, not the loss."""
+
+    def net(v1):
+        x = v1.placeholder("float32", (None, 4), name="x")
+        labels = v1.placeholder("float32", (None, 3), name="labels")
+        logits = v1.matmul(x, variable(v1, "w", (4, 3))) + variable(v1, "b", (3,))
+        loss = -v1.reduce_sum(labels * v1.log(v1.nn.softmax(logits, name="y")))
+        v1.train.GradientDescentOptimizer(0.1).minimize(loss)
+
+    document = inspected(net)
+
+    assert best(document["outputs"]) == ["y:0"]
+    assert best(document["inputs"]) == ["x:0"]
+    assert document["head"]["outputs"] == 3
+
+
+def test_a_net_of_one_number(inspected):
+    """A line through points has no layers, and its prediction is found all the same."""
+
+    def net(v1):
+        x, y = (v1.placeholder("float32", (), name=name) for name in ("x", "y"))
+        line = v1.add(v1.multiply(x, variable(v1, "w", ())), variable(v1, "b", ()), name="line")
+        v1.train.GradientDescentOptimizer(0.1).minimize(v1.square(line - y))
+
+    document = inspected(net)
+
+    assert best(document["outputs"]) == ["line:0"]
+    assert best(document["inputs"]) == ["x:0"]
+
+
 def softmax_beside_loss(v1):
     x = v1.placeholder("float32", (None, 4), name="x")
     labels = v1.placeholder("int64", (None,), name="labels")
@@ -98,6 +132,10 @@ def test_probabilities_logits_and_measures(inspected):
 
     assert order.index("probabilities:0") < order.index("last/out:0") < order.index("accuracy:0")
     assert "add up to one" in outputs[order.index("probabilities:0")]["why"]
+
+
+def doubled(v1, x):
+    return v1.nn.dropout(x, rate=1 - v1.placeholder("float32", (), name="switch"))
 
 
 def keep(v1, x):
@@ -122,8 +160,10 @@ def mode(v1, x):
 
 @pytest.mark.parametrize(
     ("build", "constants"),
-    [(keep, {"switch:0": 1.0}), (rate, {"switch:0": 0.0}), (default, {"switch:0": 0.0}),
-     (mode, {"is_training:0": False})],
+    [
+        (keep, {"switch:0": 1.0}), (doubled, {"switch:0": 1.0}), (rate, {"switch:0": 0.0}),
+        (default, {"switch:0": 0.0}), (mode, {"is_training:0": False}),
+    ],
 )  # fmt: skip
 def test_what_should_be_constant(tf, inspected, build, constants):
     """The share that dropout keeps or drops, and a training switch, whatever they are called."""
@@ -135,6 +175,7 @@ def test_what_should_be_constant(tf, inspected, build, constants):
 
     document = inspected(net)
 
+    assert document["training"]["dropout"] == []
     assert marked(document) == constants
     assert best(document["inputs"]) == ["x:0"]
     assert document["head"]["logits"] == "last/out:0"

@@ -435,6 +435,34 @@ def test_whether_the_outputs_need_it(tmp_path):
     assert "tf.contrib" in needed["cause"]
 
 
+def test_what_nobody_calls_is_a_note(tmp_path):
+    """An operation that cannot run stops nothing where the outputs do without it."""
+    body = protos.FunctionDef()
+    body.signature.name = "unused"
+    body.node_def.append(node("p", "PyFunc", [], Tin=[], Tout=[FLOAT]))
+    body.node_def.append(node("b", "CudnnRNN", [], T=FLOAT))
+    made = graph(X, op("y", "Neg", "x"))
+    made.library.function.append(body)
+    (tmp_path / "m.pb").write_bytes(made.SerializeToString())
+
+    found = doctor.examine(tmp_path / "m.pb", FORMS)["diagnoses"]
+
+    severities = {one["name"]: one["severity"] for one in found}
+    assert severities == {"python_function": "note", "no_kernel": "note"}
+
+
+@pytest.mark.parametrize(
+    ("function", "codes"),
+    [("relu", False), ({"class_name": "function", "config": "relu"}, False),
+     ({"class_name": "__lambda__"}, True), (["4wEA", None, None], True), ("lambda x: x", True)],
+)  # fmt: skip
+def test_which_lambdas_are_code(tmp_path, function, codes):
+    """A function that Keras knows by its name is none."""
+    path = keras(sequential(layer("Lambda", function=function)))(tmp_path)
+
+    assert ("keras_lambda" in names(path)) is codes
+
+
 def test_the_worst_comes_first(fixtures):
     """Errors, then warnings, then notes."""
     found = doctor.examine(fixtures / "tfnet-meta-vd-cnn", FORMS)["diagnoses"]

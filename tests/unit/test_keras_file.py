@@ -1,6 +1,8 @@
 """Keras files are read as h5py reads them, structure and weights, and nothing in them is run."""
 
 import json
+import subprocess
+import sys
 import zipfile
 
 import h5py
@@ -125,7 +127,7 @@ def test_ends_and_head_of_a_functional_net():
     """Inputs with shapes, outputs, and the dense layer behind the softmax."""
     found = Net(FUNCTIONAL)
 
-    assert found.inputs() == [("image", [None, 8, 8, 3])]
+    assert [(one.name, one.shape) for one in found.inputs()] == [("image", [None, 8, 8, 3])]
     assert found.outputs() == ["softmax"]
     assert found.head() == ("flat", "scores", 7)
 
@@ -154,6 +156,34 @@ def test_sequential_nets_of_all_times(config):
     """A list of layers, as up to Keras 2.2.2, or a mapping."""
     assert [one.kind for one in Net(config).layers] == ["Dense"]
     assert Net(config).outputs() == ["a"]
+
+
+def test_a_net_that_keras_saved(tmp_path):
+    """Order and dtypes of inputs, widths, what trains, the head's weights: in all three files."""
+    script = (
+        "import sys, keras; K, L = keras, keras.layers; f = sys.argv[1];"
+        "i = K.Input((6, 6, 2), name='image'); t = K.Input((3,), dtype='int32', name='tokens');"
+        "x = L.GlobalAveragePooling2D()(L.BatchNormalization()(i));"
+        "e = L.Flatten()(L.Embedding(5, 4, trainable=False, name='still')(t));"
+        "y = L.Dense(3, activation='softmax', name='last')(L.Concatenate()([L.Dense(4)(x), e]));"
+        "p = L.Dense(4, name='pixels')(i);"
+        "m = K.Model([t, i], [y, p] if 'two' in f else y);"
+        "m.save(f)"
+    )
+    for name in ("net.keras", "net.h5", "two.keras"):
+        path = tmp_path / name
+        subprocess.run([sys.executable, "-c", script, str(path)], check=True, capture_output=True)
+        document = zoo.inspect(path)
+        given = [(one["tensor"], one["dtype"]) for one in document["inputs"]]
+        assert given == [("tokens:0", "int32"), ("image:0", "float32")]
+        assert document["compiled"] is False
+        trained = sum(one["trainable"] for one in document["weights"])
+        if name == "two.keras":
+            assert document["head"] is None
+            assert [one["shape"] for one in document["outputs"]][-1] is None
+        else:
+            assert len(document["head"]["weights"]) == 2
+            assert trained == (7 if name.endswith("keras") else 6)
 
 
 @pytest.mark.parametrize("last", ["Conv2D", "Lambda", "Add"])
