@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING
 
 from zoo import assets, atomic, bundle, bundle_v1, checkpoint_file, graph_file, graph_source, protos
 from zoo.attach import attach
-from zoo.errors import FormatError
+from zoo.errors import FormatError, counted
 from zoo.formats import Format, Option, Saved, flag, hours, keys, whole
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
+from zoo.variables import is_variable
+from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-    from zoo.weights import Weights
 
 zoo_api = 1
 
@@ -65,11 +65,20 @@ def zoo_formats() -> Iterable[Format]:
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether `path` is a checkpoint's prefix, one of its files, or a folder with one."""
+    """Tell whether `path` is a checkpoint's prefix, one of its files, or a folder with one.
+
+    A ``.meta`` alone is one too: a graph without variables needs no more.
+    """
     try:
-        return checkpoint_file.is_there(_prefix(path))
+        return checkpoint_file.is_there(_prefix(path)) or _is_alone(path)
     except FormatError:
         return False
+
+
+def _is_alone(path: Path) -> bool:
+    """Tell whether `path` is a ``MetaGraphDef`` without a checkpoint beside it."""
+    there = path.is_file() and not checkpoint_file.is_there(_prefix(path))
+    return there and graph_source.is_meta_graph(path)
 
 
 def load(path: Path) -> Model:
@@ -80,11 +89,27 @@ def load(path: Path) -> Model:
     FormatError
         A file is missing or damaged.
     """
+    if _is_alone(path):
+        return _graph_alone(path)
     return _loaded(_prefix(path), whole=True)
+
+
+def _graph_alone(path: Path) -> Model:
+    meta_graph = graph_source.read_meta_graph(path)
+    variables = [node.name for node in meta_graph.graph_def.node if is_variable(node)]
+    if variables:
+        raise FormatError(
+            f"{path} is a graph without its weights",
+            found=f"{counted(len(variables), 'variable')} without values, {variables[0]!r} first",
+            hint="the checkpoint that it belongs to has them: --graph attaches a graph to one",
+        )
+    return Model(meta_graph, Weights({}))
 
 
 def look(path: Path) -> Model:
     """Read a checkpoint as far as it is there: without a data file, its weights have no values."""
+    if _is_alone(path):
+        return _graph_alone(path)
     return _loaded(_prefix(path), whole=False)
 
 
@@ -96,7 +121,12 @@ def _loaded(prefix: Path, *, whole: bool) -> Model:
 
 
 def variant(path: Path) -> str:
-    """Return ``checkpoint``, or ``checkpoint_v1`` for one in the format of before 2016."""
+    """Return ``checkpoint``, or what it is more precisely.
+
+    ``checkpoint_v1`` for one in the format of before 2016, ``meta_graph`` for a graph alone.
+    """
+    if _is_alone(path):
+        return "meta_graph"
     return "checkpoint_v1" if _is_old(_prefix(path)) else "checkpoint"
 
 
@@ -170,6 +200,8 @@ def target(path: Path, *, global_step: int | None = None, **_: object) -> Path:
 
 def files(path: Path) -> list[Path]:
     """Return the files of the checkpoint at `path`, without the file ``checkpoint``."""
+    if _is_alone(path):
+        return [path]
     prefix = _prefix(path)
     old = bundle_v1.files(prefix) if _is_old(prefix) else []
     return sorted([*old, *_parts(prefix)])

@@ -26,7 +26,8 @@ _OBJECT_KEY = re.compile(r"/\.ATTRIBUTES/")
 
 def missing_shard(case: Case) -> Iterator[Diagnosis]:
     """Find data files that the index speaks of and that are not there."""
-    if case.model is None or case.format == "":
+    alone = case.facts is not None and case.facts["format"] in ("graph", "meta_graph")
+    if case.model is None or alone:
         return
     tensors = [case.model.weights.tensor(name) for name in case.model.weights]
     places = sorted({tensor.where for tensor in tensors if isinstance(tensor, MissingTensor)})

@@ -58,7 +58,7 @@ def archive(case: Case) -> Iterator[Diagnosis]:
 def part_given(case: Case) -> Iterator[Diagnosis]:
     """Find one file of a checkpoint where TensorFlow wants the prefix."""
     is_part = case.path.suffix in _PARTS or ".data-" in case.path.name
-    if case.format != "checkpoint" or not is_part or not case.path.is_file():
+    if case.format != "checkpoint" or not is_part or case.at == case.path:
         return
     yield Diagnosis(
         "part_of_checkpoint", WARNING,

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import archives, bundle, graph_source, joining, keras_file
+from zoo import archives, bundle, joining, keras_file
 from zoo.describe import describe, nothing
-from zoo.errors import FormatError, counted
+from zoo.errors import counted
 from zoo.file_types import FileType, file_type
 from zoo.keras_config import every_layer, holds_code
 from zoo.keras_file import KerasFile
@@ -72,14 +72,6 @@ def graph_alone(path: Path, tensors: str | None = None) -> dict[str, Any] | None
     model, kind = alone
     what = "a graph, not frozen" if kind == "graph" else "a MetaGraphDef without its weights"
     return describe(model, kind, path, (), tensors) | {"what": what}
-
-
-def _meta_graph(path: Path, tensors: str | None) -> dict[str, Any]:
-    document = graph_alone(path, tensors)
-    if document is None:
-        graph_source.read_meta_graph(path)
-        raise FormatError(f"{path} is no graph")
-    return document
 
 
 def _is_data(path: Path) -> bool:
@@ -216,7 +208,6 @@ def _width(width: int | None) -> list[int | None] | None:
 
 KINDS = (
     Kind("keras", keras_file.recognises, _keras),
-    Kind("meta_graph", graph_source.is_meta_graph, _meta_graph),
     Kind("checkpoint", _is_data, _data),
     Kind("archive", archives.recognises, _archive),
 )

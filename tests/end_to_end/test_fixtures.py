@@ -149,3 +149,15 @@ def test_every_file_of_others_is_opened_or_refused(fixtures, tf, capsys):
             if code:
                 refused[path] = document["error"]["kind"]
     assert set(refused.values()) <= {"FormatError", "UnsupportedError", "UsageError"}
+
+
+def test_a_graph_without_variables_needs_no_checkpoint(tf, fixtures, capsys):
+    """A ``.meta`` alone runs where it holds everything; one with variables asks for theirs."""
+    path = fixtures / "tfnet-meta-cond-test" / "cond_test.meta"
+    record = np.load(path.with_name("expected__cond_test.meta.npz"))
+
+    document = command(tf, capsys, "run", path, "-o", "cond/Merge:0")
+
+    assert document["outputs"]["cond/Merge:0"] == record["out:cond/Merge:0"].tolist()
+    assert run(["run", str(fixtures / "tfnet-meta-xor" / "xor.meta")]) == 65
+    assert "without its weights" in capsys.readouterr().err
