@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo.errors import FormatError
+from zoo.graph import source
 from zoo.objects import stored_names
 from zoo.parts import SliceTensor
 from zoo.saver import Stored, restored
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from zoo import protos
     from zoo.tensors import Tensor
 
+_OWN = {"AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp"}
+"""What reads and writes a variable without computing anything of it."""
 METADATA = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key under which a checkpoint of TensorFlow 2 describes itself."""
 
@@ -37,7 +40,7 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
     weights: dict[str, Tensor] = {}
     keys: dict[str, str] = {}
     variables = [node for node in meta_graph.graph_def.node if is_variable(node)]
-    stored = _by_full_name(variables, stored, tensors) | stored
+    stored = _by_full_name(meta_graph.graph_def, variables, stored, tensors) | stored
     for node in variables:
         place = stored.get(node.name, Stored(node.name))
         if place.key in tensors:
@@ -54,21 +57,27 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
 
 
 def _by_full_name(
+    graph: protos.GraphDef,
     variables: Sequence[protos.NodeDef],
     stored: Mapping[str, Stored],
     tensors: Mapping[str, Tensor],
 ) -> dict[str, Stored]:
     """Return what is stored for variables that the saver restores into twins of theirs.
 
-    Keras 3 exports two handles for one variable; the saver knows one, the net uses the other, and
-    only the checkpoint's own description says that they are the same.
+    Keras 3 saves two handles for one variable; the saver knows one, the net may use the other, and
+    only the checkpoint's own description says that they are the same.  A twin that no call uses
+    stays without a value.
     """
-    open_ones = [v.name for v in variables if v.name not in stored and v.name not in tensors]
+    open_ones = {v.name for v in variables if v.name not in stored and v.name not in tensors}
+    if open_ones:
+        calls = (node for node in graph.node if node.op not in _OWN)
+        open_ones &= {source(edge) for node in calls for edge in node.input}
     described = tensors.get(METADATA)
     if not open_ones or not isinstance(described, StringsTensor):
         return {}
     named = stored_names(b"".join(described.texts()[:1]))
-    return {name: Stored(named[name]) for name in open_ones if named.get(name) in tensors}
+    found = {name: named.get(name, "") for name in open_ones}
+    return {name: Stored(key) for name, key in found.items() if key in tensors}
 
 
 def _check_shape(node: protos.NodeDef, tensor: Tensor, key: str) -> None:
