@@ -15,6 +15,7 @@ from zoo.engine import failing, tensorflow
 from zoo.errors import InputError, some
 from zoo.graph import source
 from zoo.portable import Portable, portable
+from zoo.specs import spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,6 +111,7 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
     held = dict(zip(part.weights, variables, strict=True))
     handles = [name for name in held if name in part.handles]
     values = [name for name in held if name not in part.handles]
+    dtypes = [spec_of(part.graph, tensor).dtype.name for tensor in part.inputs]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def imported(weights: list[Any], inputs: list[Any]) -> Any:
@@ -123,7 +125,7 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
         return list(found)
 
     def call(inputs: list[Any]) -> list[Any]:
-        fed = [_as(tf, part, at, value) for at, value in enumerate(inputs)]
+        fed = [_as(tf, value, dtype) for value, dtype in zip(inputs, dtypes, strict=True)]
         found: list[Any] = imported([held[name].read_value() for name in values], fed)
         return found
 
@@ -131,13 +133,10 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
     return call
 
 
-def _as(tf: Any, part: Portable, number: int, value: Any) -> Any:
-    """Return `value` as a tensor of the dtype that the input `number` takes."""
-    from zoo.specs import spec_of
-
-    dtype = spec_of(part.graph, part.inputs[number]).dtype
+def _as(tf: Any, value: Any, dtype: str) -> Any:
+    """Return `value` as a tensor of `dtype`."""
     tensor = tf.convert_to_tensor(value)
-    return tensor if tensor.dtype == dtype.name else tf.cast(tensor, dtype.name)
+    return tensor if tensor.dtype == dtype else tf.cast(tensor, dtype)
 
 
 def _renamed(graph: protos.GraphDef) -> protos.GraphDef:
