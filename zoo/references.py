@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import ops
-from zoo.graph import source
 from zoo.nodes import Dims, node
 from zoo.thaw import lift
 
@@ -22,29 +21,16 @@ if TYPE_CHECKING:
 
 
 def changed_constants(view: View) -> list[str]:
-    """Return the constants in `view` that an operation wants to change, in the graph's order."""
-    found: dict[str, None] = {}
+    """Return the constants in `view` that an operation wants to change, in the graph's order.
+
+    What passes a reference on takes one itself, so that the first of a chain names the constant.
+    """
+    found = set()
     for name, kind in view.ops.items():
         op = ops.op(kind)
-        for position in op.refs if op is not None else ():
-            edges = view.data_inputs(name)
-            origin = _origin(view, source(edges[position])) if position < len(edges) else ""
-            if view.ops.get(origin) == "Const":
-                found[origin] = None
-    return [name for name in view.ops if name in found]
-
-
-def _origin(view: View, name: str) -> str:
-    """Return the node whose memory `name` refers to, through operations that pass it on."""
-    seen: set[str] = set()
-    while name in view.ops and name not in seen:
-        seen.add(name)
-        op = ops.op(view.ops[name])
-        passes = op is not None and 0 in op.refs and bool(op.outputs) and op.outputs[0].ref
-        if not passes or not view.sources[name]:
-            break
-        name = view.sources[name][0]
-    return name
+        taken = view.sources[name] if op is not None and op.refs else []
+        found |= {taken[at] for at in (op.refs if op is not None else ()) if at < len(taken)}
+    return [name for name in view.named("Const") if name in found]
 
 
 def give_back(

@@ -101,6 +101,19 @@ def test_cross_entropy_written_out(inspected):
     assert document["head"]["outputs"] == 3
 
 
+def test_an_input_that_is_its_own_label(inspected):
+    """What an autoencoder is fed is an input, though its loss compares the output with it."""
+
+    def net(v1):
+        x = v1.placeholder("float32", (None, 4), name="x")
+        again = dense(v1, v1.nn.relu(dense(v1, x, 2, "in")), 4, "out")
+        v1.train.AdamOptimizer().minimize(v1.reduce_mean(v1.squared_difference(again, x)))
+
+    document = inspected(net)
+
+    assert [spec["rank"] for spec in document["inputs"] if spec["tensor"] == "x:0"] == [0]
+
+
 def test_a_net_of_one_number(inspected):
     """A line through points has no layers, and its prediction is found all the same."""
 

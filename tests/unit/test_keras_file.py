@@ -82,6 +82,16 @@ def test_links_to_elsewhere_are_refused(tmp_path, link):
         _ = KerasFile(tmp_path / "m.h5").weights
 
 
+def test_groups_in_a_circle_are_refused(tmp_path):
+    """A group that holds itself has no end."""
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        inner = file.create_group("a")
+        inner["again"] = inner
+
+    with pytest.raises(FormatError, match="damaged"):
+        _ = KerasFile(tmp_path / "m.h5").weights
+
+
 def test_values_of_another_file_are_refused(tmp_path):
     """External storage is how a file reads what it must not."""
     with h5py.File(tmp_path / "m.h5", "w") as file:
