@@ -410,11 +410,19 @@ def test_a_graph_of_more_than_two_gigabytes(tmp_path, monkeypatch):
     assert "too_large" in names(path)
 
 
-@pytest.mark.parametrize("name", ["model.pb", "saved_model.pb", "model.meta"])
-def test_an_endless_file_is_not_read(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("model.pb", b"\x0a\x10\x12\x01"),
+        ("saved_model.pb", b"\x08\x01\x12\x01"),
+        ("model.meta", sample_model().meta_graph.SerializeToString()),
+    ],
+    ids=["graph", "saved_model", "meta_graph"],
+)
+def test_an_endless_file_is_not_read(tmp_path, name, start):
     """Five gigabytes that begin as a message does are refused by their length."""
     path = tmp_path / name
-    path.write_bytes(b"\x0a\x10\x12\x01")
+    path.write_bytes(start)
     with path.open("r+b") as file:
         file.truncate(5 << 30)
 
