@@ -52,12 +52,16 @@ class _Then(importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module, then import our layer."""
         self.loader.exec_module(module)
-        importlib.import_module(_LAYER)
+        _make_layer()
+
+
+def _make_layer() -> None:
+    importlib.import_module(_LAYER).layer_class()
 
 
 def register() -> None:
     """Have the layer imported as soon as Keras is, now if it is already."""
     if _KERAS in sys.modules:
-        importlib.import_module(_LAYER)
+        _make_layer()
     else:
         sys.meta_path.insert(0, _Waiting())

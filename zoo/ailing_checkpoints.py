@@ -168,13 +168,6 @@ def uninitialized(case: Case) -> Iterator[Diagnosis]:
         )  # fmt: skip
 
 
-def does_not_fit(case: Case) -> Iterator[Diagnosis]:
-    """Find stored weights of another shape than the variables."""
-    error = case.refusal
-    if isinstance(error, FormatError) and "does not fit what is stored" in error.problem:
-        yield Diagnosis("does_not_fit", ERROR, error.problem, error.found, error.hint)
-
-
 def optimizer_slots(case: Case) -> Iterator[Diagnosis]:
     """Find weights that only an optimizer needs."""
     if case.model is None or not case.model.weights:
@@ -207,5 +200,5 @@ def partitioned(case: Case) -> Iterator[Diagnosis]:
 
 QUESTIONS = (
     missing_shard, missing_index, old_checkpoint, no_graph, state_file, damaged_values,
-    uninitialized, does_not_fit, optimizer_slots, partitioned,
+    uninitialized, optimizer_slots, partitioned,
 )  # fmt: skip

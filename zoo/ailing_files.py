@@ -179,10 +179,14 @@ def damaged(case: Case) -> Iterator[Diagnosis]:
     """Find what cannot be read though it is of a known kind."""
     error = case.refusal
     if isinstance(error, FormatError):
-        name = "another_programs_graph" if "has no field named" in error.found else "damaged"
-        name = "no_model_inside" if case.path.is_dir() and "holds no" in error.problem else name
-        help_ = error.hint or "fetch or copy it again, and compare its sha256"
-        yield Diagnosis(name, ERROR, error.problem, error.found, help_)
+        name, help_ = "damaged", "fetch or copy it again, and compare its sha256"
+        if case.path.is_dir() and "holds no" in error.problem:
+            name, help_ = "no_model_inside", "name the folder or file that is the model"
+        elif "has no field named" in error.found:
+            name = "another_programs_graph"
+        elif "does not fit what is stored" in error.problem:
+            name = "does_not_fit"
+        yield Diagnosis(name, ERROR, error.problem, error.found, error.hint or help_)
 
 
 def too_large(case: Case) -> Iterator[Diagnosis]:

@@ -42,9 +42,6 @@ def examine(path: Path, forms: Mapping[str, Format]) -> dict[str, Any]:
     """
     case = Case(path, forms)
     found = [diagnosis for question in QUESTIONS for diagnosis in question(case)]
-    specific = {one.name for one in found} - {"damaged"}
-    if specific & {"does_not_fit", "another_programs_graph"}:
-        found = [one for one in found if one.name != "damaged"]
     facts = case.facts
     return {
         "path": str(path),

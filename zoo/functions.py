@@ -115,6 +115,7 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def imported(weights: list[Any], inputs: list[Any]) -> Any:
+        """Return the outputs, of the graph imported into the function that is being traced."""
         given = dict(zip((f"{name}:0" for name in values), weights, strict=True))
         for name in handles:
             held[name].read_value()  # so that a tape around the call watches it
@@ -125,6 +126,7 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
         return list(found)
 
     def call(inputs: list[Any]) -> list[Any]:
+        """Return the outputs for `inputs` and what the variables hold now."""
         fed = [_as(tf, value, dtype) for value, dtype in zip(inputs, dtypes, strict=True)]
         found: list[Any] = imported([held[name].read_value() for name in values], fed)
         return found

@@ -43,6 +43,8 @@ _SAME = {"Cast", "Enter", "Identity", "ReadVariableOp", "StopGradient"}
 """What hands a kernel on in its own shape, whose last axis is then the width."""
 _BIASES = {"Add", "AddV2", "BiasAdd", "BiasAddV1"}
 _PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "Conv2D", "MatMul"}
+_FEWEST_AXES = 2
+"""Of a kernel, which has a last axis and the one before."""
 _PLACES_GONE = {"Max", "Mean", "Reshape", "Squeeze"}
 _RESHAPES, _REDUCES = {"Reshape"}, {"Max", "Mean"}
 _FLIPPED = {"BatchMatMul": "adj_y", "BatchMatMulV2": "adj_y", "MatMul": "transpose_b"}
@@ -186,11 +188,13 @@ class _Looking:
     def _layer(
         self, product: protos.NodeDef, last: protos.NodeDef, bias: str | None, passed: list[str]
     ) -> Head | None:
-        features, kernel_edge = data_inputs(product)[:2]
-        kernel = self._weight(kernel_edge, _SAME)
-        if kernel is None or self._weight(features) is not None:
+        edges = data_inputs(product)
+        kernel = self._weight(edges[1], _SAME) if len(edges) > 1 else None
+        if kernel is None or self._weight(edges[0]) is not None:
             return None
-        shape = self.weights.tensor(kernel).shape
+        features, shape = edges[0], self.weights.tensor(kernel).shape
+        if len(shape) < _FEWEST_AXES:
+            return None
         flipped = product.op in _FLIPPED and product.attr[_FLIPPED[product.op]].b
         outputs = shape[-2] if flipped else shape[-1]
         if bias is not None and self.weights.tensor(bias).shape not in ((outputs,), (1, outputs)):
@@ -236,8 +240,8 @@ class _Looking:
         """Return how many products that the layer's node `last` needs multiply by `kernel`."""
         needed = self.view.upstream([last], control=False)
         products = [name for name in self.view.named(*_PRODUCTS) if name in needed]
-        edges = (self.view.data_inputs(name)[1:2] for name in products)
-        return sum(self._weight(edge, _SAME | PASS_ON) == kernel for (edge,) in edges)
+        edges = [edge for name in products for edge in self.view.data_inputs(name)[1:2]]
+        return sum(self._weight(edge, _SAME | PASS_ON) == kernel for edge in edges)
 
     def _before_form(self, edge: str, form: Collection[str] = _FORM) -> tuple[str, list[str]]:
         """Return the edge that `edge` shows in another form, and the operations in between."""
@@ -257,9 +261,10 @@ class _Looking:
 
     def _bias(self, node: protos.NodeDef) -> tuple[str, str] | None:
         """Return the edge that `node` adds a bias to, and the bias; None if it adds none."""
-        if node.op not in _BIASES:
+        edges = data_inputs(node)
+        if node.op not in _BIASES or len(edges) < 2:
             return None
-        one, other = data_inputs(node)[:2]
+        one, other = edges[:2]
         for edge, added in ((one, other), (other, one)):
             weight = self._weight(added)
             if weight is not None and self._weight(edge) is None:
@@ -270,7 +275,7 @@ class _Looking:
         """Return the weight whose value `edge` carries, in one of the forms that `form` gives."""
         name = source(self._before_form(edge, form)[0])
         node = self.nodes.get(name)
-        while node is not None and node.op == "ReadVariableOp":
+        while node is not None and node.op == "ReadVariableOp" and node.input:
             name = source(node.input[0])
             node = self.nodes.get(name)
         if name not in self.weights or not self.weights.tensor(name).dtype.floating:

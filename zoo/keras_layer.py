@@ -7,9 +7,8 @@ graph gives.
 from __future__ import annotations
 
 import base64
+import functools
 from typing import TYPE_CHECKING, Any
-
-import keras  # type: ignore[import-untyped]  # noqa: TID253  (loaded by model.layer alone)
 
 from zoo import protos
 from zoo.dtypes import named
@@ -29,20 +28,34 @@ def layer_of(
     outputs: str | Sequence[str] | None,
     trainable: bool,
     name: str | None,
-) -> GraphLayer:
+) -> Any:
     """Return a layer with the part of a model between `inputs` and `outputs`."""
     wanted = [outputs] if isinstance(outputs, str) else outputs
     part = portable(meta_graph, weights, inputs, wanted)
-    layer = GraphLayer(part, outputs is None, isinstance(outputs, str), name=name)
+    layer = layer_class()(part, outputs is None, isinstance(outputs, str), name=name)
     for variable, key in zip(layer.graph_weights, part.weights, strict=True):
         variable.assign(part.weights[key])
     layer.trainable = trainable
     return layer
 
 
-@keras.saving.register_keras_serializable(package="zoo")
-class GraphLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A part of a TensorFlow graph; its weights carry the names of the graph's nodes."""
+@functools.cache
+def layer_class() -> Any:
+    """Return the class of the layer, known to Keras, which is imported for it."""
+    import keras  # type: ignore[import-untyped]
+
+    @keras.saving.register_keras_serializable(package="zoo")
+    class GraphLayer(_Graph, keras.layers.Layer):  # type: ignore[misc]
+        """A part of a TensorFlow graph; its weights carry the names of the graph's nodes."""
+
+    return GraphLayer
+
+
+class _Graph:
+    """What the layer does, apart from being one of Keras's."""
+
+    trainable: bool
+    add_weight: Any
 
     def __init__(self, part: Portable, by_name: bool, single: bool, **options: Any) -> None:
         options = {**options, "dtype": "float32", "autocast": False}
@@ -80,7 +93,7 @@ class GraphLayer(keras.layers.Layer):  # type: ignore[misc]
         """Return what the layer is made of again: the graph, and what its weights look like."""
         part = self.part
         return {
-            **super().get_config(),
+            **super().get_config(),  # type: ignore[misc]
             "graph": base64.b64encode(part.graph.SerializeToString(deterministic=True)).decode(),
             "weights": [
                 [n, part.weights.tensor(n).dtype.name, list(part.weights.tensor(n).shape)]
@@ -96,7 +109,7 @@ class GraphLayer(keras.layers.Layer):  # type: ignore[misc]
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> GraphLayer:
+    def from_config(cls, config: dict[str, Any]) -> _Graph:
         """Return the layer that `config` describes, its weights zeros."""
         given = dict(config)
         graph = protos.GraphDef.FromString(base64.b64decode(given.pop("graph")))

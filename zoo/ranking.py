@@ -149,7 +149,7 @@ class _Looking:
             yield End(self._spec(tensor), why, 0)
         for output in self.sinks:
             kind, node = self._last(source(output.spec.tensor))
-            if kind in _LIKELY:
+            if kind in _LIKELY and self.view.data_inputs(node):
                 tensor = origin(self.view, self.view.data_inputs(node)[0])
                 yield End(self._spec(tensor), f"what {kind} makes {output.spec.tensor} of", 1)
 

@@ -139,7 +139,11 @@ class Supervision:
     @cached_property
     def predicted(self) -> dict[str, str]:
         """The tensors that a loss compares with labels, and why each is one."""
-        losses = [name for name in self.view.named(*_LOSSES) if not ends.is_backward(name)]
+        losses = [
+            name
+            for name in self.view.named(*_LOSSES)
+            if self.view.data_inputs(name) and not ends.is_backward(name)
+        ]
         if losses:
             why = "the logits: the loss {} compares them with labels"
             return {origin(self.view, self.view.data_inputs(n)[0]): why.format(n) for n in losses}
