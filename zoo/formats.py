@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UsageError, did_you_mean, some
+from zoo.errors import UnsupportedError, UsageError, did_you_mean, some
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +99,21 @@ class Saved:
     notes: Sequence[str] = ()
 
 
+def read_only(model: Model, path: Path) -> Saved | None:  # noqa: ARG001  (the form of a save)
+    """Refuse to save: what stands in a format that is read, and not written.
+
+    Raises
+    ------
+    UnsupportedError
+        In any case.
+    """
+    raise UnsupportedError(
+        "models are read from this format, and not written in it",
+        found=str(path),
+        hint="`zoo formats` lists those that are written",
+    )
+
+
 @dataclass(frozen=True)
 class Format:
     """A way to lay a model out on disk.
@@ -121,7 +136,7 @@ class Format:
     summary
         One line for ``zoo formats``.
     recognises, load, save
-        See the contract.
+        See the contract.  `read_only` in the place of ``save`` is a format that is not written.
     options
         What ``load`` and ``save`` take besides; they are given nothing else.
     choices
@@ -142,6 +157,10 @@ class Format:
     variant
         Returns what ``zoo inspect`` calls the model at a path, where that may be more precise than
         the format's name: ``"checkpoint_v1"``.
+    facts
+        Returns the document of ``zoo inspect --json`` for the model at a path, and a pattern for
+        tensors that are listed besides; for a format whose models take long to load.  None where
+        it is made of the loaded model.
     """
 
     name: str
@@ -156,6 +175,12 @@ class Format:
     files: Callable[[Path], Sequence[Path]] | None = None
     look: Callable[..., Model] | None = None
     variant: Callable[[Path], str] | None = None
+    facts: Callable[[Path, str | None], dict[str, Any]] | None = None
+
+    @property
+    def written(self) -> bool:
+        """Tell whether models can be saved in it."""
+        return self.save is not read_only
 
     def read(self, path: Path, options: Mapping[str, Any]) -> Model:
         """Return the model at `path`, loaded with those of `options` that are not None.
@@ -178,6 +203,8 @@ class Format:
         ------
         UsageError
             The format does not declare one of them for saving.
+        UnsupportedError
+            The format is only read.
         """
         return self.save(model, path, **self._declared(options, "save")) or Saved(path)
 

@@ -56,6 +56,8 @@ def model_at(
     form: Format, path: Path, options: Mapping[str, Any], tensors: str | None = None
 ) -> dict[str, Any]:
     """Return the document for the model at `path`, looked at as one of the format `form`."""
+    if form.facts is not None:
+        return form.facts(path, tensors)
     try:
         model = form.looked_at(path, options)
     except FormatError:

@@ -5,6 +5,7 @@ Source: ``keras/src/legacy/saving/legacy_h5_format.py``, ``keras/src/saving/savi
 
 from __future__ import annotations
 
+import itertools
 import json
 import zipfile
 from dataclasses import dataclass
@@ -108,6 +109,38 @@ class KerasFile:
         """The weights by their paths in the file, those of the optimizer too."""
         return dict(self._within("", self._hdf5.root))
 
+    @cached_property
+    def layers(self) -> list[tuple[str, dict[str, Tensor]]] | None:
+        """The layers that have weights, in the order of the file, with these in their order.
+
+        A weight has the name it was saved under, ``"dense/kernel:0"``.  None for a file of Keras 3,
+        which keeps weights by the paths of objects.
+        """
+        root = self._hdf5.root
+        inner = root.members.get("model_weights", root) if not self.is_zip else None
+        if not isinstance(inner, Group) or _listed(inner, "layer_names") is None:
+            return None
+        found = []
+        for name in _listed(inner, "layer_names") or ():
+            group = self._at(inner, name)
+            if not isinstance(group, Group):
+                raise FormatError(f"{self.path} is damaged", found=f"no group {name!r}")
+            names = _listed(group, "weight_names") or ()
+            found.append((name, {weight: self._weight(group, weight) for weight in names}))
+        return [(name, weights) for name, weights in found if weights]
+
+    def _at(self, group: Group, path: str) -> Group | Dataset | None:
+        at: Group | Dataset | None = group
+        for part in path.split("/"):
+            at = at.members.get(part) if isinstance(at, Group) else None
+        return at
+
+    def _weight(self, group: Group, name: str) -> Tensor:
+        found = self._at(group, name)
+        if not isinstance(found, Dataset):
+            raise FormatError(f"{self.path} is damaged", found=f"no values for {name!r}")
+        return self._tensor(name, found)
+
     def is_slot(self, key: str) -> bool:
         """Tell whether the weight under the path `key` is the optimizer's."""
         return key.split("/", 1)[0] in _OPTIMIZERS
@@ -168,6 +201,17 @@ class KerasFile:
         if not isinstance(found, dict):
             raise FormatError(f"{self.path} has a configuration that is no mapping")
         return found
+
+
+def _listed(group: Group, name: str) -> list[str] | None:
+    """Return the texts noted as `name`, which Keras cuts in pieces where they are many."""
+    pieces: list[str] = []
+    for key in itertools.chain([name], (f"{name}{number}" for number in itertools.count())):
+        noted = group.attributes.get(key)
+        if noted is None and key != name:
+            break
+        pieces += [noted] if isinstance(noted, str) else noted or []
+    return pieces if pieces or name in group.attributes else None
 
 
 _ZIP_ERRORS = (

@@ -81,7 +81,6 @@ def test_nothing_gets_its_neighbours(models):
         (b"", "an empty file"),
         (b"<!doctype html><html>", "an HTML page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
-        (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (b"PK\x03\x04", "zip"),
         (b"just text", "a text of 9 bytes, which begins 'just text'"),
     ],

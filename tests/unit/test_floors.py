@@ -23,9 +23,10 @@ FLOORS = [  # from the roof down
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
     {"zoo.diagnosis"},
     {"zoo.inspection"},
-    {"zoo.kinds"},
-    {"zoo.describe", "zoo.plugins", "zoo.testing"}
+    {"zoo.kinds"} | {"zoo_keras"},
+    {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
+    {"zoo.describe"},
     {"zoo.archives", "zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"}
     | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
@@ -36,6 +37,8 @@ FLOORS = [  # from the roof down
     {"zoo.functions"},
     {"zoo.portable"},
     # what can be done with a graph and its weights
+    {"zoo.keras_net", "zoo.traced"},
+    {"zoo.keras_values"},
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}
     | {"zoo.calls"},
@@ -45,7 +48,7 @@ FLOORS = [  # from the roof down
     {"zoo.references", "zoo.saver", "zoo.state"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
-    {"zoo.keras_file", "zoo.saved_model_file"},
+    {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.pipelines", "zoo.switches"},

@@ -53,7 +53,7 @@ def names(loaded):
     return set(plugins.formats(loaded))
 
 
-OURS = {"checkpoint", "frozen", "saved_model"}
+OURS = {"checkpoint", "frozen", "keras", "saved_model"}
 
 
 def test_the_bundled_ones_come_in_by_the_same_door():
@@ -167,7 +167,7 @@ def test_an_unknown_format_gets_its_neighbours():
     with pytest.raises(UnknownNameError) as caught:
         plugins.format_named(plugins.load(BUNDLED), "frozn")
 
-    assert caught.value.found == "checkpoint, frozen, saved_model"
+    assert caught.value.found == "checkpoint, frozen, keras, saved_model"
     assert "'frozen'" in caught.value.hint
 
 

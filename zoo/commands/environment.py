@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from zoo.plugins import Loaded, Plugin
 
 
+_READ_ONLY = " (read, not written)"
+
+
 @click.command("formats")
 @speech_options
 def formats(as_json: bool) -> None:
@@ -25,7 +28,7 @@ def formats(as_json: bool) -> None:
     if as_json:
         output.say(output.document({"formats": [_facts(form) for form in offered]}))
         return
-    rows = [[form.name, form.summary] for form in offered]
+    rows = [[one.name, one.summary + _READ_ONLY * (not one.written)] for one in offered]
     output.say(output.table(rows))
     options = [
         [f"  {form.name}", option.name, option.summary]
@@ -64,7 +67,12 @@ def _facts(form: Format) -> dict[str, Any]:
         {"name": one.name, "summary": one.summary, "load": one.load, "save": one.save}
         for one in form.options
     ]
-    return {"name": form.name, "summary": form.summary, "options": options}
+    return {
+        "name": form.name,
+        "summary": form.summary,
+        "written": form.written,
+        "options": options,
+    }
 
 
 def _plugin_facts(loaded: Loaded, plugin: Plugin) -> dict[str, Any]:

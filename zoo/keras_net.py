@@ -1,0 +1,135 @@
+"""Nets that Keras builds: out of a file's configuration, or by the name of an application.
+
+Source: https://keras.io/api/models/model_saving_apis/, https://keras.io/api/applications/.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from zoo.engine import tensorflow
+from zoo.errors import FormatError, UnsupportedError, UsageError, ZooError
+from zoo.keras_repairs import repaired
+from zoo.keras_trust import refuse_code
+from zoo.keras_values import fill
+from zoo.output import hushed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoo.keras_file import KerasFile
+
+_LONGEST = 500
+
+
+def net_of(file: KerasFile) -> Any:
+    """Return the net in `file` as a Keras model that is not compiled, with the file's weights.
+
+    Raises
+    ------
+    AccessError
+        It would run code of its author's.
+    UnsupportedError
+        Today's Keras has not what it is made of.
+    FormatError
+        The file holds weights alone, or is damaged.
+    """
+    if file.net is None:
+        raise FormatError(f"{file.path} holds weights alone, no net")
+    refuse_code(file.net.config, file.path)
+    keras = _keras()
+    config = repaired(file.net.config, functools.partial(_arguments, keras))
+    config.pop("compile_config", None)
+    with _building(f"Keras does not build the net in {file.path}"):
+        net = _built(keras, config)
+    if not net.built or not _has_ends(net):
+        raise UnsupportedError(
+            f"{file.path} does not say what shape the net takes",
+            hint="build it on an input and save it again",
+        )
+    fill(net, file)
+    return net
+
+
+def application(name: str) -> Any:
+    """Return the net that `keras.applications` calls `name`, with new weights.
+
+    Raises
+    ------
+    UnsupportedError
+        This Keras has none of that name.
+    """
+    keras = _keras()
+    make = getattr(keras.applications, name, None)
+    if make is None:
+        raise UnsupportedError(f"this Keras has no application {name!r}", found=keras.__version__)
+    keras.utils.set_random_seed(0)
+    return make(weights=None)
+
+
+def _keras() -> Any:
+    with hushed():
+        tensorflow()
+        import keras  # type: ignore[import-untyped]
+
+    if keras.backend.backend() != "tensorflow":
+        raise UsageError(
+            "Keras must run on TensorFlow",
+            found=f"the backend {keras.backend.backend()}",
+            hint="set KERAS_BACKEND=tensorflow",
+        )
+    return keras
+
+
+def _built(keras: Any, config: dict[str, Any]) -> Any:
+    if "module" in config:
+        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+    kind = keras.Sequential if config.get("class_name") == "Sequential" else keras.Model
+    return kind.from_config(config["config"])
+
+
+def _has_ends(net: Any) -> bool:
+    try:
+        return bool(net.inputs)
+    except AttributeError:
+        return False
+
+
+def _arguments(keras: Any, kind: str) -> set[str] | None:
+    """Return the arguments that layers of the class `kind` take, None if there is no such class."""
+    cls = getattr(keras.layers, kind, None) or getattr(keras.models, kind, None)
+    if not inspect.isclass(cls):
+        return None
+    taken = {"name", "trainable", "dtype", "batch_input_shape", "input_shape", "autocast"}
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            taken |= set(inspect.signature(vars(base)["__init__"]).parameters)
+    return taken | _UNNAMED.get(kind, set())
+
+
+_UNNAMED = {
+    "InputLayer": {"batch_shape", "optional", "ragged", "sparse"},
+    "LeakyReLU": {"alpha"},
+}
+"""Arguments that a class looks for among those that it does not name."""
+
+
+@contextmanager
+def _building(problem: str) -> Iterator[None]:
+    """Turn whatever Keras raises in the block into one error; it raises of all kinds."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except (ZooError, KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:
+        raise UnsupportedError(problem, found=_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:_LONGEST]

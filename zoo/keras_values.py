@@ -1,0 +1,105 @@
+"""The weights in a Keras file given to the variables of a net that Keras has built.
+
+Files of Keras 1 and 2 list the weights of each layer, in the order in which the layer has them;
+those of Keras 3 have them by the paths of objects.  Either way each variable gets one, or the file
+is refused.
+
+Source: ``keras/src/legacy/saving/legacy_h5_format.py``, ``keras/src/saving/saving_lib.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import FormatError, counted, some
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zoo.keras_file import KerasFile
+    from zoo.tensors import Tensor
+
+_VARIABLES = "vars"
+
+
+def fill(net: Any, file: KerasFile) -> None:
+    """Give the variables of `net`, a Keras model, the weights in `file`.
+
+    Raises
+    ------
+    FormatError
+        The weights do not fit.
+    """
+    if file.layers is not None:
+        _fill_in_order(net, file)
+    elif file.weights or net.weights:
+        _fill_by_path(net, file)
+
+
+def _fill_in_order(net: Any, file: KerasFile) -> None:
+    layers = [layer for layer in net.layers if layer.weights]
+    stored = file.layers or []
+    if len(layers) != len(stored):
+        raise FormatError(
+            f"the weights in {file.path} are not those of its net",
+            found=f"{counted(len(stored), 'layer')} stored, {len(layers)} in the net",
+        )
+    for layer, (name, weights) in zip(layers, stored, strict=True):
+        variables = [*layer.trainable_weights, *layer.non_trainable_weights]
+        _check(file, name, variables, weights)
+        for variable, tensor in zip(variables, weights.values(), strict=True):
+            variable.assign(tensor.read())
+
+
+def _check(file: KerasFile, name: str, variables: list[Any], weights: dict[str, Tensor]) -> None:
+    wanted = [tuple(variable.shape) for variable in variables]
+    there = [tensor.shape for tensor in weights.values()]
+    if wanted != there:
+        raise FormatError(
+            f"the weights of {name!r} in {file.path} are not those of the layer",
+            found=f"{some(map(str, there))}, where the layer has {some(map(str, wanted))}",
+        )
+
+
+def _fill_by_path(net: Any, file: KerasFile) -> None:
+    from keras.src.saving import saving_lib  # type: ignore[import-untyped]
+
+    failed: set[int] = set()
+    errors: dict[int, tuple[Any, Exception]] = {}
+    store = _store_class()(file.weights)
+    saving_lib._load_state(net, store, None, "", visited_saveables=set(),
+                           failed_saveables=failed, error_msgs=errors)  # fmt: skip
+    if failed:
+        layer, error = next(iter(errors.values()), (net, "it is not there"))
+        raise FormatError(
+            f"the weights of {layer.name!r} in {file.path} do not fit",
+            found=str(error).splitlines()[0],
+        )
+
+
+@functools.cache
+def _store_class() -> Any:
+    """Return what Keras reads weights from, with Keras's own class below it, which it asks for."""
+    from keras.src.saving import saving_lib
+
+    class Store(saving_lib.NpzIOStore):  # type: ignore[misc]
+        """The weights of a file, read when Keras asks for them."""
+
+        def __init__(self, weights: dict[str, Tensor]) -> None:
+            self.weights = weights
+
+        def get(self, path: str) -> dict[str, np.ndarray]:
+            """Return the values stored for the object at `path`, by their numbers or names."""
+            start = f"{path}/{_VARIABLES}/".lstrip("/")
+            found = [key for key in self.weights if key.startswith(start)]
+            return {key.removeprefix(start): self.weights[key].read() for key in found}
+
+        def has_path(self, path: str) -> bool:
+            """Tell whether anything is stored at `path` or below."""
+            return any(key.startswith(f"{path}/") for key in self.weights)
+
+        def __bool__(self) -> bool:
+            return True
+
+    return Store
