@@ -17,7 +17,7 @@ from zoo.model import Model
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 zoo_api = 1
@@ -79,7 +79,7 @@ def load(path: Path) -> Model:
         return Model(protos.MetaGraphDef(), _alone(file))
     from zoo.keras_net import net_of
 
-    return _traced(net_of(file))
+    return _traced(net_of(file), None)
 
 
 def _alone(file: keras_file.KerasFile) -> Weights:
@@ -96,10 +96,10 @@ def _alone(file: keras_file.KerasFile) -> Weights:
 def _built(name: str) -> Model:
     from zoo.keras_net import application
 
-    return _traced(application(name))
+    return _traced(application(name), ["images"])
 
 
-def _traced(net: Any) -> Model:
+def _traced(net: Any, inputs: Sequence[str] | None) -> Model:
     from zoo.traced import traced
 
-    return Model(*traced(net))
+    return Model(*traced(net, inputs))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from zoo.dtypes import DType
 
-_FIXED_POINT, _FLOAT, _STRING, _ENUM, _VARIABLE = 0, 1, 3, 8, 9
+_FIXED_POINT, _FLOAT, _STRING, _OPAQUE, _ENUM, _VARIABLE = 0, 1, 3, 5, 8, 9
+_HALF = 2
 _MOST_AXES = 32
 _NAMED = {"bfloat16", "bool", "float16", "float32", "float64"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
@@ -137,6 +138,8 @@ def datatype(reader: Reader, at: int) -> Type:
         return Type(None, size, text=True)
     if kind == _VARIABLE and bits & 15 == 1:
         return Type(None, size, text=True, variable=True)
+    if kind == _OPAQUE and size == _HALF:  # how Keras keeps what numpy has no name for
+        return Type(_named("bfloat16"), size)
     if kind == _ENUM and size == 1:
         return Type(_named("bool"), size)
     return Type(None, size)

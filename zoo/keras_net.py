@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
 from zoo.errors import FormatError, UnsupportedError, UsageError, ZooError
+from zoo.keras_older import register
 from zoo.keras_repairs import repaired
 from zoo.keras_trust import refuse_code
 from zoo.keras_values import fill
@@ -21,8 +22,10 @@ from zoo.output import hushed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zoo.keras_config import Net
     from zoo.keras_file import KerasFile
 
+_TODAY = 3
 _LONGEST = 500
 
 
@@ -40,10 +43,8 @@ def net_of(file: KerasFile) -> Any:
     """
     if file.net is None:
         raise FormatError(f"{file.path} holds weights alone, no net")
-    refuse_code(file.net.config, file.path)
     keras = _keras()
-    config = repaired(file.net.config, functools.partial(_arguments, keras))
-    config.pop("compile_config", None)
+    config = _configured(keras, file, file.net)
     with _building(f"Keras does not build the net in {file.path}"):
         net = _built(keras, config)
     if not net.built or not _has_ends(net):
@@ -53,6 +54,16 @@ def net_of(file: KerasFile) -> Any:
         )
     fill(net, file)
     return net
+
+
+def _configured(keras: Any, file: KerasFile, net: Net) -> dict[str, Any]:
+    """Return the configuration of `net` as today's Keras takes it."""
+    register()
+    older = int((file.version or "0").partition(".")[0]) < _TODAY
+    config = repaired(net.config, functools.partial(_arguments, keras), older=older)
+    config.pop("compile_config", None)
+    refuse_code(config, file.path)
+    return config
 
 
 def application(name: str) -> Any:
@@ -101,7 +112,7 @@ def _has_ends(net: Any) -> bool:
 
 def _arguments(keras: Any, kind: str) -> set[str] | None:
     """Return the arguments that layers of the class `kind` take, None if there is no such class."""
-    cls = getattr(keras.layers, kind, None) or getattr(keras.models, kind, None)
+    cls = getattr(keras.layers, kind, None) or getattr(keras, kind, None)
     if not inspect.isclass(cls):
         return None
     taken = {"name", "trainable", "dtype", "batch_input_shape", "input_shape", "autocast"}

@@ -12,6 +12,8 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import FormatError, UnsupportedError, some
+from zoo.keras_nodes import connected
+from zoo.keras_older import HARD_SIGMOID, OPERATION_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -20,16 +22,26 @@ if TYPE_CHECKING:
     """Returns the arguments that a class of layers takes; None for a class that is not known."""
 
 _INPUT = "InputLayer"
+_DEEPEST = 50
 _WRAPPED = ("layer", "forward_layer", "backward_layer", "cell")
 _SHAPES = ("batch_input_shape", "batch_shape")
 _IDLE: dict[str, tuple[Any, ...]] = {"groups": (1,), "fused": (True,), "adjustment": (None,)}
 """Arguments that a class may no longer take, with the values that change nothing."""
-_PASSED = ("implementation", "input_dtype", "input_length")
+_PASSED = (
+    "implementation", "input_dtype", "input_length", "key_shape", "query_shape", "value_shape",
+)  # fmt: skip
 """Those that change nothing of what is computed, whatever their values."""
 
 
-def repaired(config: dict[str, Any], takes: Takes) -> dict[str, Any]:
-    """Return the configuration of a model of Keras 2 or 3 as Keras 3 takes it.
+def repaired(config: dict[str, Any], takes: Takes, *, older: bool) -> dict[str, Any]:
+    """Return the configuration of a model as Keras 3 takes it.
+
+    Parameters
+    ----------
+    takes
+        Knows the layers of today's Keras.
+    older
+        Whether it is a configuration of Keras 1 or 2.
 
     Raises
     ------
@@ -39,22 +51,93 @@ def repaired(config: dict[str, Any], takes: Takes) -> dict[str, Any]:
         It is no configuration of a model.
     """
     made = copy.deepcopy(config)
-    _model(made, takes)
+    _Repair(takes, older).model(made)
     return made
 
 
-def _model(config: dict[str, Any], takes: Takes) -> None:
-    inner = config.get("config")
-    if isinstance(inner, list):
-        inner = config["config"] = {"name": "sequential", "layers": inner}
-    layers = inner.get("layers") if isinstance(inner, dict) else None
-    if not isinstance(inner, dict) or not isinstance(layers, list):
-        raise FormatError("a configuration without layers", found=str(config.get("class_name")))
-    if config.get("class_name") == "Sequential":
-        inner["name"] = inner.get("name") or "sequential"
-        _state_input(layers)
-    for layer in layers:
-        _layer(layer, takes)
+class _Repair:
+    """One configuration, mended in place."""
+
+    def __init__(self, takes: Takes, older: bool) -> None:
+        self.takes = takes
+        self.older = older
+
+    def model(self, config: dict[str, Any], depth: int = 0) -> None:
+        """Mend a model and the layers in it."""
+        inner = config.get("config")
+        if isinstance(inner, list):
+            inner = config["config"] = {"name": config.get("name"), "layers": inner}
+        layers = inner.get("layers") if isinstance(inner, dict) else None
+        if not isinstance(inner, dict) or not isinstance(layers, list) or depth > _DEEPEST:
+            raise FormatError("a configuration without layers", found=str(config.get("class_name")))
+        if config.get("class_name") == "Sequential":
+            inner["name"] = inner.get("name") or "sequential"
+            _state_input(layers)
+        elif self.older:
+            connected(inner)
+        if self.older:
+            _unplaced(config)
+        for layer in layers:
+            self.layer(layer, depth)
+
+    def layer(self, layer: Any, depth: int) -> None:
+        """Mend a layer, or a model in the place of one."""
+        if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict | list):
+            raise FormatError("a layer without settings", found=str(layer)[:100])
+        settings = layer["config"]
+        if isinstance(settings, list) or isinstance(settings.get("layers"), list):
+            self.model(layer, depth + 1)
+            return
+        for key in _WRAPPED:
+            if isinstance(settings.get(key), dict) and "class_name" in settings[key]:
+                self.layer(settings[key], depth)
+                settings[key].setdefault("module", "keras.layers")
+        for key in ("dtype", "dtype_policy"):
+            settings.update(_policy(settings, key))
+        if self.older:
+            _unplaced(layer)
+            _place_operation(layer)
+            _as_it_was(str(layer.get("class_name")), settings)
+            self._arguments(layer, settings)
+
+    def _arguments(self, layer: dict[str, Any], settings: dict[str, Any]) -> None:
+        kind = str(layer.get("class_name"))
+        _state_shape(kind, settings)
+        known = settings if kind in OPERATION_LAYERS else self.takes(kind)
+        if known is None:
+            raise UnsupportedError(
+                f"Keras has no layer {kind!r}",
+                found=f"the layer {_name(layer)}",
+                hint="what its author wrote needs its code: load it with that, and export it",
+            )
+        _drop(layer, settings, known)
+
+
+def _unplaced(layer: dict[str, Any]) -> None:
+    """Forget in which module of its time the class of `layer` was."""
+    for key in ("module", "registered_name", "build_config"):
+        layer.pop(key, None)
+
+
+def _place_operation(layer: dict[str, Any]) -> None:
+    """Have a function of TensorFlow that stands as a layer found among ours."""
+    kind = layer.get("class_name")
+    if kind in OPERATION_LAYERS:
+        layer |= {"module": "zoo", "registered_name": f"zoo>{kind}"}
+
+
+def _as_it_was(kind: str, settings: dict[str, Any]) -> None:
+    """State what older releases meant where they said nothing, or said what now means more."""
+    if kind in ("GRU", "GRUCell"):
+        settings.setdefault("reset_after", False)  # as it was when nobody could choose
+    for key in ("activation", "recurrent_activation"):
+        stated = settings.get(key)
+        name = stated.get("config") if isinstance(stated, dict) else stated
+        if name == "hard_sigmoid":
+            settings[key] = {
+                "class_name": "function", "config": HARD_SIGMOID,
+                "module": "builtins", "registered_name": HARD_SIGMOID,
+            }  # fmt: skip
 
 
 def _state_input(layers: list[Any]) -> None:
@@ -75,39 +158,12 @@ def _input_dtype(settings: dict[str, Any]) -> str:
     return stated if isinstance(stated, str) else "float32"
 
 
-def _layer(layer: Any, takes: Takes) -> None:
-    if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict | list):
-        raise FormatError("a layer without settings", found=str(layer)[:100])
-    kind, settings = str(layer.get("class_name")), layer["config"]
-    if isinstance(settings, list) or isinstance(settings.get("layers"), list):
-        _model(layer, takes)
-        return
-    for key in _WRAPPED:
-        if isinstance(settings.get(key), dict) and "class_name" in settings[key]:
-            _layer(settings[key], takes)
-    for key in ("dtype", "dtype_policy"):
-        settings.update(_policy(settings, key))
-    _by_kind(kind, settings)
-    known = takes(kind)
-    if known is None:
-        raise UnsupportedError(
-            f"Keras has no layer {kind!r}",
-            found=f"the layer {_name(layer)}",
-            hint="a layer of the author's own needs its code: load it with that, and export it",
-        )
-    _drop(layer, settings, known)
-
-
-def _by_kind(kind: str, settings: dict[str, Any]) -> None:
-    if kind == _INPUT:
-        shape = settings.pop("batch_input_shape", None)
-        if shape is not None:
-            settings["batch_shape"] = shape
-    elif settings.get("batch_input_shape") is not None or "batch_shape" in settings:
-        for key in _SHAPES:
-            settings.pop(key, None)
-    if kind in ("GRU", "GRUCell"):
-        settings.setdefault("reset_after", False)  # as it was when nobody could choose
+def _state_shape(kind: str, settings: dict[str, Any]) -> None:
+    shape = settings.pop("batch_input_shape", None)
+    if kind == _INPUT and shape is not None:
+        settings["batch_shape"] = shape
+    elif kind != _INPUT:
+        settings.pop("batch_shape", None)
 
 
 def _policy(settings: dict[str, Any], key: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "keras.activations", "keras.constraints", "keras.dtype_policies", "keras.initializers",
-    "keras.layers", "keras.models", "keras.ops", "keras.regularizers",
+    "keras.layers", "keras.models", "keras.ops", "keras.quantizers", "keras.regularizers",
 )  # fmt: skip
 _OWN_CLASSES = {"keras": ("DTypePolicy", "Functional", "Model", "Sequential", "Variable")}
 _INNER = ("keras.src.ops.", "keras.src.models.")
@@ -85,6 +85,8 @@ def _object(value: dict[str, Any]) -> Iterator[str]:
         yield registered
     elif kind == "function" and module == "builtins":
         return  # Keras looks it up among its own activations, losses and the like
+    elif module is None and "module" in value and not kind.startswith("__"):
+        yield f"the class {kind}"
     elif module is not None and not _is_known(str(module), kind):
         named = value.get("config")
         yield f"{module}.{named if isinstance(named, str) else kind}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from zoo.engine import tensorflow
 from zoo.errors import FormatError, counted, some
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ def _fill_in_order(net: Any, file: KerasFile) -> None:
         variables = [*layer.trainable_weights, *layer.non_trainable_weights]
         _check(file, name, variables, weights)
         for variable, tensor in zip(variables, weights.values(), strict=True):
-            variable.assign(tensor.read())
+            variable.assign(_values(tensor))
+
+
+def _values(tensor: Tensor) -> np.ndarray:
+    """Return the values as TensorFlow wants them: some dtypes numpy itself does not have."""
+    return tensor.read().view(tensorflow().as_dtype(tensor.dtype.number).as_numpy_dtype)
 
 
 def _check(file: KerasFile, name: str, variables: list[Any], weights: dict[str, Tensor]) -> None:
@@ -93,7 +99,7 @@ def _store_class() -> Any:
             """Return the values stored for the object at `path`, by their numbers or names."""
             start = f"{path}/{_VARIABLES}/".lstrip("/")
             found = [key for key in self.weights if key.startswith(start)]
-            return {key.removeprefix(start): self.weights[key].read() for key in found}
+            return {key.removeprefix(start): _values(self.weights[key]) for key in found}
 
         def has_path(self, path: str) -> bool:
             """Tell whether anything is stored at `path` or below."""

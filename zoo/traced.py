@@ -22,14 +22,19 @@ from zoo.variables import declare, handle
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _READ = "ReadVariableOp"
 _STRANGE = re.compile(r"[^A-Za-z0-9_.\-/>]|^[^A-Za-z0-9.]")
 
 
-def traced(net: Any) -> tuple[protos.MetaGraphDef, Weights]:
+def traced(net: Any, inputs: Sequence[str] | None = None) -> tuple[protos.MetaGraphDef, Weights]:
     """Return the graph of `net`, a Keras model with inputs, and its weights by their paths.
+
+    Parameters
+    ----------
+    inputs
+        What its inputs are called; by default as their layers are.
 
     Raises
     ------
@@ -39,7 +44,7 @@ def traced(net: Any) -> tuple[protos.MetaGraphDef, Weights]:
         TensorFlow does not trace it.
     """
     with failing("TensorFlow does not trace the net"):
-        trace = _trace(net)
+        trace = _trace(net, inputs or [one._keras_history.operation.name for one in net.inputs])
     made = protos.MetaGraphDef()
     made.meta_info_def.tensorflow_version = tensorflow().__version__
     made.graph_def.ParseFromString(trace.graph.as_graph_def().SerializeToString())
@@ -90,11 +95,11 @@ class _Trace:
         return found
 
 
-def _trace(net: Any) -> _Trace:
+def _trace(net: Any, names: Sequence[str]) -> _Trace:
     import keras  # type: ignore[import-untyped]
 
     tf = tensorflow()
-    inputs = _called([tensor.name for tensor in net.inputs], net.inputs)
+    inputs = _called(names, net.inputs)
     outputs = _called(_names_of_outputs(net), net.outputs)
     layers = {name: one for name, one in _layer_outputs(net) if name not in {**inputs, **outputs}}
     whole = keras.Model(net.inputs, {**outputs, **layers}, name=net.name)

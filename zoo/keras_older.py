@@ -1,0 +1,118 @@
+"""What older releases of Keras had and today's has not: functions, and operations as layers.
+
+Source: ``tf_keras/src/backend.py`` (``hard_sigmoid``), ``tf_keras/src/layers/core/tf_op_layer.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Any
+
+from zoo.engine import tensorflow
+from zoo.errors import UnsupportedError
+
+HARD_SIGMOID = "zoo>hard_sigmoid"
+"""The name of the function that was ``hard_sigmoid``: today's is another one of that name."""
+
+OPERATION_LAYERS = ("SlicingOpLambda", "TFOpLambda")
+"""Layers that TensorFlow's Keras made of functions that were called on its tensors."""
+
+_OPERATORS = {
+    "add": operator.add, "eq": operator.eq, "floordiv": operator.floordiv, "ge": operator.ge,
+    "gt": operator.gt, "le": operator.le, "lt": operator.lt, "matmul": operator.matmul,
+    "mod": operator.mod, "mul": operator.mul, "ne": operator.ne, "neg": operator.neg,
+    "pow": operator.pow, "sub": operator.sub, "truediv": operator.truediv,
+}  # fmt: skip
+_FUNCTIONS = {
+    "": (
+        "abs add argmax argmin broadcast_to cast clip_by_value concat convert_to_tensor "
+        "cumsum divide einsum exp expand_dims fill floor gather greater greater_equal "
+        "identity less less_equal logical_and logical_not logical_or matmul maximum minimum "
+        "multiply negative one_hot ones_like pad pow range rank reduce_max reduce_mean "
+        "reduce_min reduce_prod reduce_sum repeat reshape reverse round shape sigmoid sign "
+        "slice split sqrt square squeeze stack strided_slice subtract tanh tile transpose "
+        "truediv unstack where zeros_like "
+    ),
+    "compat.v1": ("transpose "),
+    "compat.v1.image": ("resize_bilinear resize_nearest_neighbor "),
+    "image": ("resize "),
+    "linalg": ("l2_normalize matmul "),
+    "math": (
+        "abs add argmax ceil cos cumsum divide divide_no_nan erf exp floor floordiv greater "
+        "l2_normalize less log log1p maximum minimum mod multiply negative not_equal pow "
+        "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod "
+        "reduce_std reduce_sum reduce_variance round rsqrt scalar_mul sigmoid sign sin "
+        "softplus sqrt square squared_difference subtract tanh top_k truediv "
+    ),
+    "nn": (
+        "avg_pool avg_pool2d bias_add conv2d depth_to_space elu gelu l2_normalize leaky_relu "
+        "log_softmax max_pool max_pool2d moments relu relu6 selu sigmoid silu softmax "
+        "softplus space_to_depth swish tanh "
+    ),
+}
+"""Functions of TensorFlow, by module, that compute and neither read nor write anything."""
+
+
+@functools.cache
+def register() -> dict[str, Any]:
+    """Tell Keras of what it has not, and return that by name."""
+    import keras  # type: ignore[import-untyped]
+
+    ours = keras.saving.register_keras_serializable(package="zoo")
+
+    @ours  # type: ignore[untyped-decorator]
+    def hard_sigmoid(x: Any) -> Any:
+        """Return 0.2 x + 0.5 between 0 and 1, which was a hard sigmoid up to Keras 2."""
+        return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+    @ours
+    class TFOpLambda(keras.layers.Layer):  # type: ignore[misc]
+        """A function of TensorFlow."""
+
+        def __init__(self, function: str, **options: Any) -> None:
+            super().__init__(**options)
+            self._compute = operation(function)
+
+        def call(self, *values: Any, **named: Any) -> Any:
+            """Return what the function gives."""
+            named.pop("name", None)
+            return self._compute(*values, **named)
+
+    @ours
+    class SlicingOpLambda(TFOpLambda):
+        """A piece of a tensor, ``x[:, 0]``."""
+
+        def call(self, value: Any, slice_spec: Any = (), **_: Any) -> Any:
+            """Return the piece that `slice_spec` names."""
+            parts = slice_spec if isinstance(slice_spec, list | tuple) else [slice_spec]
+            return value[tuple(map(_slice, parts))]
+
+    return {one.__name__: one for one in (hard_sigmoid, TFOpLambda, SlicingOpLambda)}
+
+
+def operation(name: str) -> Any:
+    """Return the function that TensorFlow's Keras called `name`, ``"math.add"``.
+
+    Raises
+    ------
+    UnsupportedError
+        It is not among those that only compute.
+    """
+    module, _, last = name.rpartition(".")
+    if module == "__operators__" and last in _OPERATORS:
+        return functools.partial(_applied, _OPERATORS[last])
+    if last not in _FUNCTIONS.get(module, "").split():
+        raise UnsupportedError(f"tf.{name} is not known to compute and to do no more")
+    return functools.reduce(getattr, name.split("."), tensorflow())
+
+
+def _applied(function: Any, *values: Any, **named: Any) -> Any:
+    """Return what an operator gives for operands of which some are named x and y."""
+    return function(*values, *(named[key] for key in ("x", "y") if key in named))
+
+
+def _slice(part: Any) -> Any:
+    if not isinstance(part, dict):
+        return ... if part == "..." else part
+    return slice(part.get("start"), part.get("stop"), part.get("step"))
