@@ -15,7 +15,7 @@ from zoo.engine import tensorflow
 from zoo.errors import FormatError, UnsupportedError, UsageError, ZooError
 from zoo.keras_older import register
 from zoo.keras_repairs import repaired
-from zoo.keras_trust import refuse_code
+from zoo.keras_trust import refuse_lambdas, refuse_strangers
 from zoo.keras_values import fill
 from zoo.output import hushed
 
@@ -58,11 +58,12 @@ def net_of(file: KerasFile) -> Any:
 
 def _configured(keras: Any, file: KerasFile, net: Net) -> dict[str, Any]:
     """Return the configuration of `net` as today's Keras takes it."""
+    refuse_lambdas(net.config, file.path)
     register()
     older = int((file.version or "0").partition(".")[0]) < _TODAY
     config = repaired(net.config, functools.partial(_arguments, keras), older=older)
     config.pop("compile_config", None)
-    refuse_code(config, file.path)
+    refuse_strangers(config, file.path)
     return config
 
 
@@ -138,9 +139,19 @@ def _building(problem: str) -> Iterator[None]:
     except (ZooError, KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
-        raise UnsupportedError(problem, found=_first_line(error)) from error
+        first = _first(error)
+        if isinstance(first, ZooError):
+            raise first from error
+        raise UnsupportedError(problem, found=_first_line(first)) from error
 
 
-def _first_line(error: Exception) -> str:
+def _first(error: BaseException) -> BaseException:
+    """Return the error with which it began: Keras wraps each in another."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return error
+
+
+def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:_LONGEST]

@@ -31,28 +31,37 @@ _REACHING = ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper")
 _DEEPEST = 100
 
 
-def refuse_code(config: dict[str, Any], path: Path) -> None:
-    """Refuse a configuration that would run code or open files of its author's choice.
+def refuse_lambdas(config: dict[str, Any], path: Path) -> None:
+    """Refuse a configuration, as a file has it, with layers that are Python code.
 
     Raises
     ------
     AccessError
-        It would.
+        It has some.
     """
     coded = [layer.name or "unnamed" for layer in every_layer(config) if holds_code(layer)]
     if coded:
         raise AccessError(
             f"{path} holds Lambda layers with Python code, which zoo does not run",
             found=some(coded),
-            hint="write them with keras.ops, or export the model to a SavedModel where it is "
-            "trusted",
+            hint="who trusts it can load it with Keras and export it to a SavedModel",
         )
+
+
+def refuse_strangers(config: dict[str, Any], path: Path) -> None:
+    """Refuse a configuration, as it is given to Keras, that names what is not Keras's own.
+
+    Raises
+    ------
+    AccessError
+        It names a class or a function of its author's, or a file to read.
+    """
     strange = dict.fromkeys(_strange(config))
     if strange:
         raise AccessError(
             f"{path} names what is not a layer of Keras, and zoo runs no strangers' code",
             found=some(strange),
-            hint="load it with its author's code, and export it to a SavedModel, which zoo opens",
+            hint="who trusts it can load it with Keras and export it to a SavedModel",
         )
 
 

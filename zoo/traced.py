@@ -216,7 +216,7 @@ def _tidy(name: str) -> str:
 def _take_out(graph: protos.GraphDef, trace: _Trace, names: Mapping[str, str]) -> Weights:
     """Put variables and constants where `graph` has placeholders for them; return the weights."""
     held = {names[old]: one for old, one in trace.variables.items()}
-    weights = {name: ArrayTensor.of(one.numpy()) for name, one in held.items()}
+    weights = {name: ArrayTensor.of(one.value.numpy()) for name, one in held.items()}
     for one in graph.node:
         if one.name in weights:
             one.CopyFrom(handle(one.name, weights[one.name].dtype, weights[one.name].shape))
