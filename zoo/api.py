@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import conversions
 from zoo.library import Library
+from zoo.renaming import Wishes, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from zoo.formats import Saved
     from zoo.model import Model
@@ -21,8 +22,12 @@ def load(
     tags: str | Iterable[str] | None = None,
     architecture: str | None = None,
     graph: str | Path | None = None,
+    *,
+    rename: Mapping[str, str] | Iterable[str] = (),
+    ema: bool = False,
+    drop_slots: bool = False,
 ) -> Model:
-    """Return the model that `ref` means: a registered name, a path, or a URL with ``#sha256=``.
+    r"""Return the model that `ref` means: a registered name, a path, or a URL with ``#sha256=``.
 
     A registered model is fetched first if it is not in the store.  Weights are read when used.
 
@@ -36,18 +41,40 @@ def load(
         A graph for weights that come without one, by the name a plugin offers it under.
     graph
         The same as a file: a GraphDef or MetaGraphDef, binary or text.
+    rename
+        New names for stored weights, before they are attached: what a regular expression matches
+        as a whole becomes its replacement, ``{r"vgg_16/(.*)": r"\1"}``, or rules
+        ``PATTERN=REPLACEMENT``.
+    ema
+        Whether each weight is replaced by its exponential moving average.
+    drop_slots
+        Whether what only an optimizer needs is left out.
+
+    Returns
+    -------
+    Model
+        Its ``attached`` is a report of which weights went where, if a graph was attached.
 
     Raises
     ------
     UnknownNameError
         Nothing has this name, or nothing lies there.
     FormatError
-        What lies there is damaged, or in no format that is installed.
+        What lies there is damaged, in no format that is installed, or does not fit the graph.
     """
-    opened = Library().open(
-        ref, format=format, architecture=architecture, graph=graph, options={"tags": tags}
-    )
-    return opened.model
+    wishes = _wishes(architecture, graph, rename, ema, drop_slots)
+    return Library().open(ref, format=format, wishes=wishes, options={"tags": tags}).model
+
+
+def _wishes(
+    architecture: str | None,
+    graph: str | Path | None,
+    rename: Mapping[str, str] | Iterable[str],
+    ema: bool,
+    drop_slots: bool,
+) -> Wishes:
+    path = None if graph is None else Path(graph)
+    return Wishes(architecture, path, rules_of(rename), ema, drop_slots)
 
 
 def save(
@@ -87,7 +114,11 @@ def convert(
     inputs: Mapping[str, str] | None = None,
     outputs: Iterable[str] | Mapping[str, str] = (),
     signature: str | None = None,
+    architecture: str | None = None,
     graph: str | Path | None = None,
+    rename: Mapping[str, str] | Iterable[str] = (),
+    ema: bool = False,
+    drop_slots: bool = False,
     tags: str | Iterable[str] | None = None,
     clear_devices: bool = False,
     force: bool = False,
@@ -104,8 +135,8 @@ def convert(
         by name, they are the outputs of a new signature.
     signature
         The signature whose outputs are kept; with names, what the new one is called.
-    graph
-        A file with the graph to which the weights belong.
+    architecture, graph, rename, ema, drop_slots
+        Which graph the weights belong to, and what becomes of them before; see `load`.
     tags
         Which MetaGraph of a SavedModel is read.
     clear_devices
@@ -124,7 +155,7 @@ def convert(
         inputs=inputs,
         outputs=outputs,
         signature=signature,
-        graph=graph,
+        wishes=_wishes(architecture, graph, rename, ema, drop_slots),
         clear_devices=clear_devices,
         force=force,
         options=options,

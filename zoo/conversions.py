@@ -11,6 +11,7 @@ from zoo import detect, plugins
 from zoo.errors import UsageError, WriteError, some
 from zoo.graph import by_name, source, upstream
 from zoo.library import Opened
+from zoo.renaming import NONE, Wishes
 from zoo.signatures import DEFAULT
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def convert(
     inputs: Mapping[str, str] | None = None,
     outputs: Iterable[str] | Mapping[str, str] = (),
     signature: str | None = None,
-    graph: str | Path | None = None,
+    wishes: Wishes = NONE,
     clear_devices: bool = False,
     force: bool = False,
     format: str | None = None,  # noqa: A002  (the word users know)
@@ -67,8 +68,8 @@ def convert(
         by name, they are the outputs of a new signature.
     signature
         The signature whose outputs are kept; with names, what the new one is called.
-    graph
-        A file with the graph to which the weights belong.
+    wishes
+        A graph to attach the weights to, and what becomes of them before.
     clear_devices
         Whether operations are freed of the devices that the source names.
     force
@@ -87,7 +88,7 @@ def convert(
     target = form.written_at(Path(dest), options or {})
     if not force and (target.is_file() or form.recognises(target)):
         raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
-    read = library.open(ref, format=format, graph=graph, options=load_options)
+    read = library.open(ref, format=format, wishes=wishes, options=load_options)
     model = read.model.placed(None) if clear_devices else read.model
     if inputs or isinstance(outputs, Mapping):
         model = _signed(model, inputs or {}, outputs, signature)

@@ -5,48 +5,57 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoo import graph_source
-from zoo.attach import attach
-from zoo.errors import FormatError, some
+from zoo import graph_source, protos
+from zoo.attach import METADATA, attach
+from zoo.errors import FormatError, UsageError, some
+from zoo.graph import by_name
+from zoo.matching import Report, Wanted, match
 from zoo.model import Model
+from zoo.objects import stored_names
+from zoo.renaming import Wishes, averaged
+from zoo.stored_strings import StringsTensor
 from zoo.tensor_protos import shape_of
 from zoo.tensors import MissingTensor
 from zoo.variables import dtype_of, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from zoo import protos
+    from zoo.architectures import Architecture
     from zoo.tensors import Tensor
 
 
-def with_weights(built: Model, stored: Model, name: str) -> Model:
-    """Return `built` with the weights of `stored`.
-
-    Parameters
-    ----------
-    name
-        What `built` is called, for errors.
+def with_architecture(architecture: Architecture, stored: Weights) -> Model:
+    """Return the net that `architecture` builds with the weights `stored`, and a report.
 
     Raises
     ------
     FormatError
         A variable finds no weight, or one that does not fit.
     """
-    weights = attach(built.meta_graph, stored.weights.by_key())
-    missing = sorted(set(_variables(built.graph)) - set(weights))
-    if missing:
+    attached = architecture.attach(stored)
+    if attached is not None:
+        return attached
+    built = architecture.build()
+    tensors, report = match(
+        _wanted(built.graph, _variables(built.graph)),
+        stored.by_key(),
+        also=_also(stored),
+        aliases=architecture.aliases,
+    )
+    if report.missing or report.differing:
         raise FormatError(
-            f"the weights do not fit the architecture {name!r}",
-            found=f"none for {some(missing)}",
+            f"the weights do not fit the architecture {architecture.name!r}",
+            found=str(report),
+            hint=_helping(report),
         )
-    return replace(built, weights=weights)
+    return replace(built, weights=Weights(tensors), attached=report)
 
 
 def with_graph(path: Path, stored: Model) -> Model:
-    """Return the graph in the file at `path` with the weights of `stored`.
+    """Return the graph in the file at `path` with the weights of `stored`, and a report.
 
     Variables that find no weight stay without a value.
 
@@ -58,13 +67,79 @@ def with_graph(path: Path, stored: Model) -> Model:
     meta_graph, constants = graph_source.read(path)
     weights = attach(meta_graph, stored.weights.by_key())
     variables = _variables(meta_graph.graph_def)
-    if not set(variables) & set(weights):
+    open_ones = [name for name in variables if name not in weights]
+    keys = {weights.key(name): name for name in variables if name in weights}
+    left = {key: one for key, one in stored.weights.by_key().items() if key not in keys}
+    tensors, report = match(
+        _wanted(meta_graph.graph_def, open_ones), left, also=_also(stored.weights)
+    )
+    report = replace(
+        report, matched={**{name: key for key, name in keys.items()}, **report.matched}
+    )
+    if not report.matched:
         raise FormatError(
             f"the weights do not fit the graph {path}",
             found=f"variables {some(variables)}" if variables else "no variables in the graph",
             hint=f"stored are {some(sorted(stored.weights))}",
         )
-    return replace(stored, meta_graph=meta_graph, weights=weights.overlay(constants))
+    taken = {*report.matched.values()} - {*keys}
+    weights = weights.only(name for name in weights if weights.key(name) not in taken)
+    weights = weights.overlay({**tensors, **constants})
+    return replace(stored, meta_graph=meta_graph, weights=weights, attached=report)
+
+
+def prepared(model: Model, wishes: Wishes) -> Model:
+    """Return `model` with its weights as wished, before any graph is attached to them.
+
+    Raises
+    ------
+    UsageError
+        The model has a graph of its own that calls the weights by their names.
+    """
+    if not wishes.of_weights:
+        return model
+    attaches = wishes.architecture is not None or wishes.graph is not None
+    if attaches or not model.graph.node:
+        bare = protos.MetaGraphDef() if attaches else model.meta_graph
+        return replace(model, meta_graph=bare, weights=wishes.granted(_keyed(model.weights)))
+    if wishes.rename:
+        raise UsageError(
+            "the model has a graph, which calls its weights by their names",
+            found=some(model.weights),
+            hint="--rename is for weights without a graph, or with --architecture",
+        )
+    weights = averaged(model.weights) if wishes.ema else model.weights
+    kept = replace(model, weights=weights)
+    return kept.prune(kept.outputs()) if wishes.drop_slots or wishes.ema else kept
+
+
+def _keyed(weights: Weights) -> Weights:
+    return Weights(weights.by_key(), metadata=weights.metadata)
+
+
+def _also(weights: Weights) -> dict[str, str]:
+    """Return the keys of stored tensors by the names that a checkpoint has for them itself."""
+    described = weights.metadata.get(METADATA)
+    texts = described.texts()[:1] if isinstance(described, StringsTensor) else []
+    return stored_names(b"".join(texts))
+
+
+def _wanted(graph: protos.GraphDef, names: Iterable[str]) -> dict[str, Wanted]:
+    nodes = by_name(graph)
+    return {name: Wanted(dtype_of(nodes[name]), _sizes(nodes[name])) for name in names}
+
+
+def _sizes(node: protos.NodeDef) -> tuple[int | None, ...] | None:
+    stated = node.attr["shape"].shape if "shape" in node.attr else None
+    if stated is None or stated.unknown_rank:
+        return None
+    return tuple(dim.size if dim.size >= 0 else None for dim in stated.dim)
+
+
+def _helping(report: Report) -> str:
+    if report.missing and report.unused:
+        return r"rename what is stored: --rename 'their/(.*)=our/\1'"
+    return "" if report.missing else "is it a net of another size, or with another head?"
 
 
 def with_names(model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Model:

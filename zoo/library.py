@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, plugins
 from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean
+from zoo.renaming import NONE, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,8 +95,7 @@ class Library:
         ref: str | Path,
         *,
         format: str | None = None,  # noqa: A002  (the word users know)
-        architecture: str | None = None,
-        graph: str | Path | None = None,
+        wishes: Wishes = NONE,
         options: Mapping[str, Any] | None = None,
     ) -> Opened:
         """Return the model that `ref` means: a registered name, a path or a URL.
@@ -104,11 +104,8 @@ class Library:
         ----------
         format
             The format to read it in, recognised by its contents if not given.
-        architecture
-            A graph to attach its weights to, by name.
-        graph
-            A file with a graph to attach its weights to: a GraphDef or MetaGraphDef, binary or
-            text.
+        wishes
+            A graph to attach its weights to, and what becomes of them before.
         options
             What the format's ``load`` is given besides; it must declare them.
 
@@ -124,16 +121,16 @@ class Library:
         name = self._named(ref)
         if name is not None:
             entry = self.catalogue.entry(name.name)
-            entry.refuse_other(name.name, format, architecture)
-            opened = self._open_entry(name, entry, options or {})
+            entry.refuse_other(name.name, format, wishes.architecture)
+            opened = self._open_entry(name, entry, options or {}, wishes)
         else:
             found = self._find(ref, format)
-            model = found.form.read(found.path, options or {})
-            if architecture is not None:
-                model = self._built(architecture, model)
+            model = joining.prepared(found.form.read(found.path, options or {}), wishes)
+            if wishes.architecture is not None:
+                model = self._built(wishes.architecture, model)
             opened = Opened(model, found.form.name, found.path)
-        if graph is not None:
-            opened = replace(opened, model=joining.with_graph(Path(graph), opened.model))
+        if wishes.graph is not None:
+            opened = replace(opened, model=joining.with_graph(wishes.graph, opened.model))
         return opened
 
     def inspect(
@@ -141,22 +138,24 @@ class Library:
         ref: str | Path,
         format: str | None = None,  # noqa: A002  (the word users know)
         options: Mapping[str, Any] | None = None,
-        graph: str | Path | None = None,
+        wishes: Wishes = NONE,
         tensors: str | None = None,
     ) -> dict[str, Any]:
         """Return what is in the model that `ref` means, the document of ``zoo inspect --json``."""
         from zoo import inspection
         from zoo.describe import describe
 
-        if self._named(ref) is None and graph is None:
+        if self._named(ref) is None and wishes == NONE:
             path = self._path(ref)
             if format is not None:
                 form = plugins.format_named(self.plugins, format)
                 return inspection.model_at(form, path, options or {}, tensors)
             self._refuse_unknown(ref, path)
             return inspection.inspect(path, plugins.formats(self.plugins), options or {}, tensors)
-        opened = self.open(ref, format=format, options=options, graph=graph)
-        return describe(opened.model, opened.format, opened.path, (), tensors)
+        opened = self.open(ref, format=format, options=options, wishes=wishes)
+        document = describe(opened.model, opened.format, opened.path, (), tensors)
+        attached = opened.model.attached
+        return document if attached is None else {**document, "attached": attached.facts()}
 
     def fetch(self, ref: str) -> tuple[names.Reference, Fetched]:
         """Return the model called `ref` as it lies in the store, fetched if it was not there.
@@ -255,10 +254,11 @@ class Library:
         )
 
     def _open_entry(
-        self, name: names.Reference, entry: Entry, options: Mapping[str, Any]
+        self, name: names.Reference, entry: Entry, options: Mapping[str, Any], wishes: Wishes
     ) -> Opened:
         if not entry.weights and name.tag is None:
             model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
+            model = joining.prepared(model, wishes)
             return Opened(
                 joining.with_names(model, entry.inputs, entry.outputs), BUILT, None, entry
             )
@@ -266,7 +266,8 @@ class Library:
         weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
         path = self._place(name, weights)
-        model = form.read(path, options)
+        wanted = replace(wishes, architecture=entry.architecture)
+        model = joining.prepared(form.read(path, options), wanted)
         if entry.architecture is not None:
             model = self._built(entry.architecture, model)
         return Opened(
@@ -295,5 +296,5 @@ class Library:
         return self.catalogue.registry_of(name.name).path.absolute().parent
 
     def _built(self, architecture: str, stored: Model) -> Model:
-        built = plugins.architecture_named(self.plugins, architecture).build()
-        return joining.with_weights(built, stored, architecture)
+        chosen = plugins.architecture_named(self.plugins, architecture)
+        return joining.with_architecture(chosen, stored.weights)

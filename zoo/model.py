@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo.calls import Calls
+    from zoo.matching import Report
     from zoo.signatures import Signature
 
 
@@ -41,11 +42,15 @@ class Model(Edits):
         was taken out of the graph.  Read when asked for.
     assets
         Files that the graph refers to, by name.
+    attached
+        What became of the weights when they were attached to this graph; None where they came
+        with it.
     """
 
     meta_graph: protos.MetaGraphDef
     weights: Weights
     assets: Mapping[str, Path] = field(default_factory=dict)
+    attached: Report | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", Weights.of(self.weights))

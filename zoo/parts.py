@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from zoo.tensors import Shape, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
 
     from zoo import protos
+    from zoo.checksums import Piece
     from zoo.dtypes import DType
     from zoo.ordered_code import Extents
 
@@ -42,6 +43,27 @@ class SliceTensor(Tensor):
     def read(self) -> np.ndarray:
         """Return a view of the part."""
         return self.whole.read()[_index(self.extents)]
+
+
+@dataclass(frozen=True, eq=False)
+class ReshapedTensor(Tensor):
+    """The values of another tensor, in the same order, under another `shape`."""
+
+    whole: Tensor
+    shape: Shape
+
+    @property
+    def dtype(self) -> DType:  # type: ignore[override]
+        """The dtype of the other tensor."""
+        return self.whole.dtype
+
+    def read(self) -> np.ndarray:
+        """Return the values, without a copy where they lie in one piece."""
+        return self.whole.read().reshape(self.shape)
+
+    def chunks(self) -> Iterator[Piece]:
+        """Yield the bytes, which are the other tensor's."""
+        return self.whole.chunks()
 
 
 @dataclass(frozen=True, eq=False)

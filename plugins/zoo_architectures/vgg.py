@@ -10,6 +10,7 @@ Source: https://arxiv.org/abs/1409.1556, table 1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -24,6 +25,7 @@ Blocks = Sequence[Sequence[int]]
 
 _CHANNELS = (64, 128, 256, 512, 512)
 _HIDDEN = 4096
+_DENSE_OF_KERAS = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
 
 
 class Size(TypedDict, total=False):
@@ -92,6 +94,18 @@ def vgg16(**options: Unpack[Options]) -> Model:
 def vgg19(**options: Unpack[Options]) -> Model:
     """Return configuration E: sixteen convolutions, three dense layers, freshly initialised."""
     return _configured((2, 2, 4, 4, 4), **options)
+
+
+def aliases(variable: str) -> list[str]:
+    """Return what the weights of Keras call a variable: ``block1_conv1/kernel``, ``fc1/kernel``.
+
+    Source: ``keras/src/applications/vgg16.py``.
+    """
+    layer, _, kind = variable.partition("/")
+    convolution = re.fullmatch(r"conv(\d)_(\d)", layer)
+    if convolution:
+        return [f"block{convolution[1]}_conv{convolution[2]}/{kind}"]
+    return [f"{_DENSE_OF_KERAS[layer]}/{kind}"] if layer in _DENSE_OF_KERAS else []
 
 
 def vgg_digits() -> Model:

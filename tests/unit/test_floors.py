@@ -55,7 +55,8 @@ FLOORS = [  # from the roof down
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.pipelines", "zoo.switches"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
-    {"zoo.slots", "zoo.variables"},
+    {"zoo.matching", "zoo.renaming", "zoo.variables"},
+    {"zoo.slots"},
     # registries, the store, graphs and tensors
     {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"}
     | {"zoo.view"},

@@ -19,6 +19,7 @@ from zoo.errors import (
 )
 from zoo.library import Library
 from zoo.protos import SavedModel
+from zoo.renaming import Wishes
 from zoo.samples import bag_model, sample_model
 from zoo.tensors import ArrayTensor
 
@@ -182,7 +183,7 @@ def test_offline_comes_from_the_environment_too(monkeypatch):
     ("ref", "arguments", "error"),
     [
         ("toy-adder", {"format": "frozen"}, UsageError),
-        ("toy-adder", {"architecture": "vgg16"}, UsageError),
+        ("toy-adder", {"wishes": Wishes(architecture="vgg16")}, UsageError),
         ("built:imagenet", {}, UnknownNameError),
     ],
 )
@@ -325,7 +326,7 @@ def test_a_graph_of_another_model_is_refused(tmp_path):
 
     for name, found in (("graph.pb", "variables other"), ("frozen.pb", "no variables")):
         with pytest.raises(FormatError, match="do not fit the graph") as caught:
-            library.open(tmp_path / "m", graph=tmp_path / name)
+            library.open(tmp_path / "m", wishes=Wishes(graph=tmp_path / name))
         assert found in caught.value.found
 
 

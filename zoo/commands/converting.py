@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zoo import conversions, output
 from zoo.commands.options import (
+    attaching_options,
     format_option,
-    graph_option,
     key_values,
     offline_option,
     registry_option,
@@ -21,6 +22,9 @@ from zoo.commands.options import (
 from zoo.errors import UsageError
 from zoo.graph import source
 from zoo.library import Library
+
+if TYPE_CHECKING:
+    from zoo.renaming import Wishes
 
 
 @click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
@@ -34,7 +38,7 @@ from zoo.library import Library
 @click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format.")
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
-@graph_option
+@attaching_options
 @format_option
 @registry_option
 @offline_option
@@ -50,7 +54,7 @@ def convert(
     options: tuple[str, ...],
     force: bool,
     clear_devices: bool,
-    graph: Path | None,
+    wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
     offline: bool,
@@ -69,7 +73,7 @@ def convert(
         inputs=dict(map(_input, inputs)),
         outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
         signature=signature,
-        graph=graph,
+        wishes=wishes,
         clear_devices=clear_devices,
         force=force,
         options=key_values(options),
@@ -80,6 +84,9 @@ def convert(
 
 
 def _say(done: conversions.Conversion, as_json: bool) -> None:
+    attached = done.source.model.attached
+    if attached is not None:
+        remark(str(attached))
     for sentence in done.repairs:
         remark(sentence)
     if as_json:
@@ -90,7 +97,8 @@ def _say(done: conversions.Conversion, as_json: bool) -> None:
             "bytes": done.bytes,
         }
         facts = {"source": read, "target": target, "repairs": list(done.repairs)}
-        output.say(output.document({**facts, "verified": None}))
+        told = {} if attached is None else {"attached": attached.facts()}
+        output.say(output.document({**facts, **told, "verified": None}))
     else:
         output.say(f"{done.target.path}: {output.size(done.bytes)}")
 

@@ -8,8 +8,8 @@ import click
 
 from zoo import output
 from zoo.commands.options import (
+    attaching_options,
     format_option,
-    graph_option,
     registry_option,
     speech_options,
     tags_option,
@@ -18,6 +18,8 @@ from zoo.library import Library
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from zoo.renaming import Wishes
 
 
 @click.command("inspect")
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--ops", "only_ops", is_flag=True, help="Show all operations, and only them.")
 @click.option("--tensors", metavar="GLOB", help="Show the tensors of the graph with such names.")
-@graph_option
+@attaching_options
 @format_option
 @registry_option
 @speech_options
@@ -40,13 +42,13 @@ def inspect(
     only_weights: bool,
     only_ops: bool,
     tensors: str | None,
-    graph: Path | None,
+    wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
     as_json: bool,
 ) -> None:
     """Show what is in the model REF: a registered name, a path, or a URL."""
-    facts = Library(registry).inspect(ref, read_as, {"tags": tags}, graph, tensors)
+    facts = Library(registry).inspect(ref, read_as, {"tags": tags}, wishes, tensors)
     if as_json:
         output.say(output.document(facts))
         return

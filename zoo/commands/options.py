@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from zoo import output
 from zoo.errors import UsageError
+from zoo.renaming import Wishes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,11 +63,39 @@ registry_option = click.option(
 )
 offline_option = click.option("--offline", is_flag=True, help="Use nothing but this machine.")
 format_option = click.option("--format", "read_as", metavar="FORMAT", help="The format REF is in.")
-graph_option = click.option(
-    "--graph",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A graph for weights without one, or in place of theirs: .pb, .pbtxt, .meta.",
+_ATTACHING = (
+    click.option("--architecture", metavar="NAME", help="The net that the weights belong to."),
+    click.option(
+        "--graph",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A graph for weights without one, or in place of theirs: .pb, .pbtxt, .meta.",
+    ),
+    click.option(
+        "--rename",
+        metavar="PATTERN=NAME",
+        multiple=True,
+        help=r"Rename stored weights: 'vgg_16/(.*)=\1'.",
+    ),
+    click.option("--ema", is_flag=True, help="Take the weights' moving averages."),
+    click.option("--drop-slots", is_flag=True, help="Leave out what only an optimizer needs."),
 )
+
+
+def attaching_options(command: Command) -> Command:
+    """Give `command` what says to which graph weights belong: its argument `wishes`."""
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        """Call the command with one argument in the place of five."""
+        names = ("architecture", "graph", "rename", "ema", "drop_slots")
+        return command(wishes=Wishes(*(given.pop(name) for name in names)), **given)
+
+    whole: Any = gathered
+    for option in reversed(_ATTACHING):
+        whole = option(whole)
+    return cast("Command", whole)
+
+
 signature_option = click.option("--signature", metavar="KEY", help="The signature to use.")
 
 

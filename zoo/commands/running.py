@@ -11,8 +11,8 @@ import click
 
 from zoo import output
 from zoo.commands.options import (
+    attaching_options,
     format_option,
-    graph_option,
     registry_option,
     remark,
     signature_option,
@@ -26,6 +26,7 @@ from zoo.library import Library
 if TYPE_CHECKING:
     from zoo.entries import Entry
     from zoo.model import Model
+    from zoo.renaming import Wishes
 
 
 @click.command("run", epilog="Example: zoo run toy-adder -i w1=13 -i w2=17")
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @signature_option
 @tags_option
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
-@graph_option
+@attaching_options
 @format_option
 @registry_option
 @speech_options
@@ -46,7 +47,7 @@ def run(
     signature: str | None,
     tags: list[str] | None,
     save: Path | None,
-    graph: Path | None,
+    wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
     as_json: bool,
@@ -57,7 +58,7 @@ def run(
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
     library = Library(registry)
-    opened = library.open(ref, format=read_as, graph=graph, options={"tags": tags})
+    opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
     _import_tensorflow()
     feeds = _feeds(opened.model, inputs, signature, opened.entry)
     wanted = {name: name for name in outputs} or None
