@@ -7,12 +7,14 @@ other format.  Looking into a file imports neither Keras nor TensorFlow.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zoo import keras_file, protos
 from zoo.architectures import Architecture
 from zoo.formats import Format, read_only
 from zoo.hookspecs import hookimpl
+from zoo.matching import Report
 from zoo.model import Model
 from zoo.weights import Weights
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 zoo_api = 1
+
+_BY_PATH = "/vars/"
 
 APPLICATIONS = (
     "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge",
@@ -45,9 +49,13 @@ def zoo_formats() -> Iterable[Format]:
 @hookimpl
 def zoo_architectures() -> Iterable[Architecture]:
     """Offer the nets of ``keras.applications``, as ``keras:ResNet50``."""
+    summary = "{} of keras.applications, initial weights"
     return [
         Architecture(
-            f"keras:{name}", f"{name} of keras.applications", functools.partial(_built, name)
+            f"keras:{name}",
+            summary.format(name),
+            functools.partial(_built, name),
+            attach=functools.partial(_attached, name),
         )
         for name in APPLICATIONS
     ]
@@ -97,6 +105,20 @@ def _built(name: str) -> Model:
     from zoo.keras_net import application
 
     return _traced(application(name), ["images"])
+
+
+def _attached(name: str, weights: Weights) -> Model | None:
+    """Return the application `name` with `weights` that go by the paths of its objects."""
+    stored = weights.by_key()
+    if not any(_BY_PATH in key for key in stored):
+        return None
+    from zoo.keras_net import application
+    from zoo.keras_values import fill_by_path
+
+    net = application(name)
+    fill_by_path(net, stored, f"keras:{name}")
+    model = _traced(net, ["images"])
+    return replace(model, attached=Report(dict.fromkeys(model.weights, "by the path of its layer")))
 
 
 def _traced(net: Any, inputs: Sequence[str] | None) -> Model:

@@ -10,6 +10,7 @@ Source: ``keras/src/legacy/saving/legacy_h5_format.py``, ``keras/src/saving/savi
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
@@ -35,7 +36,7 @@ def fill(net: Any, file: KerasFile) -> None:
     if file.layers is not None:
         _fill_in_order(net, file)
     elif file.weights or net.weights:
-        _fill_by_path(net, file)
+        fill_by_path(net, file.weights, str(file.path))
 
 
 def _fill_in_order(net: Any, file: KerasFile) -> None:
@@ -68,19 +69,32 @@ def _check(file: KerasFile, name: str, variables: list[Any], weights: dict[str, 
         )
 
 
-def _fill_by_path(net: Any, file: KerasFile) -> None:
+def fill_by_path(net: Any, weights: dict[str, Tensor], origin: str) -> None:
+    """Give the variables of `net` the `weights` that go by the paths of its objects.
+
+    Parameters
+    ----------
+    origin
+        Where they come from, for errors.
+
+    Raises
+    ------
+    FormatError
+        They do not fit.
+    """
     from keras.src.saving import saving_lib  # type: ignore[import-untyped]
 
     failed: set[int] = set()
     errors: dict[int, tuple[Any, Exception]] = {}
-    store = _store_class()(file.weights)
-    saving_lib._load_state(net, store, None, "", visited_saveables=set(),
-                           failed_saveables=failed, error_msgs=errors)  # fmt: skip
-    if failed:
-        layer, error = next(iter(errors.values()), (net, "it is not there"))
+    store = _store_class()(weights)
+    with warnings.catch_warnings(record=True, action="always") as told:
+        saving_lib._load_state(net, store, None, "", visited_saveables=set(),
+                               failed_saveables=failed, error_msgs=errors)  # fmt: skip
+    wrong = [f"{layer.name}: {error}" for layer, error in errors.values()]
+    wrong += [str(one.message) for one in told if "freshly-initialized" in str(one.message)]
+    if failed or wrong:
         raise FormatError(
-            f"the weights of {layer.name!r} in {file.path} do not fit",
-            found=str(error).splitlines()[0],
+            f"the weights in {origin} do not fit the net", found=wrong[0].splitlines()[0]
         )
 
 

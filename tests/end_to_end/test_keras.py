@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 
 import h5py
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import zoo
 from zoo.errors import AccessError, FormatError, UnsupportedError
+from zoo.library import Library
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
 """Keras warns of itself when it saves."""
@@ -345,8 +347,14 @@ def test_a_file_whose_weights_are_another_nets(nets, tmp_path):
         zoo.load(tmp_path / "net.h5")
 
     net.save(tmp_path / "net.keras")
-    kept = zoo.load(tmp_path / "net.keras")
-    assert len(kept.weights) == 4
+    with zipfile.ZipFile(tmp_path / "net.keras") as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    parts["config.json"] = parts["config.json"].replace(b'"units": 2', b'"units": 5')
+    with zipfile.ZipFile(tmp_path / "net.keras", "w") as whole:
+        for name, data in parts.items():
+            whole.writestr(name, data)
+    with pytest.raises(FormatError, match="do not fit the net"):
+        zoo.load(tmp_path / "net.keras")
 
 
 def test_the_applications_are_those_of_keras(tf):
@@ -360,18 +368,48 @@ def test_the_applications_are_those_of_keras(tf):
 
 
 def test_an_application_by_name(tf, tmp_path):
-    """Keras builds it; its weights files attach to it."""
+    """Keras builds it; its weights files attach to it, by name or by the paths of its layers."""
     import keras
 
     keras.utils.set_random_seed(7)
-    net = keras.applications.MobileNet(weights=None)
+    net = keras.applications.MobileNet(weights=None, name="theirs")
     net.save(tmp_path / "net.h5")
+    net.save_weights(tmp_path / "net.weights.h5")
+    value = image(1, 224, 224, 3)
+    (wanted,) = computed(net, [value])
+
+    model = zoo.load(tmp_path / "net.weights.h5", architecture="keras:MobileNet")
+    assert list(model.signature().inputs) == ["images"]
+    assert set(model.weights) == {v.path for v in net.weights} == set(model.attached.matched)
+    same([model(images=value)["predictions"]], [wanted])
+    model = zoo.load(tmp_path / "net.h5", architecture="keras:MobileNet")
+    same([model(images=value)["predictions"]], [wanted])
+    with pytest.raises(FormatError, match="do not fit"):
+        zoo.load(tmp_path / "net.weights.h5", architecture="keras:MobileNetV2")
+
+
+def test_an_application_in_a_registry(tf, tmp_path):
+    """An entry names it as any other architecture."""
     (tmp_path / "registry.yaml").write_text(
         "version: 1\nmodels:\n  mobile:\n    summary: a net\n    architecture: keras:MobileNet\n"
     )
 
-    model = zoo.library.Library(tmp_path / "registry.yaml").open("mobile").model
+    model = Library(tmp_path / "registry.yaml").open("mobile").model
 
-    assert set(model.weights) == {v.path for v in net.weights}
-    assert list(model.signature().inputs) == ["images"]
     assert model(images=image(1, 224, 224, 3))["predictions"].shape == (1, 1000)
+
+
+def test_weights_of_keras_attach_to_our_vgg(tf, tmp_path):
+    """Its layers have other names, and the same shapes; the numbers are the same."""
+    import keras
+
+    net = keras.applications.VGG16(weights=None)
+    net.save(tmp_path / "net.h5")
+    value = image(1, 224, 224, 3) * 255
+
+    model = zoo.load(tmp_path / "net.h5", architecture="vgg16")
+
+    assert model.attached.matched["fc6/kernel"] == "fc1/kernel"
+    assert len(model.attached.matched) == 32
+    (answer,) = model(images=value).values()
+    np.testing.assert_allclose(answer, computed(net, [value])[0], rtol=1e-4, atol=1e-6)
