@@ -37,7 +37,8 @@ def weights_alone(case: Case) -> Iterator[Diagnosis]:
     if file is not None and file.net is None:
         yield Diagnosis(
             "keras_weights", WARNING, "weights alone: keras.models.load_model finds no model in it",
-            counted(len(file.weights), "weight"), "build the net, then model.load_weights",
+            counted(len(file.weights), "weight"),
+            "zoo convert FILE OUT --to saved_model --architecture NAME, where zoo knows the net",
         )  # fmt: skip
 
 
@@ -62,7 +63,8 @@ def list_config(case: Case) -> Iterator[Diagnosis]:
             "keras_list_config", ERROR,
             "a configuration of Keras 2.2.2 or older, a list: 'pop expected at most 1 argument, got"
             " 2'",
-            _written(case), "tf_keras 2.21 loads it (pip install tf_keras)",
+            _written(case),
+            "zoo convert FILE OUT --to saved_model (zoo opens it, as tf_keras 2.21 does)",
         )  # fmt: skip
 
 
@@ -77,8 +79,31 @@ def groups(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "keras_groups", ERROR,
             "DepthwiseConv2D of Keras 2.4 to 2.14 states groups: 'Unrecognized keyword arguments'",
-            some(found, 4), "custom_objects with a DepthwiseConv2D that drops the argument",
+            some(found, 4),
+            "zoo convert FILE OUT --to saved_model (zoo drops it, which changes nothing)",
         )  # fmt: skip
+
+
+def other_meaning(case: Case) -> Iterator[Diagnosis]:
+    """Find what today's Keras loads without a word, and computes otherwise."""
+    file = _file(case)
+    if file is None or not (file.version or "0").startswith(("0", "1.", "2.")):
+        return
+    found = [layer.name for layer in _layers(case) if _means_less_now(layer)]
+    if found:
+        yield Diagnosis(
+            "keras_other_meaning", WARNING,
+            "hard_sigmoid was another function before Keras 3, and a GRU without reset_after"
+            " another layer: wrong numbers, without a word",
+            some(found, 4), "zoo convert FILE OUT --to saved_model (zoo computes what was meant)",
+        )  # fmt: skip
+
+
+def _means_less_now(layer: Layer) -> bool:
+    activations = [layer.settings.get(key) for key in ("activation", "recurrent_activation")]
+    return "hard_sigmoid" in activations or (
+        layer.kind == "GRU" and "reset_after" not in layer.settings
+    )
 
 
 def first_keras(case: Case) -> Iterator[Diagnosis]:
@@ -86,8 +111,8 @@ def first_keras(case: Case) -> Iterator[Diagnosis]:
     if _written(case).startswith("Keras 1."):
         yield Diagnosis(
             "keras_1", ERROR, "a model of Keras 1, which neither Keras 3 nor tf_keras loads",
-            _written(case), "build the net again, and assign the weights: zoo inspect --weights",
+            _written(case), "zoo convert FILE OUT --to saved_model (zoo knows its usual layers)",
         )  # fmt: skip
 
 
-QUESTIONS = (weights_alone, lambdas, list_config, groups, first_keras)
+QUESTIONS = (weights_alone, lambdas, list_config, groups, other_meaning, first_keras)

@@ -96,6 +96,19 @@ class KerasFile:
         return found if isinstance(found, str) else None
 
     @property
+    def release(self) -> int:
+        """Return the first number of that version: 1 for a file that is too old to say it."""
+        first = (self.version or "").partition(".")[0]
+        return int(first) if first.isdecimal() else 1 if self.version is None else 2
+
+    @property
+    def backend(self) -> str | None:
+        """Return what computed with the weights: tensorflow, theano, cntk; None if not stated."""
+        inner = self._hdf5.root.members.get("model_weights", self._hdf5.root)
+        found = inner.attributes.get("backend") if isinstance(inner, Group) else None
+        return found if isinstance(found, str) else None
+
+    @property
     def training(self) -> dict[str, Any] | None:
         """Return how the model was compiled, None where it was not."""
         if self.is_zip:

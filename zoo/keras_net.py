@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
 from zoo.errors import FormatError, UnsupportedError, UsageError, ZooError
+from zoo.keras_1 import translated
 from zoo.keras_older import register
 from zoo.keras_repairs import repaired
 from zoo.keras_trust import refuse_lambdas, refuse_strangers
@@ -60,8 +61,9 @@ def _configured(keras: Any, file: KerasFile, net: Net) -> dict[str, Any]:
     """Return the configuration of `net` as today's Keras takes it."""
     refuse_lambdas(net.config, file.path)
     register()
-    older = int((file.version or "0").partition(".")[0]) < _TODAY
-    config = repaired(net.config, functools.partial(_arguments, keras), older=older)
+    config = translated(net.config) if file.release == 1 else net.config
+    takes = functools.partial(_arguments, keras)
+    config = repaired(config, takes, older=file.release < _TODAY)
     config.pop("compile_config", None)
     refuse_strangers(config, file.path)
     return config

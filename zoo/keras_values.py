@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
 from zoo.errors import FormatError, counted, some
+from zoo.keras_1 import arranged, entries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from zoo.tensors import Tensor
 
 _VARIABLES = "vars"
+_CONVOLUTIONS = {"Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "ConvLSTM2D"}
+_CHANNELS = 2
+"""Axes of a kernel that are no places: channels in and out."""
 
 
 def fill(net: Any, file: KerasFile) -> None:
@@ -47,11 +51,24 @@ def _fill_in_order(net: Any, file: KerasFile) -> None:
             f"the weights in {file.path} are not those of its net",
             found=f"{counted(len(stored), 'layer')} stored, {len(layers)} in the net",
         )
+    layers_then = entries(file.net.config) if file.net and file.release == 1 else {}
+    turned = file.backend == "theano"
     for layer, (name, weights) in zip(layers, stored, strict=True):
         variables = [*layer.trainable_weights, *layer.non_trainable_weights]
-        _check(file, name, variables, weights)
-        for variable, tensor in zip(variables, weights.values(), strict=True):
-            variable.assign(_values(tensor))
+        values = [_values(tensor) for tensor in weights.values()]
+        if name in layers_then:
+            values = arranged(layers_then[name], values)
+        if turned and type(layer).__name__ in _CONVOLUTIONS:
+            values = [_turned(one) for one in values]
+        _check(file, name, variables, values)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def _turned(kernel: np.ndarray) -> np.ndarray:
+    """Return a kernel as TensorFlow uses it: Theano convolves, and turns kernels around."""
+    places = tuple(range(kernel.ndim - _CHANNELS))
+    return kernel[tuple(slice(None, None, -1) for _ in places)] if places else kernel
 
 
 def _values(tensor: Tensor) -> np.ndarray:
@@ -59,9 +76,9 @@ def _values(tensor: Tensor) -> np.ndarray:
     return tensor.read().view(tensorflow().as_dtype(tensor.dtype.number).as_numpy_dtype)
 
 
-def _check(file: KerasFile, name: str, variables: list[Any], weights: dict[str, Tensor]) -> None:
+def _check(file: KerasFile, name: str, variables: list[Any], values: list[np.ndarray]) -> None:
     wanted = [tuple(variable.shape) for variable in variables]
-    there = [tensor.shape for tensor in weights.values()]
+    there = [value.shape for value in values]
     if wanted != there:
         raise FormatError(
             f"the weights of {name!r} in {file.path} are not those of the layer",

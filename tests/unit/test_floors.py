@@ -49,7 +49,7 @@ FLOORS = [  # from the roof down
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
-    {"zoo.keras_nodes", "zoo.keras_older"},
+    {"zoo.keras_1", "zoo.keras_nodes", "zoo.keras_older"},
     {"zoo.engine"}
     | {"zoo.bundle", "zoo.constants", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
