@@ -32,5 +32,5 @@ def zoo_architectures() -> Iterable[Architecture]:
     return [
         Architecture("toy-adder", "(w1 + w2) * bias", toy_adder),
         *vggs,
-        Architecture("vgg-digits", "a small VGG, 8 x 8 x 1, ten digits", vgg_digits),
+        Architecture("vgg-digits", "a small VGG, 8 x 8 x 1, ten digits", vgg_digits, aliases),
     ]

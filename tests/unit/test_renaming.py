@@ -1,5 +1,6 @@
 """Weights under other names, by their averages, without slots."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -69,6 +70,52 @@ def test_an_architecture_with_the_values_and_with_their_averages(checkpoint):
     assert float(model.weights["bias"]) == 5
     assert set(model.attached.unused) == {"net/w1", "global_step"}
     assert list(model.weights) == ["bias"]
+
+
+def slim(name, value):
+    """Return a weight of our VGG as TF-Slim keeps it: scopes, and convolutions all the way."""
+    layer, _, kind = name.partition("/")
+    scope = f"{layer.partition('_')[0]}/{layer}" if layer.startswith("conv") else layer
+    if (layer, kind) == ("fc6", "kernel"):
+        value = value.reshape(2, 2, 32, 64)
+    elif layer.startswith("fc") and kind == "kernel":
+        value = value[None, None]
+    return f"vgg_16/{scope}/{'weights' if kind == 'kernel' else 'biases'}", value
+
+
+def keras(name, value):
+    """Return a weight of our VGG as an old file of Keras keeps it."""
+    layer, _, kind = name.partition("/")
+    named = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
+    layer = named.get(layer) or f"block{layer[4]}_conv{layer[6]}"
+    return f"{layer}/{layer}_{'W' if kind == 'kernel' else 'b'}_1:0", value
+
+
+def test_a_vgg_of_tf_slim(tmp_path):
+    """Its dense layers are convolutions, which lie as ours do."""
+    ours = zoo.load("vgg-digits")
+    theirs = dict(slim(name, ours.weights[name]) for name in ours.weights)
+    path = zoo.save(zoo.Model(protos.MetaGraphDef(), theirs), tmp_path / "m", "checkpoint").path
+
+    model = zoo.load(path, architecture="vgg-digits")
+
+    assert set(model.weights) == set(ours.weights)
+    for name in ours.weights:
+        assert np.array_equal(model.weights[name], ours.weights[name])
+
+
+def test_a_vgg_of_keras(tmp_path):
+    """A file of weights alone, as that of VGG16 which everybody has."""
+    ours = zoo.load("vgg-digits")
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        for name in ours.weights:
+            key, value = keras(name, ours.weights[name])
+            file[key] = value
+
+    model = zoo.load(tmp_path / "weights.h5", architecture="vgg-digits")
+
+    for name in ours.weights:
+        assert np.array_equal(model.weights[name], ours.weights[name])
 
 
 def test_renamed_weights_find_their_variables(tmp_path):

@@ -13,6 +13,7 @@ from zoo.commands.options import (
     format_option,
     key_values,
     offline_option,
+    quiet_tensorflow,
     registry_option,
     remark,
     signature_option,
@@ -65,6 +66,7 @@ def convert(
     For a checkpoint DEST is the prefix, out/model-1000. With -i and -o NAME=TENSOR the model gets a
     signature of these names.
     """
+    quiet_tensorflow()
     done = conversions.convert(
         Library(registry, offline),
         ref,

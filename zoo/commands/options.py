@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -133,6 +134,11 @@ def key_values(pairs: tuple[str, ...]) -> dict[str, Any]:
 def verbose() -> bool:
     """Tell whether the user of this command wants to see everything."""
     return bool(click.get_current_context().meta.get(_VERBOSE))
+
+
+def quiet_tensorflow() -> None:
+    """Keep what TensorFlow logs to itself, unless the user of this command wants to see it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose() else "3")
 
 
 def remark(sentence: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from zoo import output
 from zoo.commands.options import (
     attaching_options,
     format_option,
+    quiet_tensorflow,
     registry_option,
     remark,
     signature_option,
@@ -93,7 +93,7 @@ def _ranked(values: dict[str, Any], entry: Entry | None) -> dict[str, list[list[
 
 def _import_tensorflow() -> None:
     """Bring in TensorFlow, its greetings to the terminal only where they are wanted."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose() else "3")
+    quiet_tensorflow()
     with nullcontext() if verbose() else output.hushed():
         from zoo.engine import tensorflow
 
