@@ -7,13 +7,15 @@ the function capture one.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos
 from zoo.engine import failing, tensorflow
-from zoo.errors import InputError, some
+from zoo.errors import InputError, UnsupportedError, some
 from zoo.graph import source
+from zoo.loops import REFUSES, WHY
 from zoo.portable import Portable, portable
 from zoo.specs import spec_of
 
@@ -132,6 +134,7 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
         return found
 
     _keep_functions(graph_def)
+    _refuse_gradients()
     return call
 
 
@@ -159,6 +162,22 @@ def _renamed(graph: protos.GraphDef) -> protos.GraphDef:
             for func in [value.func] if value.HasField("func") else value.list.func:
                 func.name = mark + func.name if func.name in known else func.name
     return copy
+
+
+@functools.cache
+def _refuse_gradients() -> None:
+    """Tell TensorFlow, once, what to do for the gradient of a loop that has none."""
+
+    def refuse(call: Any, *_: Any) -> Any:
+        """Raise: in the function that `call` calls is a loop as TensorFlow 1 wrote it."""
+        loop, _, why = call.get_attr(WHY).decode().partition(": ")
+        raise UnsupportedError(
+            f"no gradient passes the loop {loop!r}, which TensorFlow 1 wrote",
+            found=why,
+            hint="train what comes after it: name inputs behind the loop, or say trainable=False",
+        )
+
+    tensorflow().RegisterGradient(REFUSES)(refuse)
 
 
 def _keep_functions(graph_def: Any) -> None:

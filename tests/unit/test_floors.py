@@ -35,6 +35,7 @@ FLOORS = [  # from the roof down
     {"zoo.keras_layer"},
     {"zoo.functions"},
     {"zoo.portable"},
+    {"zoo.loops"},
     # what can be done with a graph and its weights
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}
@@ -46,9 +47,11 @@ FLOORS = [  # from the roof down
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"},
+    {"zoo.branches", "zoo.tensor_lists"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.pipelines", "zoo.switches"},
+    {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
     {"zoo.slots", "zoo.variables"},
     # registries, the store, graphs and tensors

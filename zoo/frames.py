@@ -1,0 +1,152 @@
+"""The loops of TensorFlow 1: frames, into which values enter, go round, and exit.
+
+A value goes round from its ``Merge`` over a ``Switch``, the body and a ``NextIteration`` back to
+the ``Merge``; what the loop only looks at enters as a constant.
+
+Source: ``tensorflow/python/ops/control_flow_ops.py`` (``WhileContext``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo.errors import UnsupportedError, some
+from zoo.graph import port, source, tensor_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from zoo.view import View
+
+_ENTER = ("Enter", "RefEnter")
+_LEAVE = ("Exit", "RefExit")
+_ARRAYS = ("TensorArray", "Stack")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A value that goes round: the names of the nodes on its way."""
+
+    enter: str
+    merge: str
+    next: str
+    switches: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame that holds no other: its name, the nodes by which it is entered, and all in it."""
+
+    name: str
+    enters: tuple[str, ...]
+    members: frozenset[str]
+
+    def exits(self, view: View) -> list[str]:
+        """Return the nodes by which values exit."""
+        return [name for name in view.nodes if name in self.members and view.ops[name] == "Exit"]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What goes on in a frame.
+
+    Attributes
+    ----------
+    frame
+        The frame.
+    variables
+        The values that go round.
+    constants
+        The ``Enter`` nodes of what it only looks at.
+    condition
+        The ``LoopCond``.
+    """
+
+    frame: Frame
+    variables: tuple[Variable, ...]
+    constants: tuple[str, ...]
+    condition: str
+
+    @property
+    def doors(self) -> set[str]:
+        """The nodes that bring values into the body and into the condition."""
+        found = {self.condition, *self.constants}
+        for variable in self.variables:
+            found |= {variable.enter, variable.merge, *variable.switches}
+        return found
+
+
+def frames(view: View) -> dict[str, list[str]]:
+    """Return the nodes by which each frame is entered, by the frame's name."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in view.named(*_ENTER):
+        found[view.nodes[name].attr["frame_name"].s.decode(errors="replace")].append(name)
+    return dict(found)
+
+
+def members(view: View, enters: Collection[str]) -> frozenset[str]:
+    """Return `enters` and the nodes after them, up to where values exit again."""
+    found: set[str] = set()
+    todo = [(name, 1) for name in enters]
+    while todo:
+        name, depth = todo.pop()
+        if name not in found:
+            found.add(name)
+            after = depth - (view.ops[name] in _LEAVE)
+            users = [user for user, _ in view.users.get(name, ())] if after else []
+            todo += [(user, after + (view.ops[user] in _ENTER)) for user in users]
+    return frozenset(found)
+
+
+def holds(view: View, enters: Collection[str], inside: Collection[str]) -> bool:
+    """Tell whether another frame is entered from `inside` the one that `enters` enter."""
+    own = set(enters)
+    return any(view.ops[name] in _ENTER and name not in own for name in inside)
+
+
+def loop(view: View, frame: Frame) -> Loop:
+    """Return the loop that `frame` is.
+
+    Raises
+    ------
+    UnsupportedError
+        It is not wired as ``tf.while_loop`` did it, or has arrays of tensors or stacks in it.
+    """
+    conditions = [name for name in frame.members if view.ops[name] == "LoopCond"]
+    if len(conditions) != 1:
+        raise UnsupportedError(f"it has {len(conditions)} conditions")
+    odd = {view.ops[n] for n in frame.members if view.ops[n].startswith(("Ref", *_ARRAYS))}
+    if odd:
+        raise UnsupportedError(f"it uses {some(sorted(odd))}")
+    constants = [n for n in frame.enters if view.nodes[n].attr["is_constant"].b]
+    goes_round = [_variable(view, n, conditions[0]) for n in frame.enters if n not in constants]
+    found = Loop(frame, tuple(goes_round), tuple(constants), conditions[0])
+    _check_exits(view, found)
+    return found
+
+
+def _variable(view: View, enter: str, condition: str) -> Variable:
+    """Return the way of the value that enters at `enter`."""
+    merges = [user for user, _ in view.data_users.get(enter, ())]
+    if len(merges) != 1 or view.ops[merges[0]] != "Merge":
+        raise UnsupportedError(f"what enters at {enter!r} does not go round")
+    merge = merges[0]
+    others = [one for one in view.sources[merge] if one != enter]
+    if len(others) != 1 or view.ops[others[0]] != "NextIteration":
+        raise UnsupportedError(f"what enters at {enter!r} does not come round")
+    users = view.data_users.get(merge, ())
+    if any(port(view.inputs[user][at]) for user, at in users):
+        raise UnsupportedError(f"somebody asks where the value of {merge!r} is from")
+    switches = [u for u, at in users if view.ops[u] == "Switch" and at == 0]
+    decided = [s for s in switches if source(view.inputs[s][1]) == condition]
+    return Variable(enter, merge, others[0], tuple(decided))
+
+
+def _check_exits(view: View, found: Loop) -> None:
+    """Check that what exits is what went round, as it was when the loop ended."""
+    ways = {f"{s}:0" for one in found.variables for s in one.switches}
+    for name in found.frame.members:
+        if view.ops[name] == "Exit" and tensor_name(view.data_inputs(name)[0]) not in ways:
+            raise UnsupportedError(f"{name!r} lets out what did not go round")
