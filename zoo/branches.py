@@ -1,7 +1,7 @@
-"""Branches of TensorFlow 1 inside of a loop made the functional ``If`` of TensorFlow 2.
+"""Branches of TensorFlow 1 around and inside of loops made the functional ``If`` of TensorFlow 2.
 
-A gradient through a ``While`` remembers what each round computed, and what was not computed, on the
-branch that was not taken, would end the loop.  So a ``Merge`` becomes an ``If``, inner ones first.
+A gradient through a ``While`` remembers what each round computed; what was not computed, because its
+branch was not taken, would end the loop.  So a ``Merge`` becomes an ``If``, inner ones first.
 
 Source: ``tensorflow/python/ops/control_flow_ops.py`` (``CondContext``).
 """
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from zoo.dtypes import DType
-    from zoo.frames import Loop
 
 
 @dataclass(frozen=True)
@@ -51,24 +50,30 @@ class _Choice:
         return set(self.sides[0].switches | self.sides[1].switches)
 
 
-def with_ifs(graph: protos.GraphDef, found: Loop) -> protos.GraphDef:
-    """Return `graph` with an ``If`` for each choice between branches inside of the loop `found`.
+def with_ifs(
+    graph: protos.GraphDef, merges: Collection[str], doors: Collection[str] = ()
+) -> protos.GraphDef:
+    """Return `graph` with an ``If`` for each choice between branches that ends in one of `merges`.
+
+    Parameters
+    ----------
+    doors
+        The nodes that bring values into the loop that they are in.
 
     Raises
     ------
     UnsupportedError
         Branches are not wired as ``tf.cond`` did it.
     """
-    round_trips = {one.merge for one in found.variables}
     while True:
         view = View(graph)
-        merges = [n for n in view.named("Merge") if n in found.frame.members - round_trips]
-        if not merges:
+        left = [name for name in view.named("Merge") if name in merges]
+        if not left:
             return graph
-        choices = [one for name in merges if (one := _choice(view, name, found.doors))]
+        choices = [one for name in left if (one := _choice(view, name, doors))]
         if not choices:
-            raise UnsupportedError(f"the branches before {merges[0]!r} are no plain condition")
-        graph = _with_if(view, _together(view, choices, found.doors))
+            raise UnsupportedError(f"the branches before {left[0]!r} are no plain condition")
+        graph = _with_if(view, _together(view, choices, doors))
 
 
 def _choice(view: View, merge: str, doors: Collection[str]) -> _Choice | None:

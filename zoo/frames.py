@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zoo import dtypes
 from zoo.errors import UnsupportedError, some
 from zoo.graph import port, source, tensor_name
 
@@ -37,15 +38,12 @@ class Variable:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame that holds no other: its name, the nodes by which it is entered, and all in it."""
+    """A frame: its name, the nodes by which it is entered, all in it, and those that let out."""
 
     name: str
     enters: tuple[str, ...]
     members: frozenset[str]
-
-    def exits(self, view: View) -> list[str]:
-        """Return the nodes by which values exit."""
-        return [name for name in view.nodes if name in self.members and view.ops[name] == "Exit"]
+    exits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,33 +75,48 @@ class Loop:
             found |= {variable.enter, variable.merge, *variable.switches}
         return found
 
+    def merges(self, view: View) -> list[str]:
+        """Return the nodes at which branches meet."""
+        around = {one.merge for one in self.variables}
+        return [n for n in view.named("Merge") if n in self.frame.members - around]
 
-def frames(view: View) -> dict[str, list[str]]:
-    """Return the nodes by which each frame is entered, by the frame's name."""
+
+def frames(view: View) -> list[Frame]:
+    """Return the frames of a graph."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in view.named(*_ENTER):
         found[view.nodes[name].attr["frame_name"].s.decode(errors="replace")].append(name)
-    return dict(found)
+    return [entered(view, frame, enters) for frame, enters in found.items()]
 
 
-def members(view: View, enters: Collection[str]) -> frozenset[str]:
-    """Return `enters` and the nodes after them, up to where values exit again."""
+def entered(view: View, name: str, enters: Collection[str]) -> Frame:
+    """Return the frame `name`, which is entered by `enters`; those in it are part of it."""
     found: set[str] = set()
-    todo = [(name, 1) for name in enters]
+    exits: set[str] = set()
+    todo = [(one, 1) for one in enters]
     while todo:
-        name, depth = todo.pop()
-        if name not in found:
-            found.add(name)
-            after = depth - (view.ops[name] in _LEAVE)
-            users = [user for user, _ in view.users.get(name, ())] if after else []
-            todo += [(user, after + (view.ops[user] in _ENTER)) for user in users]
-    return frozenset(found)
+        current, depth = todo.pop()
+        if current in found:
+            continue
+        found.add(current)
+        after = depth - (view.ops[current] in _LEAVE)
+        if not after:
+            exits.add(current)
+            continue
+        users = [user for user, _ in view.users.get(current, ())]
+        todo += [(user, after + (view.ops[user] in _ENTER)) for user in users]
+    return Frame(name, tuple(enters), frozenset(found), tuple(n for n in view.nodes if n in exits))
 
 
-def holds(view: View, enters: Collection[str], inside: Collection[str]) -> bool:
-    """Tell whether another frame is entered from `inside` the one that `enters` enter."""
-    own = set(enters)
-    return any(view.ops[name] in _ENTER and name not in own for name in inside)
+def outermost(view: View) -> Frame | None:
+    """Return a frame that is in no other, None if there is none."""
+    found = frames(view)
+    inside = [one for one in found if not any(_in(one, other) for other in found)]
+    return inside[0] if inside else None
+
+
+def _in(one: Frame, other: Frame) -> bool:
+    return one is not other and not other.members.isdisjoint(one.enters)
 
 
 def loop(view: View, frame: Frame) -> Loop:
@@ -114,12 +127,16 @@ def loop(view: View, frame: Frame) -> Loop:
     UnsupportedError
         It is not wired as ``tf.while_loop`` did it, or has arrays of tensors or stacks in it.
     """
+    if any(view.ops[n] in _ENTER and n not in frame.enters for n in frame.members):
+        raise UnsupportedError("it is entered from another loop")
     conditions = [name for name in frame.members if view.ops[name] == "LoopCond"]
     if len(conditions) != 1:
         raise UnsupportedError(f"it has {len(conditions)} conditions")
     odd = {view.ops[n] for n in frame.members if view.ops[n].startswith(("Ref", *_ARRAYS))}
     if odd:
         raise UnsupportedError(f"it uses {some(sorted(odd))}")
+    if any(view.nodes[n].attr["T"].type == dtypes.RESOURCE.number for n in frame.enters):
+        raise UnsupportedError("it changes a variable, or uses a table")
     constants = [n for n in frame.enters if view.nodes[n].attr["is_constant"].b]
     goes_round = [_variable(view, n, conditions[0]) for n in frame.enters if n not in constants]
     found = Loop(frame, tuple(goes_round), tuple(constants), conditions[0])
@@ -147,6 +164,6 @@ def _variable(view: View, enter: str, condition: str) -> Variable:
 def _check_exits(view: View, found: Loop) -> None:
     """Check that what exits is what went round, as it was when the loop ended."""
     ways = {f"{s}:0" for one in found.variables for s in one.switches}
-    for name in found.frame.members:
-        if view.ops[name] == "Exit" and tensor_name(view.data_inputs(name)[0]) not in ways:
+    for name in found.frame.exits:
+        if tensor_name(view.data_inputs(name)[0]) not in ways:
             raise UnsupportedError(f"{name!r} lets out what did not go round")

@@ -166,15 +166,15 @@ def _renamed(graph: protos.GraphDef) -> protos.GraphDef:
 
 @functools.cache
 def _refuse_gradients() -> None:
-    """Tell TensorFlow, once, what to do for the gradient of a loop that has none."""
+    """Tell TensorFlow, once, what to do for the gradient of what has none."""
 
-    def refuse(call: Any, *_: Any) -> Any:
-        """Raise: in the function that `call` calls is a loop as TensorFlow 1 wrote it."""
-        loop, _, why = call.get_attr(WHY).decode().partition(": ")
+    def refuse(operation: Any, *_: Any) -> Any:
+        """Raise: what `operation` stands for is still as TensorFlow 1 wrote it."""
+        what, _, why = operation.get_attr(WHY).decode().partition("\n")
         raise UnsupportedError(
-            f"no gradient passes the loop {loop!r}, which TensorFlow 1 wrote",
+            f"no gradient passes {what}, as TensorFlow 1 wrote it",
             found=why,
-            hint="train what comes after it: name inputs behind the loop, or say trainable=False",
+            hint="train what comes after it: name inputs behind it, or say trainable=False",
         )
 
     tensorflow().RegisterGradient(REFUSES)(refuse)

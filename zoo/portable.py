@@ -22,6 +22,7 @@ from zoo.graph import (
     upstream,
 )
 from zoo.importable import without_hints
+from zoo.loop_reads import read_before_loops
 from zoo.loops import functional
 from zoo.nodes import Dims, node, placeholder
 from zoo.resources import to_resources
@@ -107,8 +108,8 @@ def portable(
     flat, values = thawed(meta_graph, weights)
     trained = trained_of(flat, values, values)
     cut = protos.MetaGraphDef(graph_def=_between(flat.graph_def, fed, wanted))
-    cut = to_resources(cut)
-    graph, handles = _without_variables(_filled(cut.graph_def, values), values)
+    graph = read_before_loops(to_resources(cut).graph_def)
+    graph, handles = _without_variables(_filled(graph, values), values)
     graph = _constants(graph, fed)
     _refuse(graph, fed, values)
     held = values.only(one.name for one in graph.node if one.op != "Const")

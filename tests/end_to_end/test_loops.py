@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.errors import UnsupportedError
 
 UNITS = 3
 
@@ -50,7 +49,9 @@ def weight(tf, name, shape=(UNITS, UNITS)):
 def counted(tf, x):
     """Multiply as often as is said, by a weight that the loop only looks at."""
     kernel = weight(tf, "kernel")
-    _, y = tf.compat.v1.while_loop(lambda i, _: i < 4, lambda i, y: (i + 1, tf.tanh(y @ kernel)), (0, x[0]))
+    _, y = tf.compat.v1.while_loop(
+        lambda i, _: i < 4, lambda i, y: (i + 1, tf.tanh(y @ kernel)), (0, x[0])
+    )
     return y
 
 

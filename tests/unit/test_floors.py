@@ -36,6 +36,7 @@ FLOORS = [  # from the roof down
     {"zoo.functions"},
     {"zoo.portable"},
     {"zoo.loops"},
+    {"zoo.whiles"},
     # what can be done with a graph and its weights
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}
@@ -47,7 +48,7 @@ FLOORS = [  # from the roof down
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"},
-    {"zoo.branches", "zoo.tensor_lists"},
+    {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.pipelines", "zoo.switches"},
