@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.errors import RunError, UnsupportedError
 
 UNITS = 3
+VALUE = np.random.default_rng(3).normal(size=(4, 2, UNITS)).astype(np.float32)
 
 
 @contextmanager
@@ -39,48 +41,89 @@ class Cell:
         return new, new
 
 
-def weight(tf, name, shape=(UNITS, UNITS)):
+def weight(tf, name, shape=(UNITS, UNITS), *, by_handle=False):
     """Return a variable; asked for twice, it is one."""
     values = np.random.default_rng(7).normal(size=shape).astype(np.float32) * 0.5
     with tf.compat.v1.variable_scope("net", reuse=tf.compat.v1.AUTO_REUSE):
-        return tf.compat.v1.get_variable(name, initializer=lambda: values, use_resource=False)
+        return tf.compat.v1.get_variable(name, initializer=values, use_resource=by_handle)
 
 
-def counted(tf, x):
-    """Multiply as often as is said, by a weight that the loop only looks at."""
-    kernel = weight(tf, "kernel")
-    _, y = tf.compat.v1.while_loop(
-        lambda i, _: i < 4, lambda i, y: (i + 1, tf.tanh(y @ kernel)), (0, x[0])
+def repeat(tf, times, body, *start, **options):
+    """Return what `body`, called with a number and values, has made of `start` in a loop."""
+    _, *found = tf.compat.v1.while_loop(
+        lambda i, *_: i < times, lambda i, *v: (i + 1, *body(i, *v)), (0, *start), **options
     )
-    return y
+    return found[0] if len(found) == 1 else found
 
 
-def data_dependent(tf, x):
+def looks(tf, x):
+    """Multiply by a weight that the loop only looks at."""
+    kernel = weight(tf, "kernel")
+    return repeat(tf, 4, lambda _, y: [tf.tanh(y @ kernel)], x[0])
+
+
+def looks_by_handle(tf, x):
+    """Read variables by handle, in a loop and in a loop within it."""
+    a, b = weight(tf, "a", by_handle=True), weight(tf, "b", by_handle=True)
+
+    def body(i, y):
+        start = y @ a.read_value()
+        return [repeat(tf, i + 1, lambda _, z: [tf.tanh(z @ b.read_value()) + y], start)]
+
+    return repeat(tf, 3, body, x[0])
+
+
+def looks_up(tf, x):
+    """Look rows of a table up, by handle."""
+    table = weight(tf, "table", (5, UNITS), by_handle=True)
+    return repeat(tf, 4, lambda i, y: [tf.tanh(y + tf.nn.embedding_lookup(table, [i, 0]))], x[0])
+
+
+def until(tf, x):
     """Go on until a value is reached, which no number of rounds states."""
     kernel = weight(tf, "kernel")
-    body = lambda y, s: (y @ kernel + 0.5, s + tf.reduce_sum(y**2))
-    y, s = tf.compat.v1.while_loop(lambda _, s: s < 40.0, body, (x[0], 0.0))
+    y, s = tf.compat.v1.while_loop(
+        lambda _, s: s < 40.0, lambda y, s: (y @ kernel + 0.5, s + tf.reduce_sum(y**2)), (x[0], 0.0)
+    )
     return y * s
+
+
+def never(tf, x):
+    """Have no round at all."""
+    kernel = weight(tf, "kernel")
+    return repeat(tf, 0, lambda _, y: [tf.tanh(y @ kernel)], x[0] @ kernel)
 
 
 def nested(tf, x):
     """Have a loop in a loop, each with a weight of its own."""
     a, b = weight(tf, "a"), weight(tf, "b")
 
-    def outer(i, y):
-        inner = lambda j, z: (j + 1, tf.tanh(z @ b) + y)
-        _, z = tf.compat.v1.while_loop(lambda j, _: j < i + 1, inner, (0, y @ a))
-        return i + 1, z
+    def body(i, y):
+        return [repeat(tf, i + 1, lambda _, z: [tf.tanh(z @ b) + y], y @ a)]
 
-    return tf.compat.v1.while_loop(lambda i, _: i < 3, outer, (0, x[0]))[1]
+    return repeat(tf, 3, body, x[0])
 
 
 def growing(tf, x):
     """Let a value change its shape from round to round."""
     kernel = weight(tf, "kernel")
-    body = lambda i, y: (i + 1, tf.concat([y, tf.tanh(y[-2:] @ kernel)], 0))
     shapes = (tf.TensorShape([]), tf.TensorShape([None, UNITS]))
-    return tf.compat.v1.while_loop(lambda i, _: i < 3, body, (0, x[0]), shape_invariants=shapes)[1]
+
+    def body(_, y):
+        return [tf.concat([y, tf.tanh(y[-2:] @ kernel)], 0)]
+
+    return repeat(tf, 3, body, x[0], shape_invariants=shapes)
+
+
+def with_effects(tf, x):
+    """Check and print something in each round."""
+    kernel = weight(tf, "kernel")
+
+    def body(i, y):
+        with tf.control_dependencies([tf.compat.v1.assert_less(i, 10)]):
+            return [tf.compat.v1.Print(tf.tanh(y @ kernel), [i], first_n=0)]
+
+    return repeat(tf, 3, body, x[0])
 
 
 def mapped(tf, x):
@@ -89,17 +132,45 @@ def mapped(tf, x):
     return tf.compat.v1.map_fn(lambda row: tf.sigmoid(row @ kernel), x)
 
 
+def mapped_twice(tf, x):
+    """Use ``map_fn`` in ``map_fn``: arrays that are made inside of a loop."""
+    kernel = weight(tf, "kernel")
+
+    def row(y):
+        return tf.compat.v1.map_fn(lambda z: tf.tanh(tf.linalg.matvec(kernel, z)), y)
+
+    return tf.compat.v1.map_fn(row, x)
+
+
+def whole_numbers(tf, x):
+    """Have an array of what has no gradient beside one that has."""
+    kernel = weight(tf, "kernel")
+    pair = (x, tf.range(tf.shape(x)[0]))
+    y, n = tf.compat.v1.map_fn(lambda one: (tf.tanh(one[0] @ kernel), one[1] + 1), pair)
+    return y * tf.cast(n, tf.float32)[:, None, None]
+
+
 def scanned(tf, x):
     """Use ``scan``, of all the steps."""
     kernel = weight(tf, "kernel")
     return tf.compat.v1.scan(lambda y, row: tf.tanh(y @ kernel + row), x, tf.zeros_like(x[0]))
 
 
-def mapped_twice(tf, x):
-    """Use ``map_fn`` in ``map_fn``: arrays that are made inside of a loop."""
+def gathered(tf, x):
+    """Take elements of an array out of order, one of them twice."""
     kernel = weight(tf, "kernel")
-    row = lambda y: tf.tanh(tf.linalg.matvec(kernel, y))
-    return tf.compat.v1.map_fn(lambda y: tf.compat.v1.map_fn(row, y), x)
+    array = tf.TensorArray(tf.float32, 4, element_shape=(2, UNITS), clear_after_read=False)
+    _, full = repeat(tf, 4, lambda i, y, a: (tf.tanh(y @ kernel), a.write(i, y)), x[0], array)
+    return full.gather([3, 1, 3])
+
+
+def joined(tf, x):
+    """Split a tensor into an array, and join another array into a tensor."""
+    kernel = weight(tf, "kernel")
+    parts = tf.TensorArray(tf.float32, 2, infer_shape=False).split(x[0] @ kernel, [1, 1])
+    array = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False)
+    full = repeat(tf, 2, lambda i, a: [a.write(i, tf.tile(parts.read(i), [i + 1, 1]))], array)
+    return tf.reshape(full.concat(), (-1, UNITS)) * tf.cast(full.size(), tf.float32)
 
 
 def recurrent(tf, x):
@@ -122,75 +193,324 @@ def both_ways(tf, x):
     return tf.concat(outputs, 2)
 
 
-def branching(tf, x):
+def raw(tf, x):
+    """Use ``raw_rnn``, which reads an array on a branch before the loop."""
+    cell = Cell(tf)
+    array = tf.TensorArray(tf.float32, 4).unstack(x)
+
+    def step(time, output, state, _):
+        ended = time >= tf.constant([2, 4])
+        state = cell.zero_state(2, tf.float32) if output is None else state
+        more = tf.compat.v1.cond(
+            tf.reduce_all(ended), lambda: tf.zeros([2, UNITS]), lambda: array.read(time)
+        )
+        more.set_shape([2, UNITS])
+        return ended, more, state, output, None
+
+    return tf.compat.v1.nn.raw_rnn(cell, step)[0].stack()
+
+
+def branches(tf, x):
     """Choose a branch in each round, with a choice on one of the branches."""
     a, b = weight(tf, "a"), weight(tf, "b")
     cond = tf.compat.v1.cond
 
     def body(i, y):
-        inner = lambda: cond(tf.equal(i, 2), lambda: y * 0.5, lambda: tf.tanh(y @ b))
-        y, z = cond(tf.equal(i % 2, 0), lambda: (inner(), y), lambda: (tf.sin(y @ a), 1.0 + y))
-        return i + 1, y + tf.reduce_mean(z)
+        def inner():
+            return cond(tf.equal(i, 2), lambda: y * 0.5, lambda: tf.tanh(y @ b)), y
 
-    return tf.compat.v1.while_loop(lambda i, _: i < 4, body, (0, x[0]))[1]
+        y, z = cond(tf.equal(i % 2, 0), inner, lambda: (tf.sin(y @ a), 1.0 + y))
+        return [y + tf.reduce_mean(z)]
+
+    return repeat(tf, 4, body, x[0])
 
 
-def gathered(tf, x):
-    """Take elements of an array out of order, one of them twice."""
+def choices_of_one_kind(tf, x):
+    """Choose twice by one number, the second time from what was chosen first."""
     kernel = weight(tf, "kernel")
-    start = tf.TensorArray(tf.float32, 4, element_shape=(2, UNITS), clear_after_read=False)
-    body = lambda i, y, all_: (i + 1, tf.tanh(y @ kernel), all_.write(i, y))
-    _, _, full = tf.compat.v1.while_loop(lambda i, *_: i < 4, body, (0, x[0], start))
-    return full.gather([3, 1, 3])
+
+    def body(i, y):
+        odd = tf.equal(i % 2, 0)
+        y = tf.compat.v1.cond(odd, lambda: tf.tanh(y @ kernel), lambda: y * 1.5)
+        return [tf.compat.v1.cond(odd, lambda: y + 0.5, lambda: tf.sin(y @ kernel))]
+
+    return repeat(tf, 4, body, x[0])
 
 
-def joined(tf, x):
-    """Split a tensor into an array, and join another array into a tensor."""
+def loop_on_a_branch(tf, x):
+    """Have a loop on a branch that is not taken."""
     kernel = weight(tf, "kernel")
-    parts = tf.TensorArray(tf.float32, 2, infer_shape=False).split(x[0] @ kernel, [1, 1])
-    start = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False)
-    body = lambda i, all_: (i + 1, all_.write(i, tf.tile(parts.read(i), [i + 1, 1])))
-    _, full = tf.compat.v1.while_loop(lambda i, _: i < 2, body, (0, start))
-    return tf.reshape(full.concat(), (-1, UNITS)) * tf.cast(full.size(), tf.float32)
-
-
-def whole_numbers(tf, x):
-    """Have an array of what has no gradient beside one that has."""
-    kernel = weight(tf, "kernel")
-    step = lambda pair: (tf.tanh(pair[0] @ kernel), pair[1] + 1)
-    y, n = tf.compat.v1.map_fn(step, (x, tf.range(tf.shape(x)[0])))
-    return y * tf.cast(n, tf.float32)[:, None, None]
+    return tf.compat.v1.cond(
+        tf.reduce_sum(x) > 1e9,
+        lambda: repeat(tf, 4, lambda _, y: [tf.tanh(y @ kernel)], x[0]),
+        lambda: x[0] @ kernel,
+    )
 
 
 GRAPHS = (
-    counted, data_dependent, nested, growing, mapped, scanned, mapped_twice, recurrent, of_lengths,
-    both_ways, branching, gathered, joined, whole_numbers,
+    looks, looks_by_handle, looks_up, until, never, nested, growing, with_effects, mapped,
+    mapped_twice, whole_numbers, scanned, gathered, joined, recurrent, of_lengths, both_ways, raw,
+    branches, choices_of_one_kind, loop_on_a_branch,
 )  # fmt: skip
+
+
+def made(tf, path, build, **also):
+    """Write the graph that `build` makes as a checkpoint; return a session's values.
+
+    These are ``y``, its gradients by name (``x`` for the input), and what the functions in `also`
+    make of ``y``.
+    """
+    v1 = tf.compat.v1
+    with as_once(tf), v1.Session() as session:
+        x = v1.placeholder(tf.float32, (None, 2, UNITS), "x")
+        y = tf.identity(build(tf, x), "y")
+        others = {name: tf.identity(make(tf, y), name) for name, make in also.items()}
+        variables = {one.op.name: one for one in v1.trainable_variables()} | {"x": x}
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(path))
+        loss, zero = tf.reduce_sum(y**2), tf.UnconnectedGradients.ZERO
+        found = v1.gradients(loss, list(variables.values()), unconnected_gradients=zero)
+        gradients = dict(zip(variables, map(tf.convert_to_tensor, found), strict=True))
+        return session.run({"y": y, "gradients": gradients, **others}, {x: VALUE})
+
+
+def differentiated(tf, function):
+    """Return the function's value, and the gradients of its variables and its input by name."""
+    x = tf.constant(VALUE)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+        loss = tf.reduce_sum(y**2)
+    sources = {one.name.removesuffix(":0"): one for one in function.variables} | {"x": x}
+    return y, tape.gradient(loss, sources)
 
 
 @pytest.mark.parametrize("build", GRAPHS, ids=lambda build: build.__name__)
 def test_values_and_gradients_are_the_sessions(tf, tmp_path, build):
-    """A checkpoint's graph gives in a function what TensorFlow 1 gave where it was made."""
+    """What TensorFlow 1 found where the graph was made, a function finds for its checkpoint."""
+    wanted = made(tf, tmp_path / "net", build)
+
+    y, gradients = differentiated(tf, zoo.load(tmp_path / "net").function(["x:0"], "y:0"))
+
+    np.testing.assert_allclose(y, wanted["y"], rtol=1e-5, atol=1e-6)
+    assert set(gradients) == set(wanted["gradients"])
+    for name, gradient in wanted["gradients"].items():
+        np.testing.assert_allclose(gradients[name], gradient, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def gradient_of(build):
+    """Return what puts the gradients of a graph into the graph: loops with stacks."""
+
+    def builds(tf, x):
+        y = build(tf, x)
+        return tf.compat.v1.gradients(tf.reduce_sum(y**2), [x])[0]
+
+    return builds
+
+
+def counts(tf, x):
+    """Change a variable in each round."""
+    kernel, rounds = weight(tf, "kernel"), weight(tf, "rounds", (), by_handle=True)
+
+    def body(_, y):
+        with tf.control_dependencies([rounds.assign_add(1.0)]):
+            return [tf.tanh(y @ kernel) * rounds.read_value()]
+
+    return repeat(tf, 4, body, x[0], parallel_iterations=1)
+
+
+def shows_its_flow(tf, x):
+    """Use the flow of an array as a number."""
+    kernel = weight(tf, "kernel")
+    array = tf.TensorArray(tf.float32, 4)
+    _, full = repeat(tf, 4, lambda i, y, a: (tf.tanh(y @ kernel), a.write(i, y)), x[0], array)
+    return full.stack() + full.flow
+
+
+@pytest.mark.parametrize(
+    ("build", "what"),
+    [
+        (gradient_of(recurrent), "the array behind 'gradients/rnn/TensorArrayUnstack/"),
+        (gradient_of(nested), "the loop 'gradients/while/while_context'"),
+        (counts, "the loop 'while/while_context'"),
+        (shows_its_flow, "the array behind 'TensorArrayStack/TensorArrayGatherV3'"),
+    ],
+)
+def test_what_has_no_gradient_runs_and_says_so(tf, tmp_path, build, what):
+    """Other loops give the same bits as in a session; a gradient is refused by name."""
     v1 = tf.compat.v1
-    value = np.random.default_rng(3).normal(size=(4, 2, UNITS)).astype(np.float32)
     with as_once(tf), v1.Session() as session:
         x = v1.placeholder(tf.float32, (None, 2, UNITS), "x")
         y = tf.identity(build(tf, x), "y")
-        variables = v1.trainable_variables()
-        wanted = [y, *v1.gradients(tf.reduce_sum(y**2), [*variables, x])]
         session.run(v1.global_variables_initializer())
-        wanted = session.run(wanted, {x: value})
-        saver = v1.train.Saver()
-        saver.save(session, str(tmp_path / "net"))
+        v1.train.Saver().save(session, str(tmp_path / "net"))
+        wanted = session.run(y, {x: VALUE})
+    model = zoo.load(tmp_path / "net")
 
-    function = zoo.load(tmp_path / "net").function(["x:0"], "y:0")
-    given = tf.constant(value)
+    np.testing.assert_array_equal(model.function(["x:0"], "y:0")(VALUE), wanted)
+
+    with pytest.raises(UnsupportedError, match="no gradient passes") as caught:
+        differentiated(tf, model.function(["x:0"], "y:0"))
+    assert what in caught.value.problem
+    assert "trainable=False" in caught.value.hint
+
+
+def test_what_comes_after_a_loop_trains(tf, tmp_path):
+    """Both ways of the error's hint: a loop that is not trained, and inputs behind it."""
+
+    def head(tf, y):
+        return tf.tanh(y @ weight(tf, "head"))
+
+    made(tf, tmp_path / "net", counts, head=head)
+    model = zoo.load(tmp_path / "net")
+
+    still = model.function(["x:0"], "y:0", trainable=False)
     with tf.GradientTape() as tape:
-        tape.watch(given)
-        found = function(given)
-        loss = tf.reduce_sum(found**2)
-    held = {variable.name: variable for variable in function.variables}
-    found = [found, *tape.gradient(loss, [*(held[v.name] for v in variables), given])]
+        features = still(VALUE)
+        tape.watch(features)
+        loss = tf.reduce_sum(features**2)
+    np.testing.assert_array_equal(tape.gradient(loss, features), 2 * features)
 
-    for one, other in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    behind = model.function(["while/Exit_1:0"], "head:0")
+    with tf.GradientTape() as tape:
+        found = behind(features)
+        loss = tf.reduce_sum(found)
+    (kernel,) = behind.trainable_variables
+    np.testing.assert_allclose(found, np.tanh(features @ kernel), rtol=1e-6)
+    wanted = tf.transpose(features) @ (1 - found**2)
+    np.testing.assert_allclose(tape.gradient(loss, kernel), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("ends", [(["x:0", "while/Tanh:0"], "y:0"), (["x:0"], "while/Tanh:0")])
+def test_ends_inside_of_a_loop(tf, tmp_path, ends):
+    """They have a value for each round, so they are refused by name."""
+    made(tf, tmp_path / "net", looks)
+
+    with pytest.raises(UnsupportedError, match="loop 'while/while_context'"):
+        zoo.load(tmp_path / "net").function(*ends)
+
+
+def test_a_layer_with_a_loop(tf, tmp_path):
+    """A Keras layer is made again from its configuration, loop and all, and trains."""
+    from zoo.keras_layer import layer_class
+
+    wanted = made(tf, tmp_path / "net", of_lengths)
+    layer = zoo.load(tmp_path / "net").layer(["x:0"], "y:0")
+    again = layer_class().from_config(layer.get_config())
+    again.set_weights(layer.get_weights())
+
+    with tf.GradientTape() as tape:
+        y = again(tf.constant(VALUE))
+        loss = tf.reduce_sum(y**2)
+    (gradient,) = tape.gradient(loss, again.trainable_weights)
+
+    np.testing.assert_allclose(y, wanted["y"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        gradient, wanted["gradients"]["rnn/net/kernel"], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_frozen_lookup_in_a_loop(tf, tmp_path):
+    """A lookup by handle, frozen, is one that TensorFlow runs: all of it in the loop's frame."""
+    wanted = made(tf, tmp_path / "net", looks_up)
+    zoo.save(zoo.load(tmp_path / "net"), tmp_path / "net.pb", format="frozen")
+    model = zoo.load(tmp_path / "net.pb")
+
+    np.testing.assert_allclose(model.run("y:0", {"x:0": VALUE}), wanted["y"], rtol=1e-5)
+    np.testing.assert_allclose(model.function(["x:0"], "y:0")(VALUE), wanted["y"], rtol=1e-5)
+
+
+RECURRENT = (
+    "basiclstmcell/dynamic_b1_nIn5_nOut3_ts4_softsign_withIS_noTM_fb2_double",
+    "basiclstmcell/dynamic_b1_nIn5_nOut3_ts4_tanh_noIS_withTM_fb1_float",
+    "basicrnncell/dynamic_b1_nIn5_nOut3_ts4_relu_noIS_withTM_float",
+    "bidir_basic/dynamic_b1_n5-3_ts4_relu_noIS_noTM_f32",
+    "bidir_basic/dynamic_b1_n5-3_ts4_sig_withIS_noTM_f64",
+    "bstack/d_n2",
+    "fused_adapt_basic/dynamic_b1_n5-3_ts4_relu_noIS_float",
+    "grucell/dynamic_b1_nIn5_nOut3_ts4_relu_noIS_noTM_float",
+    "grucell/dynamic_b1_nIn5_nOut3_ts4_sigmoid_withIS_noTM_double",
+    "lstmcell/dynamic_b1_nIn5_nOut3_ts4_noPH_clip-0.3-0.4_fB1_Tanh_noIS_float_noTM",
+    "lstmcell/dynamic_b2_nIn2_nOut3_ts4_withPH_noClip_fB1_Tanh_noIS_double_noTM",
+    "srucell/dynamic_b1_n5-3_tanh_ts4_noIS_noTM",
+)
+
+
+def slopes(tf, function, *inputs):
+    """Yield, for each variable, the slope in one direction by the gradient and by differences."""
+    random = np.random.default_rng(5)
+    names = list(function(*inputs))
+    factors = {name: random.normal(size=function(*inputs)[name].shape) for name in names}
+
+    def loss():
+        found = function(*inputs)
+        return sum(tf.reduce_sum(tf.cast(found[n], tf.float64) * factors[n]) for n in names)
+
+    with tf.GradientTape() as tape:
+        total = loss()
+    for variable, gradient in zip(
+        function.variables, tape.gradient(total, function.variables), strict=True
+    ):
+        step, at = random.normal(size=variable.shape) * 1e-3, variable.numpy()
+        ends = []
+        for end in (at + step, at - step):
+            variable.assign(end)
+            ends.append(float(loss()))
+        variable.assign(at)
+        yield float(tf.reduce_sum(tf.cast(gradient, tf.float64) * step)), (ends[0] - ends[1]) / 2
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_nets_of_others(tf, fixtures, name):
+    """They give what their owners recorded, and gradients that differences confirm."""
+    folder = fixtures / "dl4j-suite" / "rnn" / name
+    function = zoo.load(folder / "frozen_model.pb").function()
+    recorded = np.load(folder / "expected.npz")
+
+    for key, value in function().items():
+        np.testing.assert_allclose(value, recorded[f"out:{key}:0"], rtol=1e-4, atol=1e-5)
+    for slope, difference in slopes(tf, function):
+        assert slope == pytest.approx(difference, rel=3e-2, abs=2e-6)
+
+
+@pytest.mark.parametrize("name", ["simplewhile_0_alt", "simplewhile_nested", "while1/iter_3"])
+def test_plain_loops_of_others(fixtures, name):
+    """Loops around no array, one of them in another, give what their owners recorded."""
+    folder = fixtures / "dl4j-suite" / name
+    function = zoo.load(folder / "frozen_model.pb").function()
+    recorded = np.load(folder / "expected.npz")
+
+    found = function(*(recorded[f"in:{tensor}"] for tensor in function.inputs))
+
+    for key, value in found.items():
+        np.testing.assert_allclose(value, recorded[f"out:{key}:0"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Basic_LSTM", "CRNN", "GRU", "LSTM"])
+def test_keyword_spotters(tf, fixtures, name):
+    """From a recording to its word as recorded; from its features on, every weight trains."""
+    folder = fixtures / "arm-kws"
+    model = zoo.load(folder / name / f"{name}_S.pb")
+    recorded = np.load(folder / "expected.npz")
+    wave = recorded["in:wav_data:0"].tobytes()
+    words = recorded[f"out:{name}/{name}_S.pb/labels_softmax:0"]
+    features = model.run("Mfcc:0", {"wav_data:0": wave})
+
+    np.testing.assert_allclose(model.function(None, "labels_softmax:0")(wave), words, atol=1e-6)
+
+    function = model.function(["Mfcc:0"], "labels_softmax:0")
+    with tf.GradientTape() as tape:
+        found = function(features)
+        loss = tf.reduce_sum(found * np.arange(12.0, dtype=np.float32))
+    np.testing.assert_allclose(found, words, atol=1e-6)
+    assert None not in tape.gradient(loss, function.trainable_variables)
+
+
+def test_an_operation_without_a_gradient(tf, fixtures):
+    """A cell that TensorFlow cannot differentiate is named, also in a loop."""
+    cell = "rnn/grublockcellv2/dynamic_b1_n5-3_ts4_noIS_noTM"
+    function = zoo.load(fixtures / "dl4j-suite" / cell / "frozen_model.pb").function()
+
+    with pytest.raises(RunError) as caught, tf.GradientTape():
+        function()
+    assert "GRUBlockCell" in caught.value.found
