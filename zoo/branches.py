@@ -1,7 +1,7 @@
 """Branches of TensorFlow 1 around and inside of loops made the functional ``If`` of TensorFlow 2.
 
-A gradient through a ``While`` remembers what each round computed; what was not computed, because its
-branch was not taken, would end the loop.  So a ``Merge`` becomes an ``If``, inner ones first.
+A gradient through a ``While`` remembers what each round computed; what was not computed, because
+its branch was not taken, would end the loop.  So a ``Merge`` becomes an ``If``, inner ones first.
 
 Source: ``tensorflow/python/ops/control_flow_ops.py`` (``CondContext``).
 """

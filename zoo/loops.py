@@ -9,6 +9,7 @@ refuse to run it.  To whoever wants a gradient of the call, it says why there is
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zoo import protos
@@ -109,14 +110,13 @@ def _with_call(view: View, frame: Frame, why: str) -> protos.GraphDef:
 
 
 def _without_branches(graph: protos.GraphDef, wanted: Collection[str]) -> protos.GraphDef:
-    """Return `graph` with an ``If`` for each choice between branches; itself if one is odd.
+    """Return `graph` with an ``If`` for each choice between branches, or a copy if one is odd.
 
     What a ``While`` on a branch remembers for the gradient would be missing if it is not taken.
     """
-    try:
+    made = graph
+    with suppress(UnsupportedError):
         made = with_ifs(graph, View(graph).named("Merge"))
-    except UnsupportedError:
-        return graph
     return subgraph(made, upstream(by_name(made), wanted))
 
 
