@@ -70,15 +70,28 @@ def with_ifs(
         left = [name for name in view.named("Merge") if name in merges]
         if not left:
             return graph
-        choices = [one for name in left if (one := _choice(view, name, doors))]
+        inside = guarded(view, doors)
+        choices = [one for name in left if (one := _choice(view, name, inside))]
         if not choices:
             raise UnsupportedError(f"the branches before {left[0]!r} are no plain condition")
         graph = _with_if(view, _together(view, choices, doors))
 
 
-def _choice(view: View, merge: str, doors: Collection[str]) -> _Choice | None:
+def guarded(view: View, doors: Collection[str] = ()) -> set[str]:
+    """Return the nodes on branches, without the switches and merges at their ends."""
+    found: set[str] = set()
+    todo = [name for name in view.named("Switch") if name not in doors]
+    while todo:
+        for user, _ in view.users.get(todo.pop(), ()):
+            if user not in found and view.ops[user] not in ("Merge", "Switch"):
+                found.add(user)
+                todo.append(user)
+    return found - set(doors)
+
+
+def _choice(view: View, merge: str, inside: Collection[str]) -> _Choice | None:
     """Return the choice that ends at `merge`, None if there is another on its branches."""
-    sides = [_side(view, edge, doors) for edge in view.data_inputs(merge)]
+    sides = [_side(view, edge, inside) for edge in view.data_inputs(merge)]
     if len(sides) != 2 or sides[0] is None or sides[1] is None:
         return None
     switches = sides[0].switches | sides[1].switches
@@ -91,20 +104,20 @@ def _choice(view: View, merge: str, doors: Collection[str]) -> _Choice | None:
     return _Choice(merge, predicates.pop(), (taken[frozenset([0])], taken[frozenset([1])]))
 
 
-def _side(view: View, edge: str, doors: Collection[str]) -> _Side | None:
+def _side(view: View, edge: str, inside: Collection[str]) -> _Side | None:
     """Return the branch that ends in `edge`, None if another choice is on it."""
     nodes, switches, ports, direct = set(), set(), set(), set()
     todo = [edge]
     while todo:
         current = todo.pop()
         name = source(current)
-        if name in doors:
-            direct |= {tensor_name(current)} - {tensor_name(f"^{name}")}
-        elif view.ops[name] == "Merge":
+        if view.ops[name] == "Merge":
             return None
-        elif view.ops[name] == "Switch":
+        if view.ops[name] == "Switch":
             switches.add(name)
             ports |= {port(current)} - {-1}
+        elif name not in inside:
+            direct |= set() if current.startswith(CONTROL) else {tensor_name(current)}
         elif name not in nodes:
             nodes.add(name)
             todo += view.inputs[name]

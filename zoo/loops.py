@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from zoo import protos
 from zoo.bodies import Body, function
-from zoo.branches import with_ifs
+from zoo.branches import guarded, with_ifs
 from zoo.errors import UnsupportedError
 from zoo.frames import Frame, frames, outermost
 from zoo.graph import GRADIENT, by_name, subgraph, tensor_name, unique, upstream
@@ -27,6 +27,7 @@ from zoo.whiles import let_out, types_of, waits_of, with_while
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+_REMEMBER = ("StatelessWhile", "TensorList", "While")
 REFUSES = "ZooNoGradient"
 """The gradient of what has none: a function that raises."""
 WHY = "_zoo_no_gradient"
@@ -110,13 +111,16 @@ def _with_call(view: View, frame: Frame, why: str) -> protos.GraphDef:
 
 
 def _without_branches(graph: protos.GraphDef, wanted: Collection[str]) -> protos.GraphDef:
-    """Return `graph` with an ``If`` for each choice between branches, or a copy if one is odd.
+    """Return `graph` with an ``If`` for each choice between branches, if a loop or list is on one.
 
-    What a ``While`` on a branch remembers for the gradient would be missing if it is not taken.
+    What a ``While`` on a branch remembers for the gradient would be missing if it is not taken;
+    and so would a list.
     """
+    view = View(graph)
     made = graph
-    with suppress(UnsupportedError):
-        made = with_ifs(graph, View(graph).named("Merge"))
+    if any(view.ops[name].startswith(_REMEMBER) for name in guarded(view)):
+        with suppress(UnsupportedError):
+            made = with_ifs(graph, view.named("Merge"))
     return subgraph(made, upstream(by_name(made), wanted))
 
 
