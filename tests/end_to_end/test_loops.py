@@ -319,6 +319,17 @@ def counts(tf, x):
     return repeat(tf, 4, body, x[0], parallel_iterations=1)
 
 
+def counts_around(tf, x):
+    """Change a variable in each round, and have another loop in it."""
+    kernel, rounds = weight(tf, "kernel"), weight(tf, "rounds", (), by_handle=True)
+
+    def body(_, y):
+        with tf.control_dependencies([rounds.assign_add(1.0)]):
+            return [repeat(tf, 2, lambda _, z: [tf.tanh(z @ kernel)], y) * rounds.read_value()]
+
+    return repeat(tf, 4, body, x[0], parallel_iterations=1)
+
+
 def shows_its_flow(tf, x):
     """Use the flow of an array as a number."""
     kernel = weight(tf, "kernel")
@@ -333,6 +344,7 @@ def shows_its_flow(tf, x):
         (gradient_of(recurrent), "the array behind 'gradients/rnn/TensorArrayUnstack/"),
         (gradient_of(nested), "the loop 'gradients/while/while_context'"),
         (counts, "the loop 'while/while_context'"),
+        (counts_around, "the loop 'while/while_context'"),
         (shows_its_flow, "the array behind 'TensorArrayStack/TensorArrayGatherV3'"),
     ],
 )
@@ -410,9 +422,22 @@ def test_a_layer_with_a_loop(tf, tmp_path):
     )
 
 
-def test_a_frozen_lookup_in_a_loop(tf, tmp_path):
-    """A lookup by handle, frozen, is one that TensorFlow runs: all of it in the loop's frame."""
-    wanted = made(tf, tmp_path / "net", looks_up)
+def holds_numbers(tf, x):
+    """Have numbers that look like a weight inside of a loop, and others on a branch."""
+    kernel = weight(tf, "kernel")
+    numbers = np.random.default_rng(9).normal(size=(2, UNITS, UNITS)).astype(np.float32)
+
+    def body(i, y):
+        y = tf.tanh(y @ tf.constant(numbers[0]) @ kernel)
+        return [tf.compat.v1.cond(i > 1, lambda: y @ tf.constant(numbers[1]), lambda: y)]
+
+    return repeat(tf, 3, body, x[0])
+
+
+@pytest.mark.parametrize("build", [looks_up, holds_numbers])
+def test_frozen_loops(tf, tmp_path, build):
+    """Lookups by handle are frozen to what TensorFlow runs; numbers in a frame keep their value."""
+    wanted = made(tf, tmp_path / "net", build)
     zoo.save(zoo.load(tmp_path / "net"), tmp_path / "net.pb", format="frozen")
     model = zoo.load(tmp_path / "net.pb")
 

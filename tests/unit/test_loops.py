@@ -96,6 +96,29 @@ def test_what_has_an_effect_is_run():
     assert dict(body.control_ret) == {"say": "say"}
 
 
+def test_functions_have_names_of_their_own():
+    """Arguments are called as no node is; a wish to stand with a node outside goes."""
+    beside = node("argument_2", "Neg", ["b/Mul"], T=FLOAT)
+    beside.attr["_class"].list.s.append(b"loc:@w")
+
+    made = functional(looping(beside, body="argument_2"), ["exit:0"])
+
+    body = functions(made)[by_name(made)["loop/While"].attr["body"].func.name]
+    assert [one.name for one in body.signature.input_arg][2] == "argument_2_1"
+    (copy,) = (one for one in body.node_def if one.name == "argument_2")
+    assert "_class" not in copy.attr
+
+
+def test_a_while_waits_for_what_entrances_waited_for():
+    """What had to come before a value entered comes before the loop."""
+    entrance = enter("enter", "x")
+    entrance.input.append("^before")
+
+    made = functional(odd(entrance, node("before", "NoOp")), ["exit:0"])
+
+    assert "^before" in by_name(made)["loop/While"].input
+
+
 def odd(*replaced, **options):
     """Return `looping`, nodes in the place of those of their names."""
     names = {one.name for one in replaced}
@@ -113,6 +136,14 @@ def odd(*replaced, **options):
         (looping(node("again", "LoopCond", ["less"])), "2 conditions"),
         (looping(node("push", "StackPushV2", ["w/enter", "b/Mul"], T=FLOAT)), "StackPushV2"),
         (odd(enter("w/enter", "w", dtype=dtypes.RESOURCE, constant=True)), "changes a variable"),
+        (
+            odd(
+                node("say", "Print", ["merge", "merge"], T=FLOAT, U=[FLOAT]),
+                node("less", "Less", ["say", "w/enter"], T=FLOAT),
+                body="say",
+            ),
+            "share what has an effect",
+        ),
     ],
 )
 def test_other_loops_are_called(graph, why):
@@ -237,6 +268,17 @@ def test_elements_out_of_order_are_taken_of_all():
     kept = functional(filling(taking("some"), indices), ["all:0"])
     assert operations(kept) == ["TensorArrayV3", "TensorArrayWriteV3", "TensorArrayGatherV3"]
     assert all(one.attr[WHY].s for one in kept.node if one.op.startswith("Tensor"))
+
+
+def test_constants_wait_in_the_frame_of_an_array():
+    """Each that is added has an input, since one without is in no loop."""
+    whole = node("all", "TensorArrayConcatV3", ["array", "write"], dtype=FLOAT)
+
+    nodes = by_name(functional(filling(whole), ["all:0"]))
+
+    assert list(nodes["all"].input) == ["write", "all/element_shape", "all/lengths"]
+    assert [list(nodes[name].input) for name in nodes["all"].input[1:]] == [["^write"]] * 2
+    assert list(nodes["array/element_shape"].input) == ["^size"]
 
 
 @pytest.mark.parametrize(
