@@ -127,8 +127,6 @@ def loop(view: View, frame: Frame) -> Loop:
     UnsupportedError
         It is not wired as ``tf.while_loop`` did it, or has arrays of tensors or stacks in it.
     """
-    if any(view.ops[n] in _ENTER and n not in frame.enters for n in frame.members):
-        raise UnsupportedError("it is entered from another loop")
     conditions = [name for name in frame.members if view.ops[name] == "LoopCond"]
     if len(conditions) != 1:
         raise UnsupportedError(f"it has {len(conditions)} conditions")

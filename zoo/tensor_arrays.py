@@ -45,11 +45,6 @@ class Array:
     users: set[str] = field(default_factory=set)
     """Operations on the array."""
 
-    @property
-    def nodes(self) -> set[str]:
-        """All nodes that know the array."""
-        return {self.name} | self.carriers | self.passes | self.users
-
 
 def arrays_of(view: View, wanted: Collection[str]) -> list[Array]:
     """Return the arrays in a graph that are used as a list can be.
@@ -60,19 +55,7 @@ def arrays_of(view: View, wanted: Collection[str]) -> list[Array]:
         The tensors that are fetched; an array among these is not used so.
     """
     arrays = [found for name in view.named(MADE) if (found := _followed(view, name))]
-    shared = _shared(arrays)
-    arrays = [one for one in arrays if one.nodes.isdisjoint(shared)]
     return [one for one in arrays if (one.handles | one.flows).isdisjoint(wanted)]
-
-
-def _shared(arrays: list[Array]) -> set[str]:
-    """Return the nodes that know more than one of `arrays`."""
-    seen: set[str] = set()
-    twice: set[str] = set()
-    for one in arrays:
-        twice |= seen & one.nodes
-        seen |= one.nodes
-    return twice
 
 
 def _followed(view: View, name: str) -> Array | None:

@@ -138,6 +138,13 @@ def odd(*replaced, **options):
         (odd(enter("w/enter", "w", dtype=dtypes.RESOURCE, constant=True)), "changes a variable"),
         (
             odd(
+                enter("lone", "w"),
+                node("b/Mul", "Mul", ["b/x", "lone"], T=FLOAT),
+            ),
+            "what enters at 'lone' does not go round",
+        ),
+        (
+            odd(
                 node("say", "Print", ["merge", "merge"], T=FLOAT, U=[FLOAT]),
                 node("less", "Less", ["say", "w/enter"], T=FLOAT),
                 body="say",
@@ -189,16 +196,37 @@ def branching(true="yes", false="no", predicate="less", value="b/x", **more):
     )
 
 
-@pytest.mark.parametrize(("true", "false"), [("yes", "no"), ("no", "yes")])
-def test_branches_become_an_if(true, false):
+@pytest.mark.parametrize(
+    ("true", "false", "value", "given"),
+    [
+        ("yes", "no", "b/x", "b/x:output:0"),
+        ("no", "yes", "b/x", "b/x:output:0"),
+        ("yes", "no", "merge", "argument_2"),
+    ],
+)
+def test_branches_become_an_if(true, false, value, given):
     """Which side is taken for True is told by the switch, not by the order at the end."""
-    made = functional(branching(true, false, predicate="b/less"), ["exit:0"])
+    made = functional(branching(true, false, "b/less", value), ["exit:0"])
 
     body = functions(made)[by_name(made)["loop/While"].attr["body"].func.name]
     (call,) = (one for one in body.node_def if one.op == "StatelessIf")
-    assert list(call.input) == ["b/less:z:0", "b/x:output:0"]
+    assert list(call.input) == ["b/less:z:0", given]
     sides = [functions(made)[call.attr[key].func.name] for key in ("then_branch", "else_branch")]
     assert [[one.op for one in side.node_def] for side in sides] == [["Add"], ["Neg"]]
+
+
+def test_branches_with_effects():
+    """What is said on a branch is said when the branch is taken, whether or not it is needed."""
+    graph = branching(predicate="b/less")
+    graph.node.append(node("say", "Print", ["side:1", "side:1"], T=FLOAT, U=[FLOAT]))
+    by_name(graph)["yes"].input.append("^say")
+
+    made = functional(graph, ["exit:0"])
+
+    body = functions(made)[by_name(made)["loop/While"].attr["body"].func.name]
+    (call,) = (one for one in body.node_def if one.op == "If")
+    then = functions(made)[call.attr["then_branch"].func.name]
+    assert dict(then.control_ret) == {"say": "say"}
 
 
 def test_branches_of_two_predicates_are_odd():
@@ -256,17 +284,24 @@ def test_an_array_becomes_a_list():
     assert list(stated.int_val) == [-1, 3]
 
 
-def test_elements_out_of_order_are_taken_of_all():
+@pytest.mark.parametrize(
+    "indices",
+    [
+        placeholder("some", INT32),
+        node("some", "Range", ["one", "length", "one"], Tidx=INT32),
+        node("some", "Range", ["zero", "one", "one"], Tidx=INT32),
+        node("some", "Range", ["zero", "length", "length"], Tidx=INT32),
+    ],
+)
+def test_elements_out_of_order_are_taken_of_all(indices):
     """Each may be taken twice; all must be alike for that."""
-    indices = placeholder("some", INT32)
-
     made = functional(filling(taking("some"), indices, identical_element_shapes=True), ["all:0"])
     nodes = by_name(made)
     assert (nodes["all/stack"].op, nodes["all"].op) == ("TensorListStack", "GatherV2")
     assert list(nodes["all"].input) == ["all/stack", "some", "all/axis"]
 
     kept = functional(filling(taking("some"), indices), ["all:0"])
-    assert operations(kept) == ["TensorArrayV3", "TensorArrayWriteV3", "TensorArrayGatherV3"]
+    assert "TensorListReserve" not in operations(kept)
     assert all(one.attr[WHY].s for one in kept.node if one.op.startswith("Tensor"))
 
 
@@ -287,6 +322,13 @@ def test_constants_wait_in_the_frame_of_an_array():
         ([node("flow", "Neg", ["write"], T=FLOAT)], "flow:0"),
         ([node("flow", "TensorArrayReadV3", ["array", "zero", "x"], dtype=FLOAT)], "flow:0"),
         ([node("grad", "TensorArrayGradV3", ["array", "write"], source="g")], "grad:1"),
+        (
+            [
+                node("mixed", "Merge", ["write", "x"], T=FLOAT, N=2),
+                node("flow", "TensorArrayReadV3", ["array", "zero", "mixed"], dtype=FLOAT),
+            ],
+            "flow:0",
+        ),
         ([], "write:0"),
     ],
 )
@@ -323,9 +365,16 @@ def test_variables_are_read_before_loops():
     assert list(nodes["read"].input) == ["v/enter", "^v/enter"]
 
 
-def test_changed_variables_are_read_where_they_were():
-    """Somebody assigns: the order of reads matters."""
-    graph = reading(node("set", "AssignAddVariableOp", ["v", "read"], dtype=FLOAT))
+@pytest.mark.parametrize(
+    "user",
+    [
+        node("set", "AssignAddVariableOp", ["v", "read"], dtype=FLOAT),
+        node("rows", "ResourceGather", ["v/enter", "read"], dtype=FLOAT, batch_dims=1),
+    ],
+)
+def test_other_variables_are_read_where_they_were(user):
+    """Somebody assigns, so that the order of reads matters; or looks up by batches."""
+    graph = reading(user)
 
     assert read_before_loops(graph) == graph
 
