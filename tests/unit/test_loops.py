@@ -109,6 +109,21 @@ def test_functions_have_names_of_their_own():
     assert "_class" not in copy.attr
 
 
+def test_loops_of_like_names():
+    """Two names that become one in the library's letters are told apart."""
+    graph = looping(frame="a/b")
+    for one in looping(frame="a_b").node:
+        one.name = f"2/{one.name}"
+        one.input[:] = [f"2/{edge}" for edge in one.input]
+        graph.node.append(one)
+
+    made = functional(graph, ["exit:0", "2/exit:0"])
+
+    assert sorted(functions(made)) == ["a_b_body", "a_b_body_1", "a_b_cond", "a_b_cond_1"]
+    first, second = (by_name(made)[name].attr for name in ("a/b/While", "a_b/While"))
+    assert first["body"].func.name != second["body"].func.name
+
+
 def test_a_while_waits_for_what_entrances_waited_for():
     """What had to come before a value entered comes before the loop."""
     entrance = enter("enter", "x")
@@ -215,6 +230,18 @@ def test_branches_become_an_if(true, false, value, given):
     assert [[one.op for one in side.node_def] for side in sides] == [["Add"], ["Neg"]]
 
 
+def test_branches_take_what_is_before_them():
+    """A value that comes to a branch without a switch is an argument too."""
+    graph = branching(predicate="b/less")
+    by_name(graph)["yes"].input[1] = "w/enter"
+
+    made = functional(graph, ["exit:0"])
+
+    body = functions(made)[by_name(made)["loop/While"].attr["body"].func.name]
+    (call,) = (one for one in body.node_def if one.op == "StatelessIf")
+    assert list(call.input) == ["b/less:z:0", "b/x:output:0", "argument_3"]
+
+
 def test_branches_with_effects():
     """What is said on a branch is said when the branch is taken, whether or not it is needed."""
     graph = branching(predicate="b/less")
@@ -227,6 +254,19 @@ def test_branches_with_effects():
     (call,) = (one for one in body.node_def if one.op == "If")
     then = functions(made)[call.attr["then_branch"].func.name]
     assert dict(then.control_ret) == {"say": "say"}
+
+
+def test_branches_whose_number_is_asked_for():
+    """An ``If`` does not say which branch was taken."""
+    graph = branching(predicate="b/less")
+    graph.node.append(node("which", "Cast", ["meet:1"], SrcT=INT32, DstT=FLOAT))
+    graph.node.append(node("both", "Add", ["meet", "which"], T=FLOAT))
+    by_name(graph)["next"].input[0] = "both"
+
+    made = functional(graph, ["exit:0"])
+
+    (call,) = (one for one in made.node if one.op == "StatefulPartitionedCall")
+    assert "where the value of 'meet' is from" in call.attr[WHY].s.decode()
 
 
 def test_branches_of_two_predicates_are_odd():
