@@ -19,6 +19,7 @@ from zoo.graph import port, source, tensor_name
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from zoo import protos
     from zoo.view import View
 
 _ENTER = ("Enter", "RefEnter")
@@ -135,11 +136,15 @@ def loop(view: View, frame: Frame) -> Loop:
         raise UnsupportedError(f"it uses {some(sorted(odd))}")
     if any(view.nodes[n].attr["T"].type == dtypes.RESOURCE.number for n in frame.enters):
         raise UnsupportedError("it changes a variable, or uses a table")
-    constants = [n for n in frame.enters if view.nodes[n].attr["is_constant"].b]
+    constants = [n for n in frame.enters if _is_constant(view.nodes[n])]
     goes_round = [_variable(view, n, conditions[0]) for n in frame.enters if n not in constants]
     found = Loop(frame, tuple(goes_round), tuple(constants), conditions[0])
     _check_exits(view, found)
     return found
+
+
+def _is_constant(enter: protos.NodeDef) -> bool:
+    return "is_constant" in enter.attr and enter.attr["is_constant"].b
 
 
 def _variable(view: View, enter: str, condition: str) -> Variable:

@@ -107,7 +107,8 @@ def _read(call: _Call) -> list[protos.NodeDef]:
 
 def _write(call: _Call) -> list[protos.NodeDef]:
     _, index, value, array = call.inputs
-    options = {"resize_if_index_out_of_bounds": call.made.attr["dynamic_size"].b}
+    grows = "dynamic_size" in call.made.attr and call.made.attr["dynamic_size"].b
+    options = {"resize_if_index_out_of_bounds": bool(grows)}
     op = "TensorListSetItem"
     return [call.becomes(op, array, index, value, element_dtype=call.dtype, **options)]
 

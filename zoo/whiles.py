@@ -103,7 +103,8 @@ class _While:
         after = waits_of(self.view, self.frame)
         call = node(self.name, "While", [*self.counters, *entering, *after], T=self.types)
         known = self.view.nodes[enters[0]].attr
-        call.attr["parallel_iterations"].i = known["parallel_iterations"].i or 10
+        if "parallel_iterations" in known:
+            call.attr["parallel_iterations"].CopyFrom(known["parallel_iterations"])
         call.attr["output_shapes"].list.shape.extend([shape([])] * _COUNTERS)
         call.attr["output_shapes"].list.shape.extend([shape(None)] * len(enters))
         call.attr["_num_original_outputs"].i = len(self.types)

@@ -77,6 +77,22 @@ def test_a_loop_becomes_a_while():
     assert list(condition.node_def[0].input) == ["argument_2", "argument_3"]
 
 
+@pytest.mark.parametrize("more", [[], [node("again", "LoopCond", ["less"])]])
+def test_defaults_are_left_out(more):
+    """A graph that states none of them is asked for none, which would write them."""
+    graph = looping(*more)
+    graph.node.extend(filling(taking("range")).node[:-1])
+    by_name(graph)["enter"].attr.pop("is_constant")
+    by_name(graph)["enter"].attr.pop("parallel_iterations")
+    before = GraphDef.FromString(graph.SerializeToString())
+
+    made = functional(graph, ["exit:0", "length:0"])
+
+    assert graph == before
+    nodes = [*made.node, *(one for f in made.library.function for one in f.node_def)]
+    assert [n.name for n in nodes if any(not v.WhichOneof("value") for v in n.attr.values())] == []
+
+
 def test_a_graph_without_loops_stays():
     """It is the very same."""
     graph = GraphDef(node=[placeholder("x", FLOAT), node("y", "Neg", ["x"], T=FLOAT)])
