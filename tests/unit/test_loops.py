@@ -77,7 +77,7 @@ def test_a_loop_becomes_a_while():
     assert list(condition.node_def[0].input) == ["argument_2", "argument_3"]
 
 
-@pytest.mark.parametrize("more", [[], [node("again", "LoopCond", ["less"])]])
+@pytest.mark.parametrize("more", [[], [node("where", "Neg", ["merge:1"], T=INT32)]])
 def test_defaults_are_left_out(more):
     """A graph that states none of them is asked for none, which would write them."""
     graph = looping(*more)
