@@ -126,15 +126,15 @@ def any_rank(case: Case) -> Iterator[Diagnosis]:
 
 
 def old_loops(case: Case) -> Iterator[Diagnosis]:
-    """Find loops that cannot be differentiated once imported."""
+    """Find loops that plain TensorFlow cannot differentiate once they are imported."""
     frames = case.view.named("Enter", "RefEnter")
     if frames:
         yield Diagnosis(
             "old_loops", NOTE,
-            "loops in the way of TensorFlow 1: they run, but gradients through them fail after an"
-            " import",
+            "loops in the way of TensorFlow 1: in a session they run; imported by plain TensorFlow,"
+            " they have no gradient, and do not run in a tf.function",
             counted(len({case.view.nodes[n].attr["frame_name"].s for n in frames}), "loop"),
-            "fine-tune what comes after the loops",
+            "model.function and model.layer rewrite them; or fine-tune what comes after the loops",
         )  # fmt: skip
 
 

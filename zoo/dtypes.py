@@ -121,6 +121,9 @@ _BY_STORAGE = {
 STRING = _BY_NAME["string"]
 RESOURCE = _BY_NAME["resource"]
 INT32 = _BY_NAME["int32"]
+INT64 = _BY_NAME["int64"]
+BOOL = _BY_NAME["bool"]
+VARIANT = _BY_NAME["variant"]
 INVALID = DType(0, "invalid", 0, "", "")
 """What a graph states that was made by hand, and states no dtype; no tensor has it."""
 

@@ -33,7 +33,7 @@ def failing(problem: str) -> Iterator[None]:
         yield
     except ZooError:
         raise
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, TypeError, LookupError, RuntimeError) as error:
         raise RunError(problem, found=_own_words(error)) from error
 
 

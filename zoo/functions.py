@@ -7,13 +7,15 @@ the function capture one.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos
 from zoo.engine import failing, tensorflow
-from zoo.errors import InputError, some
+from zoo.errors import InputError, UnsupportedError, some
 from zoo.graph import source
+from zoo.loops import REFUSES, WHY
 from zoo.portable import Portable, portable
 from zoo.specs import spec_of
 
@@ -132,6 +134,7 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
         return found
 
     _keep_functions(graph_def)
+    _refuse_gradients()
     return call
 
 
@@ -159,6 +162,22 @@ def _renamed(graph: protos.GraphDef) -> protos.GraphDef:
             for func in [value.func] if value.HasField("func") else value.list.func:
                 func.name = mark + func.name if func.name in known else func.name
     return copy
+
+
+@functools.cache
+def _refuse_gradients() -> None:
+    """Tell TensorFlow, once, what to do for the gradient of what has none."""
+
+    def refuse(operation: Any, *_: Any) -> Any:
+        """Raise: what `operation` stands for is still as TensorFlow 1 wrote it."""
+        what, _, why = operation.get_attr(WHY).decode().partition("\n")
+        raise UnsupportedError(
+            f"no gradient passes {what}, as TensorFlow 1 wrote it",
+            found=why,
+            hint="train what comes after it: name inputs behind it, or say trainable=False",
+        )
+
+    tensorflow().RegisterGradient(REFUSES)(refuse)
 
 
 def _keep_functions(graph_def: Any) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from zoo import dtypes, ops, protos
 from zoo.errors import FormatError, UnsupportedError
-from zoo.graph import forget_output_shapes, shell, subgraph, unique
+from zoo.graph import forget_output_shapes, shell, source, subgraph, unique
 from zoo.nodes import node as make_node
 from zoo.nodes import shape, whole_number
 from zoo.variables import is_resource
@@ -225,6 +225,8 @@ class _Body:
         batch = node.attr["batch_dims"].i if "batch_dims" in node.attr else 0
         axis = whole_number(unique(f"{node.name}/axis", self.taken), batch)
         edge = f"{axis.name}:output:0" if self.in_function else axis.name
+        if not self.in_function and source(node.input[0]) not in self.owner.values:
+            axis.input.append(f"^{source(node.input[1])}")  # it may be in the frame of a loop
         made = make_node(
             node.name,
             "GatherV2",

@@ -122,6 +122,23 @@ def position(node: protos.NodeDef, output: str, index: int) -> int:
     )
 
 
+def spelled(node: protos.NodeDef, number: int) -> str:
+    """Return what functions call the tensor `number` of `node`, its name left out: ``output:0``.
+
+    Raises
+    ------
+    UnsupportedError
+        Nobody knows the operation, or it has no such output.
+    """
+    before = 0
+    for known in _known(node).outputs:
+        length = len(_run(node, known))
+        if before <= number < before + length:
+            return f"{known.name}:{number - before}"
+        before += length
+    raise UnsupportedError(f"operation {node.op} has no output {number}", found=f"node {node.name}")
+
+
 @functools.cache
 def _lines() -> dict[str, str]:
     text = files("zoo").joinpath("ops.txt").read_text(encoding="utf-8")

@@ -9,11 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes, protos, signatures
+from zoo import dtypes, ops, protos, signatures
 from zoo.errors import InputError, UnsupportedError, some
-from zoo.graph import by_name, consumers, require, source, subgraph, tensor_name, upstream
+from zoo.graph import (
+    by_name,
+    consumers,
+    data_inputs,
+    require,
+    source,
+    subgraph,
+    tensor_name,
+    upstream,
+)
 from zoo.importable import without_hints
-from zoo.nodes import Dims, node
+from zoo.loop_reads import read_before_loops
+from zoo.loops import functional
+from zoo.nodes import Dims, node, placeholder
 from zoo.resources import to_resources
 from zoo.restorable import thawed
 from zoo.switches import constant_of
@@ -28,6 +39,7 @@ if TYPE_CHECKING:
     from zoo.weights import Weights
 
 _READ = "ReadVariableOp"
+_GIVEN = ("Placeholder", "PlaceholderV2")
 _HELD = (
     "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "FIFOQueue",
     "FIFOQueueV2", "RandomShuffleQueue", "RandomShuffleQueueV2", "PyFunc", "EagerPyFunc",
@@ -96,11 +108,13 @@ def portable(
     flat, values = thawed(meta_graph, weights)
     trained = trained_of(flat, values, values)
     cut = protos.MetaGraphDef(graph_def=_between(flat.graph_def, fed, wanted))
-    cut = to_resources(cut)
-    graph, handles = _without_variables(cut.graph_def, values)
+    graph = read_before_loops(to_resources(cut).graph_def)
+    graph, handles = _without_variables(_filled(graph, values), values)
     graph = _constants(graph, fed)
     _refuse(graph, fed, values)
-    held = values.only(one.name for one in graph.node)
+    held = values.only(one.name for one in graph.node if one.op != "Const")
+    graph = functional(graph, wanted)
+    _forget_waits(graph)
     return Portable(
         graph, held, tuple(handles), frozenset(trained & set(held)), tuple(fed), tuple(wanted),
         tuple(keys),
@@ -110,7 +124,19 @@ def portable(
 def _between(graph: protos.GraphDef, fed: list[str], wanted: list[str]) -> protos.GraphDef:
     nodes = by_name(graph)
     stop = [source(tensor) for tensor in fed]
-    return subgraph(graph, upstream(nodes, wanted, stop=stop))
+    part = subgraph(graph, upstream(nodes, wanted, stop=stop))
+    for one in part.node:
+        if one.name in stop and data_inputs(one):  # what it was made of is not there
+            one.CopyFrom(placeholder(one.name, ops.dtypes_of(one)[0]))
+    return part
+
+
+def _filled(graph: protos.GraphDef, values: Weights) -> protos.GraphDef:
+    """Return `graph` with the values of constants that are in a loop or on a branch."""
+    for one in graph.node:
+        if one.op == "Const" and one.name in values:
+            one.attr["value"].tensor.CopyFrom(to_proto(values.tensor(one.name)))
+    return graph
 
 
 def _without_variables(
@@ -143,11 +169,19 @@ def _without_variables(
     return graph, handles
 
 
+def _forget_waits(graph: protos.GraphDef) -> None:
+    """Let nobody wait for a placeholder: values are put in its place, but not for who waits."""
+    waiting = {f"^{one.name}" for one in graph.node if one.op in _GIVEN}
+    for one in graph.node:
+        if not waiting.isdisjoint(one.input):
+            one.input[:] = [edge for edge in one.input if edge not in waiting]
+
+
 def _constants(graph: protos.GraphDef, fed: Iterable[str]) -> protos.GraphDef:
     """Return `graph` with constants for the placeholders that should be constants in use."""
     view = View(graph)
     given = {source(tensor) for tensor in fed}
-    for name in view.named("Placeholder", "PlaceholderV2"):
+    for name in view.named(*_GIVEN):
         switch = constant_of(view, name) if name not in given else None
         if switch is not None:
             dtype = dtypes.dtype(view.nodes[name].attr["dtype"].type)
@@ -174,7 +208,7 @@ def _refuse(graph: protos.GraphDef, fed: Iterable[str], weights: Weights) -> Non
             "a function cannot hold tables, queues or Python",
             found=some(held), hint="choose other inputs or outputs; model.run runs all of it",
         )  # fmt: skip
-    asked = {one.name for one in graph.node if one.op in ("Placeholder", "PlaceholderV2")}
+    asked = {one.name for one in graph.node if one.op in _GIVEN}
     missing = sorted(asked - given - set(weights))
     if missing:
         raise InputError(

@@ -142,6 +142,20 @@ def test_arguments_in_order_or_by_name(fixtures):
             function(*arguments, **named)
 
 
+def test_inputs_that_are_computed_from_others(tf, digits, images):
+    """A part of a net begins at any tensor; what comes before is not in it."""
+    model = zoo.load(digits["checkpoint"])
+    features = model.function(["images:0"], "fc6:0")(images)
+
+    head = model.function(["fc6:0"], "fc8:0")
+
+    assert [v.name for v in head.variables] == [
+        "fc7/kernel:0", "fc7/bias:0", "fc8/kernel:0", "fc8/bias:0",
+    ]  # fmt: skip
+    whole = model.function(["images:0"], "fc8:0")
+    np.testing.assert_allclose(head(features), whole(images), rtol=1e-6, atol=1e-6)
+
+
 def test_what_a_function_cannot_hold(fixtures):
     """Tables and other inputs are refused by name."""
     with pytest.raises(UnsupportedError, match="tables"):

@@ -36,6 +36,8 @@ FLOORS = [  # from the roof down
     {"zoo.keras_layer"},
     {"zoo.functions"},
     {"zoo.portable"},
+    {"zoo.loops"},
+    {"zoo.whiles"},
     # what can be done with a graph and its weights
     {"zoo.keras_net", "zoo.traced"},
     {"zoo.keras_values"},
@@ -49,11 +51,12 @@ FLOORS = [  # from the roof down
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
-    {"zoo.keras_1", "zoo.keras_nodes", "zoo.keras_older"},
-    {"zoo.engine"}
-    | {"zoo.bundle", "zoo.constants", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
+    {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"}
+    | {"zoo.keras_1", "zoo.keras_nodes", "zoo.keras_older"},
+    {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.pipelines", "zoo.switches"},
+    {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
     {"zoo.matching", "zoo.renaming", "zoo.variables"},
     {"zoo.slots"},
