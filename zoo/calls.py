@@ -51,22 +51,33 @@ class Calls:
             self._signatures[key] = signatures.signature(self._meta_graph, key)
         return self._signatures[key]
 
-    def run(self, fetches: Any, feeds: Mapping[str, object], signature: Signature) -> Any:
+    def run(
+        self,
+        fetches: Any,
+        feeds: Mapping[str, object],
+        signature: Signature,
+        timeout: float | None = None,
+    ) -> Any:
         """Return the values of `fetches`, in the form in which these are given."""
         if fetches is None:
             fetches = {key: spec.tensor for key, spec in signature.outputs.items()}
         if isinstance(fetches, str):
-            return self._values([fetches], feeds, signature)[0]
+            return self._values([fetches], feeds, signature, timeout)[0]
         if isinstance(fetches, Mapping):
-            values = self._values(fetches.values(), feeds, signature)
+            values = self._values(fetches.values(), feeds, signature, timeout)
             return dict(zip(fetches, values, strict=True))
-        return self._values(fetches, feeds, signature)
+        return self._values(fetches, feeds, signature, timeout)
 
     def _values(
-        self, names: Iterable[str], feeds: Mapping[str, object], signature: Signature
+        self,
+        names: Iterable[str],
+        feeds: Mapping[str, object],
+        signature: Signature,
+        timeout: float | None,
     ) -> list[np.ndarray]:
         tensors = [self._fetched(name, signature) for name in names]
-        return self._runner().run(tensors, self._checks.checked(signature, feeds, tensors))
+        checked = self._checks.checked(signature, feeds, tensors)
+        return self._runner().run(tensors, checked, timeout)
 
     def close(self) -> None:
         """Close the session; the next call opens one again."""

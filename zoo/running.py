@@ -10,23 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo import waiting
 from zoo.assets import asset_files
 from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UnsupportedError
-from zoo.graph import by_name, called_functions, source, tensor_name, upstream, waits
+from zoo.graph import by_name, called_functions, tensor_name, waits
 from zoo.importable import importable
 from zoo.saver import restored_tables
 from zoo.state import keeps_state, may_change_state
 from zoo.variables import VARIABLES, is_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
 
     from zoo import protos
     from zoo.feeds import Feeds
+    from zoo.waiting import Waits
     from zoo.weights import Weights
 
 _AT_ONCE = 64 << 20
@@ -88,24 +90,46 @@ class Runner:
         for fill, feeds in self._tables:
             self.session.run(fill, feeds)
 
-    def run(self, fetches: Sequence[str], feeds: Feeds) -> list[np.ndarray]:
+    def run(
+        self, fetches: Sequence[str], feeds: Feeds, timeout: float | None = None
+    ) -> list[np.ndarray]:
         """Return the values of the tensors `fetches` for `feeds`, starting from the stored weights.
+
+        Parameters
+        ----------
+        timeout
+            Seconds after which the call is given up; by default as `zoo.waiting` has it for a call
+            that may wait for ever, and never for any other.
 
         Raises
         ------
         RunError
-            TensorFlow failed; its own words are what was found.
+            TensorFlow failed, its own words are what was found; or the call waits for ever.
         """
         self._check_ranks(feeds)
         call = self._call(tuple(fetches), tuple(feeds.values))
+        waiting.refuse_empty(self._meta_graph, call.waits)
+        limit = waiting.LIMIT if timeout is None and call.waits.nodes else timeout
         with failing("TensorFlow does not run the graph"):
             try:
-                values: list[np.ndarray] = self.session.run(
-                    call.fetches, dict(zip(call.feeds, feeds.values.values(), strict=True))
-                )
+                return self._values(call, feeds, limit)
             finally:
                 if call.changes:
                     self._begin_anew(call)
+
+    def _values(self, call: _Call, feeds: Feeds, limit: float | None) -> list[np.ndarray]:
+        tf = tensorflow()
+        fed = dict(zip(call.feeds, feeds.values.values(), strict=True))
+        if limit is None:
+            options = None
+        else:
+            options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, round(limit * 1000)))
+        try:
+            values: list[np.ndarray] = self.session.run(call.fetches, fed, options)
+        except tf.errors.DeadlineExceededError as error:
+            if limit is None:
+                raise
+            raise waiting.too_late(self._meta_graph, call.waits, limit) from error
         return values
 
     def _begin_anew(self, call: _Call) -> None:
@@ -119,12 +143,16 @@ class Runner:
         key = (fetches, feeds)
         if key not in self._calls:
             tensor = self._graph.get_tensor_by_name
-            nodes = self._reached(upstream(self._nodes, fetches, map(source, feeds)))
+            ran = waiting.executed(self._nodes, fetches, feeds)
+            inner = self._called(ran)
+            nodes = [*(self._nodes[name] for name in ran), *inner]
+            initial = _initial_operations(self._meta_graph)
             self._calls[key] = _Call(
                 [self._value(tensor(name)) for name in fetches],
                 [tensor(name) for name in feeds],
                 changes=any(map(may_change_state, nodes)),
                 keeps=any(map(keeps_state, nodes)),
+                waits=waiting.waits(self._nodes, ran, inner, initial),
             )
         return self._calls[key]
 
@@ -139,15 +167,12 @@ class Runner:
         with self._graph.as_default(), tf.name_scope("zoo_read"):
             return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=node.attr["dtype"].type)
 
-    def _reached(self, names: set[str]) -> list[protos.NodeDef]:
-        """Return the nodes `names`, and those of the functions that they call."""
+    def _called(self, names: Iterable[str]) -> list[protos.NodeDef]:
+        """Return the nodes of the functions that the nodes `names` call."""
         graph = self._meta_graph.graph_def
-        nodes = [self._nodes[name] for name in names]
-        called = called_functions(graph, nodes)
-        for function in graph.library.function:
-            if function.signature.name in called:
-                nodes += function.node_def
-        return nodes
+        called = called_functions(graph, (self._nodes[name] for name in names))
+        functions = (f for f in graph.library.function if f.signature.name in called)
+        return [node for function in functions for node in function.node_def]
 
     def _table_operations(self) -> list[tuple[Any, dict[Any, np.ndarray]]]:
         """Add to the graph what fills each table whose contents are among the weights."""
@@ -234,12 +259,13 @@ class Runner:
 
 @dataclass(frozen=True)
 class _Call:
-    """What is fetched and fed, whether running changes state, and whether that is a table's."""
+    """What is fetched and fed, whether that changes state, a table's too, and what may wait."""
 
     fetches: list[Any]
     feeds: list[Any]
     changes: bool
     keeps: bool
+    waits: Waits
 
 
 def _has_its_value(node: protos.NodeDef) -> bool:

@@ -42,7 +42,7 @@ FLOORS = [  # from the roof down
     {"zoo.facts", "zoo.heads", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
     {"zoo.endpoints", "zoo.supervision"},
-    {"zoo.references", "zoo.saver", "zoo.state"},
+    {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"},

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 @click.option("-o", "outputs", metavar="NAME", multiple=True, help="An output; all by default.")
 @signature_option
 @tags_option
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give up after these; 30 where the graph takes from a queue.",
+)
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
 @graph_option
 @format_option
@@ -45,6 +51,7 @@ def run(
     outputs: tuple[str, ...],
     signature: str | None,
     tags: list[str] | None,
+    timeout: float | None,
     save: Path | None,
     graph: Path | None,
     read_as: str | None,
@@ -61,7 +68,7 @@ def run(
     _import_tensorflow()
     feeds = _feeds(opened.model, inputs, signature, opened.entry)
     wanted = {name: name for name in outputs} or None
-    values = opened.model.run(wanted, feeds, signature=signature)
+    values = opened.model.run(wanted, feeds, signature=signature, timeout=timeout)
     if save is not None:
         _save_arrays(save, values)
         remark(f"wrote {save}")
