@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo import conversions
+from zoo.advice import advising
 from zoo.library import Library
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ def load(
     FormatError
         What lies there is damaged, or in no format that is installed.
     """
-    opened = Library().open(
-        ref, format=format, architecture=architecture, graph=graph, options={"tags": tags}
-    )
+    library = Library()
+    with advising(library, ref):
+        opened = library.open(
+            ref, format=format, architecture=architecture, graph=graph, options={"tags": tags}
+        )
     return opened.model
 
 
@@ -115,21 +118,22 @@ def convert(
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
-    chosen = {"tags": tags}
-    return conversions.convert(
-        Library(),
-        ref,
-        dest,
-        to,
-        inputs=inputs,
-        outputs=outputs,
-        signature=signature,
-        graph=graph,
-        clear_devices=clear_devices,
-        force=force,
-        options=options,
-        load_options=chosen,
-    )
+    library, chosen = Library(), {"tags": tags}
+    with advising(library, ref):
+        return conversions.convert(
+            library,
+            ref,
+            dest,
+            to,
+            inputs=inputs,
+            outputs=outputs,
+            signature=signature,
+            graph=graph,
+            clear_devices=clear_devices,
+            force=force,
+            options=options,
+            load_options=chosen,
+        )
 
 
 def fetch(ref: str, *, offline: bool = False) -> Path:

@@ -10,18 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import waiting
-from zoo.assets import asset_files
+from zoo import runnable, waiting
 from zoo.engine import failing, imported, tensorflow
-from zoo.errors import UnsupportedError
-from zoo.graph import by_name, called_functions, tensor_name, waits
+from zoo.errors import UnsupportedError, some
+from zoo.graph import by_name, called_functions, source
 from zoo.importable import importable
-from zoo.saver import restored_tables
+from zoo.loading import Loading, initial_operations
 from zoo.state import keeps_state, may_change_state
-from zoo.variables import VARIABLES, is_resource
+from zoo.variables import is_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -30,12 +29,6 @@ if TYPE_CHECKING:
     from zoo.feeds import Feeds
     from zoo.waiting import Waits
     from zoo.weights import Weights
-
-_AT_ONCE = 64 << 20
-"""Bytes of weights fed in one step."""
-
-_OWN_INIT = "__saved_model_init_op"
-_INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
 
 class Runner:
@@ -62,33 +55,33 @@ class Runner:
     ) -> None:
         self._meta_graph = meta_graph
         self._weights = weights
-        self._assets = assets
         self._nodes = by_name(meta_graph.graph_def)
         self._calls: dict[tuple[tuple[str, ...], tuple[str, ...]], _Call] = {}
         self._ranks: set[tuple[tuple[str, int], ...]] = set()
-        self._graph = imported(importable(meta_graph, weights), collections)
-        tf = tensorflow()
+        self._missing = {} if collections else runnable.unknown(meta_graph.graph_def)
+        self._there = runnable.without(meta_graph, self._missing)
+        self._graph = imported(importable(self._there, weights), collections)
         with failing("TensorFlow does not take the weights"), self._graph.as_default():
-            self._loads = self._loading_operations()
-            self._tables = self._table_operations()
+            there = by_name(self._there.graph_def) if self._missing else self._nodes
+            self._loading = Loading(self._graph, there, meta_graph, weights, assets)
+        initial = map(source, initial_operations(meta_graph))
+        runnable.refuse(meta_graph.graph_def, initial, self._missing)
         self._config = config or _config()
-        self.session = tf.compat.v1.Session(graph=self._graph, config=self._config)
-        with failing("TensorFlow does not initialize the graph"):
-            self.restore()
+        self._open()
 
     def close(self) -> None:
         """Give the session's memory back."""
         self.session.close()
 
-    def restore(self) -> None:
-        """Set every variable to its weight, then run what the model runs when it is loaded."""
-        for batch in self._batches():
-            feeds = {self._loads[name][1]: self._as_fed(name) for name in batch}
-            self.session.run([self._loads[name][0] for name in batch], feeds)
-        for init in _initial_operations(self._meta_graph):
-            self.session.run(init, self._asset_feeds())
-        for fill, feeds in self._tables:
-            self.session.run(fill, feeds)
+    def _open(self) -> None:
+        """Open a session, and give it the weights."""
+        self.session = tensorflow().compat.v1.Session(graph=self._graph, config=self._config)
+        try:
+            with failing("TensorFlow does not initialize the graph"):
+                self._loading.into(self.session)
+        except BaseException:
+            self.session.close()
+            raise
 
     def run(
         self, fetches: Sequence[str], feeds: Feeds, timeout: float | None = None
@@ -110,7 +103,7 @@ class Runner:
         call = self._call(tuple(fetches), tuple(feeds.values))
         waiting.refuse_empty(self._meta_graph, call.waits)
         limit = waiting.LIMIT if timeout is None and call.waits.nodes else timeout
-        with failing("TensorFlow does not run the graph"):
+        with failing(f"TensorFlow does not give {some(fetches, 2)}"):
             try:
                 return self._values(call, feeds, limit)
             finally:
@@ -136,17 +129,20 @@ class Runner:
         """Set back what `call` changed; for tables and queues that takes another session."""
         if call.keeps:
             self.session.close()
-            self.session = tensorflow().compat.v1.Session(graph=self._graph, config=self._config)
-        self.restore()
+            self._open()
+        else:
+            self._loading.into(self.session)
 
     def _call(self, fetches: tuple[str, ...], feeds: tuple[str, ...]) -> _Call:
         key = (fetches, feeds)
         if key not in self._calls:
             tensor = self._graph.get_tensor_by_name
             ran = waiting.executed(self._nodes, fetches, feeds)
+            needed = {*ran, *map(source, fetches), *map(source, feeds)}
+            runnable.refuse(self._meta_graph.graph_def, needed, self._missing)
             inner = self._called(ran)
             nodes = [*(self._nodes[name] for name in ran), *inner]
-            initial = _initial_operations(self._meta_graph)
+            initial = initial_operations(self._meta_graph)
             self._calls[key] = _Call(
                 [self._value(tensor(name)) for name in fetches],
                 [tensor(name) for name in feeds],
@@ -174,73 +170,6 @@ class Runner:
         functions = (f for f in graph.library.function if f.signature.name in called)
         return [node for function in functions for node in function.node_def]
 
-    def _table_operations(self) -> list[tuple[Any, dict[Any, np.ndarray]]]:
-        """Add to the graph what fills each table whose contents are among the weights."""
-        tf = tensorflow()
-        stored = self._weights.by_key()
-        found = []
-        for table, keys in restored_tables(self._meta_graph).items():
-            if table not in self._nodes or not all(key in stored for key in keys):
-                continue
-            parts = [stored[key].read() for key in keys]
-            with tf.device(None), tf.name_scope("zoo_load"):
-                values = [
-                    tf.compat.v1.placeholder(tf.as_dtype(stored[key].dtype.number)) for key in keys
-                ]
-                handle = self._graph.get_tensor_by_name(f"{table}:0")
-                fill = tf.raw_ops.LookupTableImportV2(
-                    table_handle=handle, keys=values[0], values=values[1]
-                )
-            found.append((fill, dict(zip(values, parts, strict=True))))
-        return found
-
-    def _loading_operations(self) -> dict[str, tuple[Any, Any]]:
-        """Add to the graph, for each variable with a weight, a placeholder and what assigns it."""
-        tf = tensorflow()
-        found = {}
-        for name in self._weights:
-            node = self._nodes.get(name)
-            if node is None or node.op not in VARIABLES | {"Const"} or _has_its_value(node):
-                continue
-            target = self._graph.get_tensor_by_name(f"{name}:0")
-            tensor = self._weights.tensor(name)
-            with tf.device(None), tf.name_scope("zoo_load"):
-                value = tf.compat.v1.placeholder(tf.as_dtype(tensor.dtype.number), tensor.shape)
-                if target.dtype == tf.resource:
-                    assign = tf.raw_ops.AssignVariableOp(resource=target, value=value)
-                else:
-                    assign = tf.compat.v1.assign(target, value, validate_shape=False).op
-            found[name] = assign, value
-        return found
-
-    def _batches(self) -> Iterator[list[str]]:
-        """Yield the names of the weights in groups of about `_AT_ONCE` bytes."""
-        batch: list[str] = []
-        size = 0
-        for name in self._loads:
-            batch.append(name)
-            size += self._weights.tensor(name).nbytes
-            if size > _AT_ONCE:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
-
-    def _as_fed(self, name: str) -> np.ndarray:
-        """Return a weight as TensorFlow wants it fed; quantized ones have dtypes of their own."""
-        import numpy as np
-
-        array = self._weights[name]
-        wanted = np.dtype(self._loads[name][1].dtype.as_numpy_dtype)
-        return array if array.dtype == wanted else np.ascontiguousarray(array).view(wanted)
-
-    def _asset_feeds(self) -> dict[str, str]:
-        return {
-            tensor_name(asset.tensor_info.name): str(self._assets[asset.filename])
-            for asset in asset_files(self._meta_graph)
-            if asset.filename in self._assets
-        }
-
     def _check_ranks(self, feeds: Feeds) -> None:
         """Let TensorFlow infer shapes for ranks that the graph leaves open, once for each pattern.
 
@@ -251,7 +180,7 @@ class Runner:
         ranks = {name: [None] * rank for name, rank in feeds.open_ranks}
         given = " and ".join(f"rank {rank} for {name}" for name, rank in feeds.open_ranks)
         imported(
-            importable(self._meta_graph, self._weights, ranks),
+            importable(self._there, self._weights, ranks),
             problem=f"the graph does not take {given}",
         )
         self._ranks.add(feeds.open_ranks)
@@ -268,21 +197,11 @@ class _Call:
     waits: Waits
 
 
-def _has_its_value(node: protos.NodeDef) -> bool:
-    """Tell whether `node` is a constant that was imported with its value."""
-    return node.op == "Const" and waits(node)
-
-
 def _config() -> Any:
-    return tensorflow().compat.v1.ConfigProto(allow_soft_placement=True)
+    """Return a configuration for the devices there are, and for graphs with foreign parts.
 
-
-def _initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:
-    """Return the operations that a loaded model runs first: tables, its main operation."""
-    if _OWN_INIT in meta_graph.signature_def:
-        info = meta_graph.signature_def[_OWN_INIT].outputs[_OWN_INIT]
-        return [info.name.partition(":")[0]]
-    for name in _INIT_COLLECTIONS:
-        if name in meta_graph.collection_def:
-            return list(meta_graph.collection_def[name].node_list.value)
-    return []
+    Only what runs is placed: one operation without a kernel would keep all others from running.
+    """
+    config = tensorflow().compat.v1.ConfigProto(allow_soft_placement=True)
+    config.graph_options.place_pruned_graph = True
+    return config

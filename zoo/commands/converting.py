@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from zoo import conversions, output
+from zoo.advice import advising
 from zoo.commands.options import (
     format_option,
     graph_option,
@@ -61,21 +62,23 @@ def convert(
     For a checkpoint DEST is the prefix, out/model-1000. With -i and -o NAME=TENSOR the model gets a
     signature of these names.
     """
-    done = conversions.convert(
-        Library(registry, offline),
-        ref,
-        dest,
-        form,
-        inputs=dict(map(_input, inputs)),
-        outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
-        signature=signature,
-        graph=graph,
-        clear_devices=clear_devices,
-        force=force,
-        options=key_values(options),
-        format=read_as,
-        load_options={"tags": tags},
-    )
+    library = Library(registry, offline)
+    with advising(library, ref):
+        done = conversions.convert(
+            library,
+            ref,
+            dest,
+            form,
+            inputs=dict(map(_input, inputs)),
+            outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
+            signature=signature,
+            graph=graph,
+            clear_devices=clear_devices,
+            force=force,
+            options=key_values(options),
+            format=read_as,
+            load_options={"tags": tags},
+        )
     _say(done, as_json)
 
 

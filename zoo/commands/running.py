@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import output
+from zoo.advice import advising
 from zoo.commands.options import (
     format_option,
     graph_option,
@@ -64,11 +65,12 @@ def run(
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
     library = Library(registry)
-    opened = library.open(ref, format=read_as, graph=graph, options={"tags": tags})
-    _import_tensorflow()
-    feeds = _feeds(opened.model, inputs, signature, opened.entry)
-    wanted = {name: name for name in outputs} or None
-    values = opened.model.run(wanted, feeds, signature=signature, timeout=timeout)
+    with advising(library, ref):
+        opened = library.open(ref, format=read_as, graph=graph, options={"tags": tags})
+        _import_tensorflow()
+        feeds = _feeds(opened.model, inputs, signature, opened.entry)
+        wanted = {name: name for name in outputs} or None
+        values = opened.model.run(wanted, feeds, signature=signature, timeout=timeout)
     if save is not None:
         _save_arrays(save, values)
         remark(f"wrote {save}")
