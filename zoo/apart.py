@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from typing import TYPE_CHECKING
 
 from zoo.errors import RunError
@@ -59,6 +60,10 @@ def _do(work: Callable[[], int], alive: int) -> None:
     code = _BUG
     try:
         code = work()
+    except SystemExit as left:
+        code = left.code if isinstance(left.code, int) else _BUG
+    except BaseException:  # noqa: BLE001  (the process ends here, whatever it was)
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

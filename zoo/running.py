@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import runnable, waiting
+from zoo import runnable, sizes, waiting
 from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UnsupportedError, some
 from zoo.graph import by_name, called_functions, source
@@ -105,6 +105,7 @@ class Runner:
         limit = waiting.LIMIT if timeout is None and call.waits.nodes else timeout
         with failing(f"TensorFlow does not give {some(fetches, 2)}"):
             try:
+                self._check_sizes(call, feeds)
                 return self._values(call, feeds, limit)
             finally:
                 if call.changes:
@@ -143,12 +144,15 @@ class Runner:
             inner = self._called(ran)
             nodes = [*(self._nodes[name] for name in ran), *inner]
             initial = initial_operations(self._meta_graph)
+            whole = [name for name in feeds if tensor(name).dtype.is_integer]
+            unchecked = sizes.fed_sizes(self._nodes, ran, whole)
             self._calls[key] = _Call(
                 [self._value(tensor(name)) for name in fetches],
                 [tensor(name) for name in feeds],
                 changes=any(map(may_change_state, nodes)),
                 keeps=any(map(keeps_state, nodes)),
                 waits=waiting.waits(self._nodes, ran, inner, initial),
+                sizes={name: tensor(edge) for name, edge in unchecked.items()},
             )
         return self._calls[key]
 
@@ -170,6 +174,13 @@ class Runner:
         functions = (f for f in graph.library.function if f.signature.name in called)
         return [node for function in functions for node in function.node_def]
 
+    def _check_sizes(self, call: _Call, feeds: Feeds) -> None:
+        """Compute the sizes that depend on what is fed and that a kernel would not check."""
+        if call.sizes:
+            fed = dict(zip(call.feeds, feeds.values.values(), strict=True))
+            for name, value in self.session.run(call.sizes, fed).items():
+                sizes.check(name, value)
+
     def _check_ranks(self, feeds: Feeds) -> None:
         """Let TensorFlow infer shapes for ranks that the graph leaves open, once for each pattern.
 
@@ -188,13 +199,14 @@ class Runner:
 
 @dataclass(frozen=True)
 class _Call:
-    """What is fetched and fed, whether that changes state, a table's too, and what may wait."""
+    """What is fetched and fed, what that changes, what may wait, and sizes to look at before."""
 
     fetches: list[Any]
     feeds: list[Any]
     changes: bool
     keeps: bool
     waits: Waits
+    sizes: dict[str, Any]
 
 
 def _config() -> Any:

@@ -36,7 +36,11 @@ _MAY_WAIT = re.compile(
     r"QueueEnqueue(Many)?(V2)?|(OrderedMap|Map)?Stage|MutexLock|Collective(Reduce|Gather|Bcast).*"
 )
 """Those that wait for something else: for room in a store, for other machines."""
-_ONLY_LOOK = re.compile(r"Queue(Size|IsClosed)(V2)?|Barrier(Ready|Incomplete)Size|StageSize")
+_PASS_ON = {"Identity", "RefIdentity"}
+_LEAVE = re.compile(
+    r"(Ref)?Identity|Queue(Size|IsClosed)(V2)?|Barrier(Ready|Incomplete)Size|StageSize"
+)
+"""Those that leave a store as it is."""
 _OF_A_READER = re.compile(r"ReaderRead.*")
 _STAGES = re.compile(r".*([sS]tage|Peek)(NoKey)?")
 _BRANCHES = {"Switch", "RefSwitch", "Merge", "RefMerge"}
@@ -204,7 +208,7 @@ def _touched(nodes: Mapping[str, NodeDef], names: Iterable[str]) -> set[str | No
     return {
         _store(nodes, name)
         for name in names
-        if not TAKES.fullmatch(nodes[name].op) and not _ONLY_LOOK.fullmatch(nodes[name].op)
+        if not TAKES.fullmatch(nodes[name].op) and not _LEAVE.fullmatch(nodes[name].op)
     }
 
 
@@ -217,7 +221,7 @@ def _store(nodes: Mapping[str, NodeDef], name: str) -> str | None:
     at = 1 if _OF_A_READER.fullmatch(node.op) else 0
     origin = nodes.get(source(edges[at])) if len(edges) > at else None
     seen = {name}
-    while origin is not None and origin.op in ("Identity", "RefIdentity"):
+    while origin is not None and origin.op in _PASS_ON:
         if origin.name in seen:
             return None
         seen.add(origin.name)

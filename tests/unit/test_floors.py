@@ -41,7 +41,7 @@ FLOORS = [  # from the roof down
     | {"zoo.calls"},
     {"zoo.facts", "zoo.heads", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
-    {"zoo.endpoints", "zoo.loading", "zoo.supervision"},
+    {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
     {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
