@@ -14,6 +14,7 @@ from zoo import signatures
 from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
 from zoo.feeds import Checks
 from zoo.graph import tensor_name
+from zoo.objects import function_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +61,7 @@ class Calls:
     ) -> Any:
         """Return the values of `fetches`, in the form in which these are given."""
         if fetches is None:
+            require_outputs(self._meta_graph, signature)
             fetches = {key: spec.tensor for key, spec in signature.outputs.items()}
         if isinstance(fetches, str):
             return self._values([fetches], feeds, signature, timeout)[0]
@@ -125,4 +127,23 @@ def require_graph(meta_graph: protos.MetaGraphDef, weights: Weights) -> None:
             "the model has no graph, only weights",
             found=f"{len(weights)} weights",
             hint="a checkpoint's graph is in its .meta file; or give one",
+        )
+
+
+def require_outputs(meta_graph: protos.MetaGraphDef, signature: Signature) -> None:
+    """Check that `signature` has something to put out.
+
+    Raises
+    ------
+    UnsupportedError
+        It has nothing: the model states no signature, and its graph shows no outputs.
+    """
+    if not signature.outputs:
+        functions = function_names(meta_graph.object_graph_def)
+        found, hint = "no signature", "name a tensor, as in -o NAME"
+        if functions:
+            found = f"functions without a signature: {some(functions)}"
+            hint = "save it again: tf.saved_model.save(model, path, signatures=model.FUNCTION)"
+        raise UnsupportedError(
+            "the model says of no tensor that it is an output", found=found, hint=hint
         )
