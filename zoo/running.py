@@ -152,7 +152,7 @@ class Runner:
                 changes=any(map(may_change_state, nodes)),
                 keeps=any(map(keeps_state, nodes)),
                 waits=waiting.waits(self._nodes, ran, inner, initial),
-                sizes={name: tensor(edge) for name, edge in unchecked.items()},
+                sizes={name: [*map(tensor, edges)] for name, edges in unchecked.items()},
             )
         return self._calls[key]
 
@@ -178,8 +178,8 @@ class Runner:
         """Compute the sizes that depend on what is fed and that a kernel would not check."""
         if call.sizes:
             fed = dict(zip(call.feeds, feeds.values.values(), strict=True))
-            for name, value in self.session.run(call.sizes, fed).items():
-                sizes.check(name, value)
+            for name, values in self.session.run(call.sizes, fed).items():
+                sizes.check(name, values)
 
     def _check_ranks(self, feeds: Feeds) -> None:
         """Let TensorFlow infer shapes for ranks that the graph leaves open, once for each pattern.
@@ -206,7 +206,7 @@ class _Call:
     changes: bool
     keeps: bool
     waits: Waits
-    sizes: dict[str, Any]
+    sizes: dict[str, list[Any]]
 
 
 def _config() -> Any:
