@@ -290,6 +290,22 @@ def test_two_models_do_not_meet(tf):
     assert other(x=x)["probabilities"].tolist() == [[0.5, 0.5]]
 
 
+def test_two_sessions_do_not_meet(tf):
+    """Both open at once: each keeps its own state, and the default graph is left alone."""
+    one, other = counter(), counter()
+    default = tf.compat.v1.get_default_graph()
+    before = len(default.get_operations())
+
+    with one.session() as first, other.session() as second:
+        assert first.run("count:0", {"by:0": 2.0}) == 7.0
+        assert second.run("look:0") == 5.0
+        assert other.run("count", {"by": 1.0}) == 6.0
+        assert first.run("look:0") == 7.0
+    assert [v.numpy() for v in one.function([], ["look"]).variables] == [5.0]
+    assert tf.compat.v1.get_default_graph() is default
+    assert len(default.get_operations()) == before
+
+
 def test_extending(tf, tmp_path):
     """Operations added with TensorFlow: 13 and 17 doubled are 120, before and after saving."""
     model = zoo.load("toy-adder").extend(lambda t: {"doubled": t["op_to_restore:0"] * 2})

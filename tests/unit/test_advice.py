@@ -45,8 +45,11 @@ def test_no_finding_no_hint(refused):
 
 
 @pytest.mark.parametrize("ref", ["toy-adder", "https://example.com/m.pb#sha256=0", "not-there.pb"])
-def test_what_doctor_is_not_asked_for(ref):
-    """Registered names, URLs, and what is not there."""
+def test_what_doctor_is_not_asked_for(ref, refused, monkeypatch):
+    """Registered names, though a file is called so; URLs; and what is not there."""
+    monkeypatch.chdir(refused.parent)
+    refused.rename("toy-adder")
+
     assert hint(ref, RunError("no", found="It has been removed in version 9")) == ""
 
 
