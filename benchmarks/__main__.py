@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -88,6 +89,16 @@ def _vgg16(room: Path, runs: int) -> None:
     }
     show("VGG16: what is in this file?", in_turn(commands, runs, lambda: None))
     shutil.rmtree(saved_model)
+    _inside(prefix, room / "small.pb")
+
+
+def _inside(prefix: Path, small: Path) -> None:
+    """Measure what goes on in one process, in a process of its own for each question."""
+    for what, path in (("weights", prefix), ("calls", prefix), ("build", small), ("memory", small)):
+        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, "-m", "benchmarks.inside", what, str(path)]
+        sys.stdout.flush()
+        subprocess.run(command, check=True, env=quiet, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

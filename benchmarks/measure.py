@@ -24,7 +24,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Measured:
-    """The medians over several runs of a command."""
+    """The medians over several runs of a command, or of a function, whose memory is not known."""
 
     label: str
     seconds: float
@@ -67,6 +67,10 @@ def show(title: str, rows: list[Measured]) -> None:
     ours = rows[0]
     print(f"\n{title}")
     for row in rows:
-        times, memory = row.seconds / ours.seconds, row.megabytes / ours.megabytes
-        ratio = "" if row is ours else f"   {times:6.1f} x the time, {memory:5.1f} x the memory"
+        ratio = "" if row is ours else f"   {row.seconds / ours.seconds:6.2f} x the time"
+        if not ours.megabytes:
+            print(f"  {row.label:42} {row.seconds:10.4f} s{ratio}")
+            continue
+        if row is not ours:
+            ratio += f", {row.megabytes / ours.megabytes:5.1f} x the memory"
         print(f"  {row.label:42} {row.seconds:8.2f} s {row.megabytes:8.0f} MB{ratio}")

@@ -227,8 +227,9 @@ def _chosen(
     for usual in (frozenset({SERVE}), frozenset()):
         if usual in by_tags:
             return by_tags[usual]
-    if len(by_tags) == 1:
-        return next(iter(by_tags.values()))
+    serving = [tags for tags in by_tags if SERVE in tags]
+    if len(by_tags) == 1 or len(serving) == 1:
+        return by_tags[(serving or [*by_tags])[0]]
     raise UsageError(f"{folder} has several MetaGraphs", found=there, hint="choose one with --tags")
 
 

@@ -149,7 +149,7 @@ def _stored(case: Case) -> Iterator[tuple[str, FileTensor]]:
 
 def uninitialized(case: Case) -> Iterator[Diagnosis]:
     """Find variables that the outputs need and nothing is stored for."""
-    if case.model is None or not case.model.weights or case.facts is None:
+    if case.model is None or case.facts is None:
         return
     if case.facts["format"] in ("graph", "meta_graph"):
         return

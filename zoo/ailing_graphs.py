@@ -12,6 +12,7 @@ from zoo.diagnosis import ERROR, NOTE, WARNING, Case, Diagnosis
 from zoo.errors import counted, some
 from zoo.graph import source
 from zoo.specs import INPUTS, scalar_means_unknown
+from zoo.waiting import TAKES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,9 +97,11 @@ def must_be_fed(case: Case) -> Iterator[Diagnosis]:
 
 def queues(case: Case) -> Iterator[Diagnosis]:
     """Find a graph that waits for queues."""
-    names = [n for n in case.view.named(*pipelines.GIVERS) if n in case.needed]
+    takers = {op for op in case.view.ops.values() if TAKES.fullmatch(op)}
+    names = [n for n in case.view.named(*pipelines.GIVERS | takers) if n in case.needed]
     if names:
         fed = [end.spec.tensor for end in case.ends[0] if source(end.spec.tensor) in names]
+        fed = fed or [f"{name}:0" for name in names]
         yield Diagnosis(
             "waits_for_input", WARNING,
             "the inputs come from queues, readers or iterators of the training program: without it,"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from zoo import graph_source, importable, libraries
+from zoo import failures, graph_source, importable, libraries
 from zoo.diagnosis import ERROR, NOTE, SEVERITIES, Case, Diagnosis
 from zoo.errors import ZooError, counted, some
 from zoo.graph import called_functions
@@ -65,7 +65,7 @@ def unregistered(case: Case) -> Iterator[Diagnosis]:
             where = libraries.home(op)
             origin = f" ({where.name}, {where.since})" if where else ""
             on_path = case.on_path([n for n in case.view.nodes if case.view.ops[n] == op])
-            help_ = where.help if where else "load the library that registers it, before the model"
+            help_ = failures.help_for(op)
             cut = "; else cut it off: zoo convert --to frozen -o an output that does without"
             yield Diagnosis(
                 "unregistered_operation", ERROR,
@@ -87,7 +87,7 @@ def without_kernel(case: Case) -> Iterator[Diagnosis]:
             " as 'most likely due to a mismatch between the current graph and the graph from the"
             " checkpoint'",
             f"{counted(len(names), 'node')}, {names[0]!r} first; {on_path}",
-            "choose outputs that do without: zoo run -o, zoo convert --to frozen -o",
+            failures.OTHER_OUTPUTS,
         )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def python_functions(case: Case) -> Iterator[Diagnosis]:
             "python_function", min((_severity(case, op) for op in _PYTHON), key=SEVERITIES.index),
             "the graph calls Python functions of the program that built it, which no file holds:"
             " 'callback pyfunc_0 is not found'",
-            some(names), "choose outputs that do without, or run the program that built it",
+            some(names), failures.NO_PYTHON,
         )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def unknown_attributes(case: Case) -> Iterator[Diagnosis]:
             "unknown_attribute", ERROR,
             "attributes from a newer TensorFlow: 'NodeDef mentions attr not in Op', where their"
             " values are not the default",
-            some(found, 4), "run it with the release that wrote it, or remove the attributes",
+            some(found, 4), failures.OTHER_RELEASE,
         )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def newer_producer(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "newer_version", ERROR,
             "the graph asks for a newer TensorFlow: 'GraphDef min consumer version above current'",
-            f"min_consumer {wanted}, where {GRAPH_VERSION} is here", "install the newer release",
+            f"min_consumer {wanted}, where {GRAPH_VERSION} is here", failures.NEWER_RELEASE,
         )  # fmt: skip
 
 

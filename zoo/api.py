@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import conversions
+from zoo.advice import advising
 from zoo.library import Library
 from zoo.renaming import Wishes, rules_of
 
@@ -63,7 +64,9 @@ def load(
         What lies there is damaged, in no format that is installed, or does not fit the graph.
     """
     wishes = _wishes(architecture, graph, rename, ema, drop_slots)
-    return Library().open(ref, format=format, wishes=wishes, options={"tags": tags}).model
+    library = Library()
+    with advising(library, ref):
+        return library.open(ref, format=format, wishes=wishes, options={"tags": tags}).model
 
 
 def _wishes(
@@ -146,21 +149,22 @@ def convert(
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
-    chosen = {"tags": tags}
-    return conversions.convert(
-        Library(),
-        ref,
-        dest,
-        to,
-        inputs=inputs,
-        outputs=outputs,
-        signature=signature,
-        wishes=_wishes(architecture, graph, rename, ema, drop_slots),
-        clear_devices=clear_devices,
-        force=force,
-        options=options,
-        load_options=chosen,
-    )
+    library, chosen = Library(), {"tags": tags}
+    with advising(library, ref):
+        return conversions.convert(
+            library,
+            ref,
+            dest,
+            to,
+            inputs=inputs,
+            outputs=outputs,
+            signature=signature,
+            wishes=_wishes(architecture, graph, rename, ema, drop_slots),
+            clear_devices=clear_devices,
+            force=force,
+            options=options,
+            load_options=chosen,
+        )
 
 
 def fetch(ref: str, *, offline: bool = False) -> Path:

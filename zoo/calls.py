@@ -14,6 +14,7 @@ from zoo import signatures
 from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
 from zoo.feeds import Checks
 from zoo.graph import tensor_name
+from zoo.objects import function_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,22 +52,34 @@ class Calls:
             self._signatures[key] = signatures.signature(self._meta_graph, key)
         return self._signatures[key]
 
-    def run(self, fetches: Any, feeds: Mapping[str, object], signature: Signature) -> Any:
+    def run(
+        self,
+        fetches: Any,
+        feeds: Mapping[str, object],
+        signature: Signature,
+        timeout: float | None = None,
+    ) -> Any:
         """Return the values of `fetches`, in the form in which these are given."""
         if fetches is None:
+            require_outputs(self._meta_graph, signature)
             fetches = {key: spec.tensor for key, spec in signature.outputs.items()}
         if isinstance(fetches, str):
-            return self._values([fetches], feeds, signature)[0]
+            return self._values([fetches], feeds, signature, timeout)[0]
         if isinstance(fetches, Mapping):
-            values = self._values(fetches.values(), feeds, signature)
+            values = self._values(fetches.values(), feeds, signature, timeout)
             return dict(zip(fetches, values, strict=True))
-        return self._values(fetches, feeds, signature)
+        return self._values(fetches, feeds, signature, timeout)
 
     def _values(
-        self, names: Iterable[str], feeds: Mapping[str, object], signature: Signature
+        self,
+        names: Iterable[str],
+        feeds: Mapping[str, object],
+        signature: Signature,
+        timeout: float | None,
     ) -> list[np.ndarray]:
         tensors = [self._fetched(name, signature) for name in names]
-        return self._runner().run(tensors, self._checks.checked(signature, feeds, tensors))
+        checked = self._checks.checked(signature, feeds, tensors)
+        return self._runner().run(tensors, checked, timeout)
 
     def close(self) -> None:
         """Close the session; the next call opens one again."""
@@ -114,4 +127,23 @@ def require_graph(meta_graph: protos.MetaGraphDef, weights: Weights) -> None:
             "the model has no graph, only weights",
             found=f"{len(weights)} weights",
             hint="a checkpoint's graph is in its .meta file; or give one",
+        )
+
+
+def require_outputs(meta_graph: protos.MetaGraphDef, signature: Signature) -> None:
+    """Check that `signature` has something to put out.
+
+    Raises
+    ------
+    UnsupportedError
+        It has nothing: the model states no signature, and its graph shows no outputs.
+    """
+    if not signature.outputs:
+        functions = function_names(meta_graph.object_graph_def)
+        found, hint = "no signature", "name a tensor, as in -o NAME"
+        if functions:
+            found = f"functions without a signature: {some(functions)}"
+            hint = "save it again: tf.saved_model.save(model, path, signatures=model.FUNCTION)"
+        raise UnsupportedError(
+            "the model says of no tensor that it is an output", found=found, hint=hint
         )

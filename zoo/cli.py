@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo import output
+from zoo import apart, output
 from zoo.errors import AccessError, DiskError, UsageError, ZooError, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """Graphs are many objects without circles: looking for these at every 700 takes a fifth longer."""
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
+_RUNS_TENSORFLOW = "run"
 _SYSTEM: dict[int, type[ZooError]] = {
     errno.EACCES: AccessError,
     errno.EDQUOT: DiskError,
@@ -124,7 +125,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``zoo`` and leave with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    sys.exit(_run_apart(given) if given[:1] == [_RUNS_TENSORFLOW] else run(given))
+
+
+def _run_apart(arguments: Sequence[str]) -> int:
+    """Run ``zoo`` in a process of its own, which TensorFlow may end."""
+    try:
+        return apart.guarded(lambda: run(arguments))
+    except ZooError as error:
+        return _failed(error, "--json" in arguments)
 
 
 def run(arguments: Sequence[str]) -> int:

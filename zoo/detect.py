@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from zoo.errors import FormatError, UnknownNameError, UsageError, nearest, some
+from zoo.errors import FormatError, UnknownNameError, UsageError, ZooError, nearest, some
 from zoo.file_types import file_type
 
 if TYPE_CHECKING:
@@ -178,8 +178,15 @@ def _latest_version(folder: Path, found: list[Found[R]]) -> list[Found[R]]:
     return [versions[max(versions)]] if versions and numbered else found
 
 
-def _nothing(path: Path) -> UnknownNameError:
+def _nothing(path: Path) -> ZooError:
     siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+    parts = sorted(name for name in siblings if name.startswith(f"{path.name}."))
+    if len(parts) > 1:
+        return FormatError(
+            f"{path} is a prefix of files that no installed format reads",
+            found=some(parts),
+            hint="one of them is missing or damaged: fetch or copy them again",
+        )
     near = nearest(path.name, siblings)
     missing = "" if path.parent.is_dir() else f"no folder {path.parent}"
     return UnknownNameError(

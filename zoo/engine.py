@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from zoo import failures
 from zoo.errors import RunError, ZooError
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def failing(problem: str) -> Iterator[None]:
     except ZooError:
         raise
     except (tf.errors.OpError, ValueError, TypeError, LookupError, RuntimeError) as error:
-        raise RunError(problem, found=_own_words(error)) from error
+        words = _own_words(error)
+        raise RunError(problem, found=words, hint=failures.hint(words)) from error
 
 
 def _own_words(error: Exception) -> str:

@@ -203,12 +203,17 @@ def _keeps(array: np.ndarray, target: np.dtype) -> bool:
     kind = "f" if "float" in target.name else target.kind
     if array.dtype.kind == "b" or kind == "b":
         return False
-    whole = array.dtype.kind == "f" and bool(np.isfinite(array).all() and (array % 1 == 0).all())
-    if kind in "iu" and (array.dtype.kind in "iu" or whole):
+    if kind in "iu" and (array.dtype.kind in "iu" or _is_whole(array)):
         limits = np.iinfo(target)
         return bool(array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max))
     allowed = {"f": "iufV", "c": "iufcV"}.get(kind, "")
     return array.dtype.kind in allowed
+
+
+def _is_whole(array: np.ndarray) -> bool:
+    import numpy as np
+
+    return array.dtype.kind == "f" and bool(np.isfinite(array).all() and (array % 1 == 0).all())
 
 
 def _wrong_dtype(name: str, array: np.ndarray, dtype: DType) -> InputError:

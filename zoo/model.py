@@ -91,6 +91,7 @@ class Model(Edits):
         feeds: Mapping[str, object] | None = None,
         *,
         signature: str | None = None,
+        timeout: float | None = None,
     ) -> Any:
         """Return the values of `fetches` for `feeds`, starting from the stored weights.
 
@@ -104,6 +105,9 @@ class Model(Edits):
             Values by the signature's input or by tensor.  Any tensor can be fed.
         signature
             Key of the signature whose names are used; the default one if not given.
+        timeout
+            Seconds after which the call is given up.  If not given, a call that takes from a queue
+            has 30 of them, and no other has a limit.
 
         Raises
         ------
@@ -112,9 +116,9 @@ class Model(Edits):
         UnknownNameError
             A name is neither the signature's nor a tensor's.
         RunError
-            TensorFlow failed.
+            TensorFlow failed, or the call did not end: nothing fills a queue that it takes from.
         """
-        return self._calls.run(fetches, feeds or {}, self.signature(signature))
+        return self._calls.run(fetches, feeds or {}, self.signature(signature), timeout)
 
     @contextmanager
     def session(self, config: Any = None) -> Iterator[Any]:

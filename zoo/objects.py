@@ -35,6 +35,13 @@ def trained_keys(objects: protos.SavedObjectGraph) -> dict[str, bool]:
     }
 
 
+def function_names(objects: protos.SavedObjectGraph) -> list[str]:
+    """Return the names of the functions that the object at the root of `objects` has."""
+    root = objects.nodes[0].children if objects.nodes else ()
+    found = [one for one in root if objects.nodes[one.node_id].HasField("function")]
+    return sorted(one.local_name for one in found)
+
+
 def stored_names(graph: bytes) -> dict[str, str]:
     """Return the key of each variable by its full name, as a checkpoint describes itself.
 

@@ -112,6 +112,113 @@ def test_without_the_check_it_would_abort(tf):
     assert done.returncode == -6, done.stderr[-500:]
 
 
+def test_sizes_that_are_none_are_not_an_abort(tf):
+    """Three kernels make a shape of the sizes they are given, without a look at them."""
+    model = transposed()
+
+    with pytest.raises(RunError) as caught:
+        model.run("y", {"sizes": [1, -5, 2, 1]})
+
+    assert "'y'" in caught.value.problem
+    assert "-5" in caught.value.found
+    assert model.run("y", {"sizes": [1, 2, 2, 1]}).shape == (1, 2, 2, 1)
+
+
+def transposed():
+    """Return a transposed convolution whose output has the sizes that are fed."""
+    meta_graph = MetaGraphDef()
+    meta_graph.graph_def.versions.producer = 27
+    image = np.ones((1, 2, 2, 1), np.float32)
+    meta_graph.graph_def.node.extend(
+        [
+            placeholder("sizes", dtypes.named("int32"), [4]),
+            node("grad", "Const", dtype=FLOAT),
+            node("k", "Const", dtype=FLOAT),
+            node("y", "Conv2DBackpropInput", ["sizes", "k", "grad"], T=FLOAT, padding="SAME"),
+        ]
+    )
+    meta_graph.graph_def.node[3].attr["strides"].list.i.extend([1, 1, 1, 1])
+    return Model(meta_graph, {"k": image[:, :1, :1], "grad": image})
+
+
+def test_without_the_check_of_sizes_it_would_abort(tf):
+    """The kernel really ends the process: that is what the check is for."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "import test_running as t; from zoo.running import Runner;"
+        "Runner._check_sizes = lambda self, call, feeds: None;"
+        "t.transposed().run('y', {'sizes': [1, -5, 2, 1]})"
+    )
+    folder = str(__file__).rpartition("/")[0]
+    done = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True)
+
+    assert done.returncode == -6, done.stderr[-500:]
+
+
+def foreign():
+    """Return a graph with operations that no TensorFlow has: one inside of a function."""
+    meta_graph = MetaGraphDef()
+    meta_graph.graph_def.versions.producer = 27
+    meta_graph.graph_def.node.extend(
+        [
+            placeholder("x", FLOAT, [None]),
+            node("strange", "ConstrainedSequence", ["x"]),
+            node("after", "Identity", ["x", "^strange"], T=FLOAT),
+            node("called", "inner", ["x"]),
+            node("y", "Neg", ["x"], T=FLOAT),
+        ]
+    )
+    function = meta_graph.graph_def.library.function.add()
+    function.signature.name = "inner"
+    function.signature.input_arg.add(name="a", type=1)
+    function.signature.output_arg.add(name="b", type=1)
+    function.node_def.append(node("odd", "FromElsewhere", ["a"]))
+    function.ret["b"] = "odd:b:0"
+    return Model(meta_graph, {})
+
+
+def test_foreign_operations_stop_only_what_needs_them(tf):
+    """TensorFlow imports a graph whole or not at all; what does without them runs."""
+    model = foreign()
+
+    assert model.run("y", {"x": [1.0]}).tolist() == [-1]
+    with pytest.raises(RunError, match="strange"):
+        model.run("y", {"x": [1.0], "after": [5.0]})
+
+
+@pytest.mark.parametrize(
+    ("fetch", "operation", "helps"),
+    [
+        ("strange", "'strange': ConstrainedSequence", "import tensorflow_text"),
+        ("after", "'strange': ConstrainedSequence", "import tensorflow_text"),
+        ("called", "'called': FromElsewhere", "load the library that registers it"),
+    ],
+)
+def test_who_needs_foreign_operations_is_told(tf, fetch, operation, helps):
+    """The node, its operation, and the library that has it."""
+    with pytest.raises(RunError) as caught:
+        foreign().run(fetch, {"x": [1.0]})
+
+    assert operation in caught.value.found
+    assert helps in caught.value.hint
+
+
+def test_an_operation_without_a_kernel_stops_only_what_needs_it(tf):
+    """TensorFlow would place the whole graph before it runs any of it."""
+    meta_graph = MetaGraphDef()
+    meta_graph.graph_def.versions.producer = 27
+    buckets = node("buckets", "BoostedTreesBucketize", ["x", "x"], num_features=1)
+    meta_graph.graph_def.node.extend(
+        [placeholder("x", FLOAT, [None]), buckets, node("y", "Neg", ["x"], T=FLOAT)]
+    )
+    model = Model(meta_graph, {})
+
+    assert model.run("y", {"x": [1.0]}).tolist() == [-1]
+    with pytest.raises(RunError, match="BoostedTreesBucketize") as caught:
+        model.run("buckets", {"x": [1.0]})
+    assert "choose outputs that do without" in caught.value.hint
+
+
 def counter():
     """Return a model with a reference variable that one output counts up."""
     meta_graph = MetaGraphDef()
@@ -181,6 +288,21 @@ def test_two_models_do_not_meet(tf):
     first = one.run("dense/bias", {})
     assert np.array_equal(first.view(np.uint32), one.weights["dense/bias"].view(np.uint32))
     assert other(x=x)["probabilities"].tolist() == [[0.5, 0.5]]
+
+
+def test_two_sessions_do_not_meet(tf):
+    """Both open at once: each keeps its own state, and the default graph is left alone."""
+    one, other = counter(), counter()
+    default = tf.compat.v1.get_default_graph()
+    before = len(default.get_operations())
+
+    with one.session() as first, other.session() as second:
+        assert first.run("count:0", {"by:0": 2.0}) == 7.0
+        assert second.run("look:0") == 5.0
+        assert other.run("count", {"by": 1.0}) == 6.0
+        assert first.run("look:0") == 7.0
+    assert tf.compat.v1.get_default_graph() is default
+    assert len(default.get_operations()) == before
 
 
 def test_extending(tf, tmp_path):
@@ -343,3 +465,23 @@ def test_the_terminal_stays_quiet(tmp_path):
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "op_to_restore = 60.0\n", "")
+
+
+def test_the_command_survives_what_ends_tensorflow(tmp_path):
+    """A kernel that ends the process gives an error, as a document too."""
+    meta_graph = MetaGraphDef()
+    meta_graph.graph_def.versions.producer = 27
+    meta_graph.graph_def.node.extend(
+        [placeholder("x", FLOAT, [None]), node("y", "Neg", ["x"], T=FLOAT)]
+    )
+    saved = zoo.save(Model(meta_graph, {}), tmp_path / "m.pb", "frozen")
+    program = (
+        "import os, sys; from zoo import calls, cli;"
+        "calls.Calls.run = lambda *_: os.abort(); cli.main(sys.argv[1:])"
+    )
+    given = ["run", str(saved.path), "-i", "x=[1]", "--json"]
+    done = subprocess.run([sys.executable, "-c", program, *given], capture_output=True, text=True)
+
+    assert done.returncode == 65, done.stderr
+    assert json.loads(done.stdout)["error"]["found"].startswith("SIGABRT")
+    assert "zoo: TensorFlow ended its process" in done.stderr

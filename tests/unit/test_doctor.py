@@ -488,3 +488,32 @@ def test_another_release_is_asked_itself(monkeypatch):
     assert not registered.by_table()
     assert registered.registered("Known")
     assert registered.registered("Neg") is None
+
+
+def test_a_saved_model_without_its_variables(tmp_path):
+    """The folder is gone whole: nothing is stored, and that is no sound model."""
+    saved = zoo.save(sample_model(), tmp_path / "m", "saved_model")
+    for file in (saved.path / "variables").iterdir():
+        file.unlink()
+    (saved.path / "variables").rmdir()
+
+    assert "uninitialized" in names(saved.path)
+
+
+@pytest.mark.parametrize(
+    "taker",
+    [
+        node("d", "Unstage", dtypes=[FLOAT], shared_name="area"),
+        node("d", "BarrierTakeMany", ["b", "n"], component_types=[FLOAT]),
+    ],
+)
+def test_other_stores_that_are_waited_for(tmp_path, taker):
+    """Staging areas and barriers, as running refuses them."""
+    barrier = node("b", "Barrier", component_types=[FLOAT], capacity=1)
+    path = frozen(barrier, const("n", np.int32(1)), taker, op("y", "Neg", "d"))(tmp_path)
+
+    found = doctor.examine(path, FORMS)["diagnoses"]
+
+    assert [one["help"] for one in found if one["name"] == "waits_for_input"] == [
+        "feed a value in their place: zoo run -i d:0=@x.npy"
+    ]

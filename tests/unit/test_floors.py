@@ -16,7 +16,7 @@ FLOORS = [  # from the roof down
     {"zoo.pages"},
     {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
-    {"zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
+    {"zoo.advice", "zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
     {"zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
@@ -46,16 +46,16 @@ FLOORS = [  # from the roof down
     | {"zoo.calls"},
     {"zoo.facts", "zoo.heads", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
-    {"zoo.endpoints", "zoo.supervision"},
-    {"zoo.references", "zoo.saver", "zoo.state"},
+    {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
+    {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
-    | {"zoo.importable", "zoo.resources", "zoo.thaw"},
+    | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
     {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"}
     | {"zoo.keras_1", "zoo.keras_nodes", "zoo.keras_older"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
-    {"zoo.ends", "zoo.pipelines", "zoo.switches"},
+    {"zoo.ends", "zoo.failures", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
     {"zoo.matching", "zoo.renaming", "zoo.variables"},
@@ -72,7 +72,7 @@ FLOORS = [  # from the roof down
     {"zoo.libraries", "zoo.registered"},
     {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
-    {"zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
+    {"zoo.apart", "zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
     | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
 ]

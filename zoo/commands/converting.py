@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo import conversions, output
+from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
     format_option,
@@ -67,21 +68,23 @@ def convert(
     signature of these names.
     """
     quiet_tensorflow()
-    done = conversions.convert(
-        Library(registry, offline),
-        ref,
-        dest,
-        form,
-        inputs=dict(map(_input, inputs)),
-        outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
-        signature=signature,
-        wishes=wishes,
-        clear_devices=clear_devices,
-        force=force,
-        options=key_values(options),
-        format=read_as,
-        load_options={"tags": tags},
-    )
+    library = Library(registry, offline)
+    with advising(library, ref):
+        done = conversions.convert(
+            library,
+            ref,
+            dest,
+            form,
+            inputs=dict(map(_input, inputs)),
+            outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
+            signature=signature,
+            wishes=wishes,
+            clear_devices=clear_devices,
+            force=force,
+            options=key_values(options),
+            format=read_as,
+            load_options={"tags": tags},
+        )
     _say(done, as_json)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import output
+from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
     format_option,
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 @click.option("-o", "outputs", metavar="NAME", multiple=True, help="An output; all by default.")
 @signature_option
 @tags_option
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give up after these; 30 where the graph takes from a queue.",
+)
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
 @attaching_options
 @format_option
@@ -46,6 +53,7 @@ def run(
     outputs: tuple[str, ...],
     signature: str | None,
     tags: list[str] | None,
+    timeout: float | None,
     save: Path | None,
     wishes: Wishes,
     read_as: str | None,
@@ -58,11 +66,12 @@ def run(
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
     library = Library(registry)
-    opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
-    _import_tensorflow()
-    feeds = _feeds(opened.model, inputs, signature, opened.entry)
-    wanted = {name: name for name in outputs} or None
-    values = opened.model.run(wanted, feeds, signature=signature)
+    with advising(library, ref):
+        opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
+        _import_tensorflow()
+        feeds = _feeds(opened.model, inputs, signature, opened.entry)
+        wanted = {name: name for name in outputs} or None
+        values = opened.model.run(wanted, feeds, signature=signature, timeout=timeout)
     if save is not None:
         _save_arrays(save, values)
         remark(f"wrote {save}")

@@ -1,0 +1,109 @@
+"""Work in a process of its own: its exit code, and what becomes of it when the process is ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from zoo import apart
+
+
+def outcome(work):
+    """Return what comes of `work` in a child of a process with neither threads nor TensorFlow."""
+    program = f"import os, signal, sys, time\nfrom zoo.apart import guarded\n{work}"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+
+def test_the_exit_code_is_that_of_the_work():
+    """What it prints is printed, in order; where it fails, the trace is there."""
+    done = outcome("print('before')\nsys.exit(guarded(lambda: print('inside') or 3))")
+    assert (done.returncode, done.stdout) == (3, "before\ninside\n")
+
+    done = outcome("sys.exit(guarded(lambda: 1 / 0))")
+    assert done.returncode == 70
+    assert "ZeroDivisionError" in done.stderr
+    assert outcome("sys.exit(guarded(lambda: sys.exit(143)))").returncode == 143
+
+
+@pytest.mark.parametrize(
+    ("work", "found"),
+    [
+        ("os.abort()", "SIGABRT: one of its kernels"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL: the system ended it"),
+        ("os.kill(os.getpid(), signal.SIGUSR1)", "SIGUSR1"),
+    ],
+)
+def test_an_end_by_a_signal_is_an_error(work, found):
+    """The signal is named, with what it means."""
+    done = outcome(f"guarded(lambda: {work})")
+
+    assert done.returncode == 1
+    assert "RunError: TensorFlow ended its process" in done.stderr
+    assert found in done.stderr
+
+
+def test_the_child_is_sent_what_the_parent_is_sent():
+    """A request to end reaches the work."""
+    work = "signal.signal(signal.SIGTERM, lambda *_: os._exit(9))\n"
+    work += "sys.exit(guarded(lambda: print('here', flush=True) or time.sleep(60) or 0))"
+    program = f"import os, signal, sys, time\nfrom zoo.apart import guarded\n{work}"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"here\n"
+        process.terminate()
+        assert process.wait(20) == 9
+
+
+def test_the_child_does_not_outlive_its_parent():
+    """Who kills the command for good ends the work too, and its output."""
+    work = "guarded(lambda: print(os.getpid(), flush=True) or time.sleep(60) or 0)"
+    program = f"import os, time\nfrom zoo.apart import guarded\n{work}"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        child = int(process.stdout.readline())
+        process.kill()
+        assert process.stdout.read() == b""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _runs(child):
+        time.sleep(0.05)
+    assert not _runs(child)
+
+
+def _runs(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.is_file() or " Z " not in stat.read_text()
+
+
+def test_the_second_interrupt_ends_it():
+    """The first one reaches the child as well, which may be deep inside of TensorFlow."""
+    program = (
+        "import signal, sys, time\nfrom zoo.apart import guarded\ndef work():\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n    print('here', flush=True)\n"
+        "    time.sleep(60)\n    return 0\nsys.exit(guarded(work))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"here\n"
+        for _ in range(2):
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+
+
+def test_where_tensorflow_is_there_already(monkeypatch):
+    """A child would have it without its threads: the work is done here."""
+    monkeypatch.setitem(sys.modules, "tensorflow", object())
+
+    assert apart.guarded(os.getpid) == os.getpid()
+
+
+def test_without_fork(monkeypatch):
+    """Some systems have none."""
+    monkeypatch.delattr(os, "fork")
+
+    assert apart.guarded(os.getpid) == os.getpid()
