@@ -61,6 +61,7 @@ class Calls:
     ) -> Any:
         """Return the values of `fetches`, in the form in which these are given."""
         if fetches is None:
+            require_graph(self._meta_graph, self._model[1])
             require_outputs(self._meta_graph, signature)
             fetches = {key: spec.tensor for key, spec in signature.outputs.items()}
         if isinstance(fetches, str):
@@ -126,7 +127,7 @@ def require_graph(meta_graph: protos.MetaGraphDef, weights: Weights) -> None:
         raise UnsupportedError(
             "the model has no graph, only weights",
             found=f"{len(weights)} weights",
-            hint="a checkpoint's graph is in its .meta file; or give one",
+            hint="a checkpoint's graph is in its .meta file; or attach one: --graph, --architecture",
         )
 
 
