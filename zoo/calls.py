@@ -127,7 +127,7 @@ def require_graph(meta_graph: protos.MetaGraphDef, weights: Weights) -> None:
         raise UnsupportedError(
             "the model has no graph, only weights",
             found=f"{len(weights)} weights",
-            hint="a checkpoint's graph is in its .meta file; or attach one: --graph, --architecture",
+            hint="the graph of a checkpoint is in its .meta file; --graph attaches one",
         )
 
 
