@@ -27,7 +27,10 @@ from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from zoo.plain import Run
 
 zoo_api = 1
 
@@ -60,8 +63,16 @@ def zoo_formats() -> Iterable[Format]:
             files=files,
             look=look,
             variant=variant,
+            judge=judge,
         )
     ]
+
+
+def judge(path: Path) -> AbstractContextManager[Run]:
+    """Open what lies at `path` by TensorFlow's own means."""
+    from zoo import plain
+
+    return plain.checkpoint(path)
 
 
 def recognises(path: Path) -> bool:

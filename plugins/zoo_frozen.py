@@ -18,7 +18,10 @@ from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from zoo.plain import Run
 
 zoo_api = 1
 
@@ -38,7 +41,14 @@ _OF_NODES = {"cond_context", "queue_runners", "saved_model_assets", "savers", "w
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``frozen`` format."""
     summary = "one .pb file, weights as constants"
-    return [Format("frozen", summary, recognises, load, save, _OPTIONS)]
+    return [Format("frozen", summary, recognises, load, save, _OPTIONS, judge=judge)]
+
+
+def judge(path: Path) -> AbstractContextManager[Run]:
+    """Open what lies at `path` by TensorFlow's own means."""
+    from zoo import plain
+
+    return plain.frozen(path)
 
 
 def recognises(path: Path) -> bool:

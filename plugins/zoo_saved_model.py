@@ -38,8 +38,10 @@ from zoo.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from zoo.plain import Run
     from zoo.tensors import Tensor
     from zoo.weights import Weights
 
@@ -76,8 +78,16 @@ def zoo_formats() -> Iterable[Format]:
             files=files,
             look=look,
             variant=variant,
+            judge=judge,
         )
     ]
+
+
+def judge(path: Path) -> AbstractContextManager[Run]:
+    """Open what lies at `path` by TensorFlow's own means."""
+    from zoo import plain
+
+    return plain.saved_model(path)
 
 
 def recognises(path: Path) -> bool:

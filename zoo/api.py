@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import conversions
 from zoo.advice import advising
+from zoo.both_sides import Asked
 from zoo.library import Library
 from zoo.renaming import Wishes, rules_of
 
@@ -125,6 +126,10 @@ def convert(
     tags: str | Iterable[str] | None = None,
     clear_devices: bool = False,
     force: bool = False,
+    verify: bool = False,
+    verify_inputs: Mapping[str, Any] | None = None,
+    rtol: float = 0.0,
+    atol: float = 0.0,
     **options: Any,
 ) -> conversions.Conversion:
     """Write the model that `ref` means to `dest`, in the format `to`.
@@ -146,6 +151,13 @@ def convert(
         Whether operations are freed of the devices that the source names.
     force
         Whether what is at `dest` is replaced.
+    verify
+        Whether plain TensorFlow runs what was written, on the same inputs as the source, before it
+        is published; that it gives the same bits, with TensorFlow's rewriting of graphs off.
+    verify_inputs
+        Values to run with, by input, in the place of made ones.
+    rtol, atol
+        By how much numbers may differ in that.
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
@@ -164,6 +176,7 @@ def convert(
             force=force,
             options=options,
             load_options=chosen,
+            verify=Asked(verify_inputs or {}, rtol, atol) if verify else None,
         )
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """Graphs are many objects without circles: looking for these at every 700 takes a fifth longer."""
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
-_RUNS_TENSORFLOW = "run"
 _SYSTEM: dict[int, type[ZooError]] = {
     errno.EACCES: AccessError,
     errno.EDQUOT: DiskError,
@@ -126,7 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     given = sys.argv[1:] if arguments is None else list(arguments)
-    sys.exit(_run_apart(given) if given[:1] == [_RUNS_TENSORFLOW] else run(given))
+    sys.exit(_run_apart(given) if _runs_tensorflow(given) else run(given))
+
+
+def _runs_tensorflow(arguments: Sequence[str]) -> bool:
+    """Tell whether the command runs graphs, whose kernels may end the process."""
+    return arguments[:1] == ["run"] or (arguments[:1] == ["convert"] and "--verify" in arguments)
 
 
 def _run_apart(arguments: Sequence[str]) -> int:

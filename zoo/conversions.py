@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, plugins
+from zoo import atomic, detect, plugins
 from zoo.errors import UsageError, WriteError, some
 from zoo.graph import by_name, source, upstream
 from zoo.library import Opened
@@ -15,10 +17,14 @@ from zoo.renaming import NONE, Wishes
 from zoo.signatures import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from zoo.both_sides import Asked
+    from zoo.formats import Format
     from zoo.library import Library
     from zoo.model import Model
+    from zoo.plain import Run
+    from zoo.verifying import Verified
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,15 @@ class Conversion:
         Size of the target.
     repairs
         A sentence for each thing that was changed or left out.
+    verified
+        What a verification found; None where none was asked for.
     """
 
     source: Opened
     target: Opened
     bytes: int
     repairs: tuple[str, ...]
+    verified: Verified | None = None
 
 
 def convert(
@@ -56,6 +65,7 @@ def convert(
     format: str | None = None,  # noqa: A002  (the word users know)
     options: Mapping[str, Any] | None = None,
     load_options: Mapping[str, Any] | None = None,
+    verify: Asked | None = None,
 ) -> Conversion:
     """Write the model that `ref` means to `dest`, in the format `to`.
 
@@ -78,11 +88,15 @@ def convert(
         The format that the source is in; recognised by its contents if not given.
     options, load_options
         What saving and loading are given besides; the formats must declare them.
+    verify
+        How it is verified that the target computes what the source does; not at all by default.
 
     Raises
     ------
     WriteError
         There is something at `dest`.
+    DifferenceError
+        The target computes something else; nothing is at `dest` then but what was there.
     """
     form = plugins.format_named(library.plugins, to)
     target = form.written_at(Path(dest), options or {})
@@ -94,10 +108,43 @@ def convert(
         model = _signed(model, inputs or {}, outputs, signature)
     else:
         model = _cut(model, [outputs] if isinstance(outputs, str) else [*outputs], signature)
+    proof = None
+    if verify is not None:
+        proof = _proven(form, read.model, model, target, options or {}, verify)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
     notes = (*library.left_at(read, load_options), *saved.notes)
-    return Conversion(read, Opened(model, to, saved.path), size, notes)
+    return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
+
+
+def _proven(
+    form: Format,
+    original: Model,
+    model: Model,
+    target: Path,
+    options: Mapping[str, Any],
+    asked: Asked,
+) -> Verified:
+    """Return what comes of comparing `original` with what `form` writes of `model`.
+
+    It is written beside the target for that, and gone afterwards: the same model is written as the
+    same bytes.
+    """
+    from zoo.verifying import verify
+
+    with atomic.drafting(target.parent, target.name) as room:
+        draft = form.write(model, room / target.name, options).path
+        written = form.read(draft, {})
+        own = functools.partial(_own, written)
+        opening = own if form.judge is None else functools.partial(form.judge, draft)
+        return verify(original, model, written, opening, asked)
+
+
+@contextmanager
+def _own(model: Model) -> Iterator[Run]:
+    """Have zoo run what only zoo reads."""
+    yield lambda feeds, fetches: list(model.run(list(fetches), feeds))
+    model.close()
 
 
 def _cut(model: Model, outputs: list[str], signature: str | None) -> Model:

@@ -101,9 +101,15 @@ class WriteError(ZooError):
 
 
 class AccessError(ZooError):
-    """The system does not let zoo look at a file or folder."""
+    """The system does not let zoo look at a file, or a file would run its author's code."""
 
     code = 77
+
+
+class DifferenceError(ZooError):
+    """What was written does not compute what its source does: nothing was published."""
+
+    code = 1
 
 
 class BusyError(ZooError):

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UnsupportedError, UsageError, did_you_mean, some
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from zoo.model import Model
+    from zoo.plain import Run
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,9 @@ class Format:
         Returns the document of ``zoo inspect --json`` for the model at a path, and a pattern for
         tensors that are listed besides; for a format whose models take long to load.  None where
         it is made of the loaded model.
+    judge
+        Opens the model at a path without zoo, by TensorFlow's own means, and gives what runs it:
+        see `zoo.plain`.  None where nothing but the format itself can read it.
     """
 
     name: str
@@ -176,6 +181,7 @@ class Format:
     look: Callable[..., Model] | None = None
     variant: Callable[[Path], str] | None = None
     facts: Callable[[Path, str | None], dict[str, Any]] | None = None
+    judge: Callable[[Path], AbstractContextManager[Run]] | None = None
 
     @property
     def written(self) -> bool:

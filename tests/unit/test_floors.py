@@ -31,6 +31,8 @@ FLOORS = [  # from the roof down
     | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     # the one value
+    {"zoo.verifying"},
+    {"zoo.both_sides"},
     {"zoo.model"},
     {"zoo.edits"},
     {"zoo.keras_layer"},
@@ -44,7 +46,7 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.facts", "zoo.heads", "zoo.prune", "zoo.running"},
+    {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
     {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},

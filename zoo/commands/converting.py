@@ -12,6 +12,7 @@ from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
     format_option,
+    import_tensorflow,
     key_values,
     offline_option,
     quiet_tensorflow,
@@ -20,12 +21,14 @@ from zoo.commands.options import (
     signature_option,
     speech_options,
     tags_option,
+    verifying_options,
 )
 from zoo.errors import UsageError
 from zoo.graph import source
 from zoo.library import Library
 
 if TYPE_CHECKING:
+    from zoo.both_sides import Asked
     from zoo.renaming import Wishes
 
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 @signature_option
 @tags_option
 @click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format.")
+@verifying_options
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
 @attaching_options
@@ -54,6 +58,7 @@ def convert(
     signature: str | None,
     tags: list[str] | None,
     options: tuple[str, ...],
+    verify: Asked | None,
     force: bool,
     clear_devices: bool,
     wishes: Wishes,
@@ -67,7 +72,10 @@ def convert(
     For a checkpoint DEST is the prefix, out/model-1000. With -i and -o NAME=TENSOR the model gets a
     signature of these names.
     """
-    quiet_tensorflow()
+    if verify is None:
+        quiet_tensorflow()
+    else:
+        import_tensorflow()
     library = Library(registry, offline)
     with advising(library, ref):
         done = conversions.convert(
@@ -84,15 +92,16 @@ def convert(
             options=key_values(options),
             format=read_as,
             load_options={"tags": tags},
+            verify=verify,
         )
     _say(done, as_json)
 
 
 def _say(done: conversions.Conversion, as_json: bool) -> None:
     attached = done.source.model.attached
-    if attached is not None:
+    if attached is not None and done.source.entry is None:
         remark(str(attached))
-    for sentence in done.repairs:
+    for sentence in (*done.repairs, *(done.verified.remarks if done.verified else ())):
         remark(sentence)
     if as_json:
         read = {"format": done.source.format, "path": _text(done.source.path)}
@@ -103,9 +112,13 @@ def _say(done: conversions.Conversion, as_json: bool) -> None:
         }
         facts = {"source": read, "target": target, "repairs": list(done.repairs)}
         told = {} if attached is None else {"attached": attached.facts()}
-        output.say(output.document({**facts, **told, "verified": None}))
-    else:
-        output.say(f"{done.target.path}: {output.size(done.bytes)}")
+        proof = None if done.verified is None else done.verified.facts()
+        output.say(output.document({**facts, **told, "verified": proof}))
+        return
+    output.say(f"{done.target.path}: {output.size(done.bytes)}")
+    for name, worst in done.verified.differences.items() if done.verified else ():
+        found = f"differs by at most {worst:.3g}" if worst else "the same bits"
+        output.say(f"verified: {name}: {found}")
 
 
 def _named(argument: str) -> tuple[str, str]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from zoo import output
+from zoo.both_sides import Asked
 from zoo.errors import UsageError
 from zoo.renaming import Wishes
+
+if TYPE_CHECKING:
+    from zoo.specs import TensorSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -97,6 +102,53 @@ def attaching_options(command: Command) -> Command:
     return cast("Command", whole)
 
 
+_VERIFYING = (
+    click.option(
+        "--verify", is_flag=True, help="Run both with TensorFlow; publish only what agrees."
+    ),
+    click.option(
+        "--input",
+        "verify_inputs",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="A value to verify with, as `zoo run` takes it.",
+    ),
+    click.option("--rtol", type=float, default=0.0, help="Verify: how far outputs may differ."),
+    click.option("--atol", type=float, default=0.0, help="The same, whatever they are."),
+)
+
+
+def verifying_options(command: Command) -> Command:
+    """Give `command` what says how a conversion is verified: its argument `verify`."""
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        """Call the command with one argument in the place of four."""
+        wanted, typed = given.pop("verify"), given.pop("verify_inputs")
+        rtol, atol = given.pop("rtol"), given.pop("atol")
+        if not wanted and (typed or rtol or atol):
+            raise UsageError("--input, --rtol and --atol belong to --verify")
+        inputs = {name: functools.partial(_parsed, text) for name, text in map(_split, typed)}
+        return command(verify=Asked(inputs, rtol, atol) if wanted else None, **given)
+
+    whole: Any = gathered
+    for option in reversed(_VERIFYING):
+        whole = option(whole)
+    return cast("Command", whole)
+
+
+def _split(argument: str) -> tuple[str, str]:
+    from zoo import values
+
+    return values.split(argument)
+
+
+def _parsed(text: str, spec: TensorSpec) -> Any:
+    from zoo import values
+
+    return values.parsed(text, spec)
+
+
 signature_option = click.option("--signature", metavar="KEY", help="The signature to use.")
 
 
@@ -139,6 +191,15 @@ def verbose() -> bool:
 def quiet_tensorflow() -> None:
     """Keep what TensorFlow logs to itself, unless the user of this command wants to see it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose() else "3")
+
+
+def import_tensorflow() -> None:
+    """Bring in TensorFlow, its greetings to the terminal only where they are wanted."""
+    quiet_tensorflow()
+    with contextlib.nullcontext() if verbose() else output.hushed():
+        from zoo.engine import tensorflow
+
+        tensorflow()
 
 
 def remark(sentence: str) -> None:

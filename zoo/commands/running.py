@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,12 @@ from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
     format_option,
-    quiet_tensorflow,
+    import_tensorflow,
     registry_option,
     remark,
     signature_option,
     speech_options,
     tags_option,
-    verbose,
 )
 from zoo.errors import UsageError
 from zoo.library import Library
@@ -68,7 +66,7 @@ def run(
     library = Library(registry)
     with advising(library, ref):
         opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
-        _import_tensorflow()
+        import_tensorflow()
         feeds = _feeds(opened.model, inputs, signature, opened.entry)
         wanted = {name: name for name in outputs} or None
         values = opened.model.run(wanted, feeds, signature=signature, timeout=timeout)
@@ -98,15 +96,6 @@ def _ranked(values: dict[str, Any], entry: Entry | None) -> dict[str, list[list[
         name: [[{"label": label, "value": value} for label, value in row] for row in rows]
         for name, rows in labels.best(values, entry.labels).items()
     }
-
-
-def _import_tensorflow() -> None:
-    """Bring in TensorFlow, its greetings to the terminal only where they are wanted."""
-    quiet_tensorflow()
-    with nullcontext() if verbose() else output.hushed():
-        from zoo.engine import tensorflow
-
-        tensorflow()
 
 
 def _feeds(
