@@ -15,7 +15,17 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, bundle, bundle_v1, checkpoint_file, graph_file, graph_source, protos
+from zoo import (
+    assets,
+    atomic,
+    bundle,
+    bundle_v1,
+    checkpoint_file,
+    graph_file,
+    graph_source,
+    plain,
+    protos,
+)
 from zoo.attach import attach
 from zoo.errors import FormatError, counted
 from zoo.formats import Format, Option, Saved, flag, hours, keys, whole
@@ -27,10 +37,7 @@ from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
-
-    from zoo.plain import Run
 
 zoo_api = 1
 
@@ -63,16 +70,9 @@ def zoo_formats() -> Iterable[Format]:
             files=files,
             look=look,
             variant=variant,
-            judge=judge,
+            judge=plain.checkpoint,
         )
     ]
-
-
-def judge(path: Path) -> AbstractContextManager[Run]:
-    """Open what lies at `path` by TensorFlow's own means."""
-    from zoo import plain
-
-    return plain.checkpoint(path)
 
 
 def recognises(path: Path) -> bool:

@@ -14,7 +14,8 @@ FLOORS = [  # from the roof down
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.pages"},
-    {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
+    {"zoo.api", "zoo.commands.options"},
+    {"zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
     {"zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
