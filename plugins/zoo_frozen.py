@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, graph_file, graph_source, protos
+from zoo import assets, atomic, graph_file, graph_source, plain, protos
 from zoo.errors import FormatError, UnsupportedError, counted, some
 from zoo.formats import Format, Option, Saved, flag
 from zoo.hookspecs import hookimpl
@@ -18,10 +18,7 @@ from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from contextlib import AbstractContextManager
     from pathlib import Path
-
-    from zoo.plain import Run
 
 zoo_api = 1
 
@@ -41,14 +38,7 @@ _OF_NODES = {"cond_context", "queue_runners", "saved_model_assets", "savers", "w
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``frozen`` format."""
     summary = "one .pb file, weights as constants"
-    return [Format("frozen", summary, recognises, load, save, _OPTIONS, judge=judge)]
-
-
-def judge(path: Path) -> AbstractContextManager[Run]:
-    """Open what lies at `path` by TensorFlow's own means."""
-    from zoo import plain
-
-    return plain.frozen(path)
+    return [Format("frozen", summary, recognises, load, save, _OPTIONS, judge=plain.frozen)]
 
 
 def recognises(path: Path) -> bool:

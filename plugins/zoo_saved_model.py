@@ -17,6 +17,7 @@ from zoo import (
     bundle,
     bundle_v1,
     graph_file,
+    plain,
     protos,
     saved_model_file,
     signatures,
@@ -38,10 +39,8 @@ from zoo.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from zoo.plain import Run
     from zoo.tensors import Tensor
     from zoo.weights import Weights
 
@@ -78,16 +77,9 @@ def zoo_formats() -> Iterable[Format]:
             files=files,
             look=look,
             variant=variant,
-            judge=judge,
+            judge=plain.saved_model,
         )
     ]
-
-
-def judge(path: Path) -> AbstractContextManager[Run]:
-    """Open what lies at `path` by TensorFlow's own means."""
-    from zoo import plain
-
-    return plain.saved_model(path)
 
 
 def recognises(path: Path) -> bool:

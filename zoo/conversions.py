@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import atomic, detect, plugins
+from zoo import atomic, detect, output, plugins
+from zoo.engine import tensorflow
 from zoo.errors import UsageError, WriteError, some
 from zoo.graph import by_name, source, upstream
 from zoo.library import Opened
@@ -132,6 +133,8 @@ def _proven(
     """
     from zoo.verifying import verify
 
+    with output.hushed():
+        tensorflow()
     with atomic.drafting(target.parent, target.name) as room:
         draft = form.write(model, room / target.name, options).path
         written = form.read(draft, {})

@@ -8,6 +8,7 @@ from zoo import errors
 
 CODES = {
     "AccessError": 77,
+    "DifferenceError": 1,
     "BusyError": 75,
     "DiskError": 74,
     "FetchError": 69,

@@ -12,7 +12,6 @@ from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
     format_option,
-    import_tensorflow,
     key_values,
     offline_option,
     quiet_tensorflow,
@@ -72,10 +71,7 @@ def convert(
     For a checkpoint DEST is the prefix, out/model-1000. With -i and -o NAME=TENSOR the model gets a
     signature of these names.
     """
-    if verify is None:
-        quiet_tensorflow()
-    else:
-        import_tensorflow()
+    quiet_tensorflow()
     library = Library(registry, offline)
     with advising(library, ref):
         done = conversions.convert(
