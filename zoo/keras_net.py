@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.engine import tensorflow
 from zoo.errors import FormatError, UnsupportedError, UsageError, ZooError
 from zoo.keras_1 import translated
+from zoo.keras_nodes import always_training
 from zoo.keras_older import register
 from zoo.keras_repairs import repaired
 from zoo.keras_trust import refuse_lambdas, refuse_strangers
@@ -46,6 +47,7 @@ def net_of(file: KerasFile) -> Any:
         raise FormatError(f"{file.path} holds weights alone, no net")
     keras = _keras()
     config = _configured(keras, file, file.net)
+    training = set(always_training(config)) if file.release < _TODAY else set()
     with _building(f"Keras does not build the net in {file.path}"):
         net = _built(keras, config)
     if not net.built or not _has_ends(net):
@@ -53,6 +55,7 @@ def net_of(file: KerasFile) -> Any:
             f"{file.path} does not say what shape the net takes",
             hint="build it on an input and save it again",
         )
+    _keep_in_training(net, training)
     fill(net, file)
     return net
 
@@ -83,6 +86,22 @@ def application(name: str) -> Any:
         raise UnsupportedError(f"this Keras has no application {name!r}", found=keras.__version__)
     keras.utils.set_random_seed(0)
     return make(weights=None)
+
+
+def _keep_in_training(net: Any, wanted: set[str]) -> None:
+    """Have the layers that Keras 2 saved as called with ``training=True`` be called so still."""
+    for layer in net.layers:
+        if layer.name in wanted:
+            layer.call = _training(layer.call)
+
+
+def _training(call: Any) -> Any:
+    @functools.wraps(call)
+    def called(*values: Any, **named: Any) -> Any:
+        """Call the layer in training, whatever the net is in."""
+        return call(*values, **{**named, "training": True})
+
+    return called
 
 
 def _keras() -> Any:
@@ -118,11 +137,15 @@ def _arguments(keras: Any, kind: str) -> set[str] | None:
     cls = getattr(keras.layers, kind, None) or getattr(keras, kind, None)
     if not inspect.isclass(cls):
         return None
-    taken = {"name", "trainable", "dtype", "batch_input_shape", "input_shape", "autocast"}
+    taken = set(_UNNAMED.get(kind, ()))
     for base in cls.__mro__:
-        if "__init__" in vars(base):
-            taken |= set(inspect.signature(vars(base)["__init__"]).parameters)
-    return taken | _UNNAMED.get(kind, set())
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+        taken |= {parameter.name for parameter in parameters}
+        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return taken
 
 
 _UNNAMED = {

@@ -17,23 +17,62 @@ if TYPE_CHECKING:
 _CONSTANT = "_CONSTANT_VALUE"
 _ENDS = ("input_layers", "output_layers")
 _FIRST_REFERENCE = 3
+_RECURRENT = {"Bidirectional", "ConvLSTM2D", "GRU", "LSTM", "RNN", "SimpleRNN"}
+_BESIDE = {"AddLoss", "AddMetric"}
+"""Layers that compute what a training adds up, and pass nothing on."""
+OPERATION_LAYERS = ("SlicingOpLambda", "TFOpLambda")
+"""Layers that TensorFlow's Keras made of functions that were called on its tensors."""
+OPERANDS, TENSOR = "operands", "tensor"
+"""The setting that says what such a function is called with, and what stands for a tensor in it."""
 
 
 def connected(settings: dict[str, Any]) -> None:
     """Rewrite the connections in the settings of a functional model of Keras 2, in place."""
-    layers = [layer for layer in settings["layers"] if isinstance(layer, dict)]
-    models = {layer.get("name") for layer in layers if _is_model(layer)}
-    references = [*_references([layer.get("inbound_nodes") for layer in layers])]
-    references += _references([settings.get(key) for key in _ENDS])
-    for name in models:
-        own = [reference for reference in references if reference[0] == name]
-        if own and min(reference[1] for reference in own) == 1:
-            for reference in own:
-                reference[1] -= 1
+    layers = [one for one in settings["layers"] if one.get("class_name") not in _BESIDE]
+    settings["layers"] = layers
+    for layer in layers:
+        if _is_model(layer):
+            _count_calls(layer, layers, settings)
     for layer in layers:
         nodes = layer.get("inbound_nodes")
         if isinstance(nodes, list):
-            layer["inbound_nodes"] = [_node(one) for one in nodes]
+            recurrent = layer.get("class_name") in _RECURRENT
+            calls = [nodes] if nodes and all(map(_is_reference, nodes)) else nodes
+            if layer.get("class_name") in OPERATION_LAYERS:
+                layer["inbound_nodes"] = [_operation(layer["config"], one) for one in calls[:1]]
+            else:
+                layer["inbound_nodes"] = [_node(one, recurrent=recurrent) for one in calls]
+    for key in _ENDS:
+        ends = settings.get(key)
+        if isinstance(ends, list) and len(ends) == 1 and _is_reference(ends[0]):
+            settings[key] = ends[0]  # one tensor, where a list of one would be a list
+
+
+def always_training(config: dict[str, Any]) -> Iterator[str]:
+    """Yield the layers of a net that were called as in training, by a connected configuration."""
+    layers = config["config"].get("layers", []) if isinstance(config.get("config"), dict) else []
+    for layer in layers:
+        nodes = layer.get("inbound_nodes")
+        for node in nodes if isinstance(nodes, list) else ():
+            if isinstance(node, dict) and node.get("kwargs", {}).get("training") is True:
+                yield str(layer.get("name"))
+
+
+def _count_calls(model: dict[str, Any], layers: list[Any], settings: dict[str, Any]) -> None:
+    """Count the calls of a model inside of a model as today's Keras counts them.
+
+    Keras 2 counted its making as the first, number 0.  Today's does so for the ends of the net
+    around a functional model, and takes one off there; nowhere else.
+    """
+    name = model.get("name")
+    calls = [r for r in _references([x.get("inbound_nodes") for x in layers]) if r[0] == name]
+    ends = [r for r in _references([settings.get(key) for key in _ENDS]) if r[0] == name]
+    first = min((reference[1] for reference in [*calls, *ends]), default=0)
+    taken_off = model.get("class_name") != "Sequential"
+    for reference in calls:
+        reference[1] -= first
+    for reference in ends:
+        reference[1] += int(taken_off) - first
 
 
 def _is_model(layer: dict[str, Any]) -> bool:
@@ -61,17 +100,49 @@ def _references(value: Any) -> Iterator[list[Any]]:
         yield from _references(inner)
 
 
-def _node(node: Any) -> Any:
-    """Return one call as Keras 3 writes it; what is no list of Keras 2 stays as it is."""
+def _node(node: Any, *, recurrent: bool) -> Any:
+    """Return one call as Keras 3 writes it; what is none of Keras 2 stays as it is."""
+    if isinstance(node, dict) and "args" not in node:
+        return {"args": [_argument(node)], "kwargs": {}}
     calls = [node] if _is_reference(node) else node
     if not isinstance(calls, list) or not calls or not all(map(_is_reference, calls)):
         return node
     arguments = calls[-1][_FIRST_REFERENCE] if len(calls[-1]) > _FIRST_REFERENCE else {}
+    named = {key: _argument(value) for key, value in (arguments or {}).items()}
     given = [_tensor(call) for call in calls]
-    return {
-        "args": [given[0] if len(given) == 1 else given],
-        "kwargs": {key: _argument(value) for key, value in (arguments or {}).items()},
+    if recurrent and len(given) > 1:
+        return {"args": given[:1], "kwargs": {**named, "initial_state": given[1:]}}
+    return {"args": [given[0] if len(given) == 1 else given], "kwargs": named}
+
+
+def _operation(settings: dict[str, Any], node: Any) -> dict[str, Any]:
+    """Return the call of a function, whose settings keep what stands where beside tensors.
+
+    A layer of today takes tensors and other values apart, a function takes lists of both.
+    """
+    calls = [node] if _is_reference(node) else node
+    arguments = calls[-1][_FIRST_REFERENCE] if len(calls[-1]) > _FIRST_REFERENCE else {}
+    tensors: list[Any] = []
+    operands = [_kept(call[:_FIRST_REFERENCE], tensors) for call in calls]
+    settings[OPERANDS] = {
+        "positional": operands,
+        "named": {key: _kept(value, tensors) for key, value in (arguments or {}).items()},
     }
+    return {"args": tensors, "kwargs": {}}
+
+
+def _kept(value: Any, tensors: list[Any]) -> Any:
+    """Return `value` with numbers for the tensors in it, which go to the end of `tensors`."""
+    if _is_reference(value):
+        if value[0] == _CONSTANT:
+            return value[2]
+        tensors.append(_tensor(value))
+        return {TENSOR: len(tensors) - 1}
+    if isinstance(value, list):
+        return [_kept(inner, tensors) for inner in value]
+    if isinstance(value, dict):
+        return {key: _kept(inner, tensors) for key, inner in value.items()}
+    return value
 
 
 def _argument(value: Any) -> Any:

@@ -6,17 +6,19 @@ Source: ``tf_keras/src/backend.py`` (``hard_sigmoid``), ``tf_keras/src/layers/co
 from __future__ import annotations
 
 import functools
+import json
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
 from zoo.errors import UnsupportedError
+from zoo.keras_nodes import TENSOR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HARD_SIGMOID = "zoo>hard_sigmoid"
 """The name of the function that was ``hard_sigmoid``: today's is another one of that name."""
-
-OPERATION_LAYERS = ("SlicingOpLambda", "TFOpLambda")
-"""Layers that TensorFlow's Keras made of functions that were called on its tensors."""
 
 _OPERATORS = {
     "add": operator.add, "eq": operator.eq, "floordiv": operator.floordiv, "ge": operator.ge,
@@ -27,6 +29,7 @@ _OPERATORS = {
 _FUNCTIONS = {
     "": (
         "abs add argmax argmin broadcast_to cast clip_by_value concat convert_to_tensor "
+        "stop_gradient "
         "cumsum divide einsum exp expand_dims fill floor gather greater greater_equal "
         "identity less less_equal logical_and logical_not logical_or matmul maximum minimum "
         "multiply negative one_hot ones_like pad pow range rank reduce_max reduce_mean "
@@ -34,7 +37,7 @@ _FUNCTIONS = {
         "slice split sqrt square squeeze stack strided_slice subtract tanh tile transpose "
         "truediv unstack where zeros_like "
     ),
-    "compat.v1": ("transpose "),
+    "compat.v1": ("shape transpose "),
     "compat.v1.image": ("resize_bilinear resize_nearest_neighbor "),
     "image": ("resize "),
     "linalg": ("l2_normalize matmul "),
@@ -70,23 +73,20 @@ def register() -> dict[str, Any]:
     class TFOpLambda(keras.layers.Layer):  # type: ignore[misc]
         """A function of TensorFlow."""
 
-        def __init__(self, function: str, **options: Any) -> None:
+        def __init__(self, function: str, operands: dict[str, Any], **options: Any) -> None:
             super().__init__(**options)
             self._compute = operation(function)
+            self._operands = json.dumps(operands)  # Keras would make objects of its own of them
 
-        def call(self, *values: Any, **named: Any) -> Any:
+        def call(self, *tensors: Any) -> Any:
             """Return what the function gives."""
-            named.pop("name", None)
-            return self._compute(*values, **named)
+            operands = _filled(json.loads(self._operands), tensors)
+            named = {key: value for key, value in operands["named"].items() if key != "name"}
+            return self._compute(*operands["positional"], **named)
 
     @ours
     class SlicingOpLambda(TFOpLambda):
         """A piece of a tensor, ``x[:, 0]``."""
-
-        def call(self, value: Any, slice_spec: Any = (), **_: Any) -> Any:
-            """Return the piece that `slice_spec` names."""
-            parts = slice_spec if isinstance(slice_spec, list | tuple) else [slice_spec]
-            return value[tuple(map(_slice, parts))]
 
     return {one.__name__: one for one in (hard_sigmoid, TFOpLambda, SlicingOpLambda)}
 
@@ -100,6 +100,8 @@ def operation(name: str) -> Any:
         It is not among those that only compute.
     """
     module, _, last = name.rpartition(".")
+    if name == "__operators__.getitem":
+        return _piece
     if module == "__operators__" and last in _OPERATORS:
         return functools.partial(_applied, _OPERATORS[last])
     if last not in _FUNCTIONS.get(module, "").split():
@@ -112,7 +114,24 @@ def _applied(function: Any, *values: Any, **named: Any) -> Any:
     return function(*values, *(named[key] for key in ("x", "y") if key in named))
 
 
+def _piece(value: Any, slice_spec: Any = (), **_: Any) -> Any:
+    """Return the piece of `value` that `slice_spec` names, as Keras 2 wrote it."""
+    parts = slice_spec if isinstance(slice_spec, list | tuple) else [slice_spec]
+    return value[tuple(map(_slice, parts))]
+
+
 def _slice(part: Any) -> Any:
     if not isinstance(part, dict):
         return ... if part == "..." else part
     return slice(part.get("start"), part.get("stop"), part.get("step"))
+
+
+def _filled(value: Any, tensors: Sequence[Any]) -> Any:
+    """Return `value` with `tensors` in the places that are kept for them."""
+    if isinstance(value, list):
+        return [_filled(inner, tensors) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {TENSOR}:
+        return tensors[value[TENSOR]]
+    return {key: _filled(inner, tensors) for key, inner in value.items()}

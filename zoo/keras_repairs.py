@@ -12,8 +12,9 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import FormatError, UnsupportedError, some
-from zoo.keras_nodes import connected
-from zoo.keras_older import HARD_SIGMOID, OPERATION_LAYERS
+from zoo.keras_names import tidied
+from zoo.keras_nodes import OPERATION_LAYERS, connected
+from zoo.keras_older import HARD_SIGMOID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -23,12 +24,19 @@ if TYPE_CHECKING:
 
 _INPUT = "InputLayer"
 _DEEPEST = 50
+_MODULES = {
+    "Functional": "keras.src.models.functional",
+    "LayerScale": "keras.src.applications.convnext",
+    "Sequential": "keras",
+}
+_OF_TRAINING = ("_constraint", "_initializer", "_regularizer")
 _WRAPPED = ("layer", "forward_layer", "backward_layer", "cell")
 _SHAPES = ("batch_input_shape", "batch_shape")
 _IDLE: dict[str, tuple[Any, ...]] = {"groups": (1,), "fused": (True,), "adjustment": (None,)}
 """Arguments that a class may no longer take, with the values that change nothing."""
 _PASSED = (
-    "implementation", "input_dtype", "input_length", "key_shape", "query_shape", "value_shape",
+    "implementation", "input_dtype", "input_length", "key_shape", "query_shape", "rng_type",
+    "trainable", "value_shape",
 )  # fmt: skip
 """Those that change nothing of what is computed, whatever their values."""
 
@@ -50,8 +58,12 @@ def repaired(config: dict[str, Any], takes: Takes, *, older: bool) -> dict[str, 
     FormatError
         It is no configuration of a model.
     """
-    made = copy.deepcopy(config)
-    _Repair(takes, older).model(made)
+    try:
+        made = copy.deepcopy(config)
+        tidied(made)
+        _Repair(takes, older).model(made)
+    except RecursionError as error:
+        raise FormatError("a configuration that is nested without end") from error
     return made
 
 
@@ -75,10 +87,10 @@ class _Repair:
             _state_input(layers)
         elif self.older:
             connected(inner)
-        if self.older:
-            _unplaced(config)
-        for layer in layers:
+        for layer in inner["layers"]:
             self.layer(layer, depth)
+        if self.older:
+            _place(config)
 
     def layer(self, layer: Any, depth: int) -> None:
         """Mend a layer, or a model in the place of one."""
@@ -88,22 +100,23 @@ class _Repair:
         if isinstance(settings, list) or isinstance(settings.get("layers"), list):
             self.model(layer, depth + 1)
             return
-        for key in _WRAPPED:
-            if isinstance(settings.get(key), dict) and "class_name" in settings[key]:
-                self.layer(settings[key], depth)
-                settings[key].setdefault("module", "keras.layers")
+        inner = [settings.get(key) for key in _WRAPPED]
+        inner += settings.get("cells") if isinstance(settings.get("cells"), list) else []
+        for one in inner:
+            if isinstance(one, dict) and "class_name" in one:
+                self.layer(one, depth + 1)
         for key in ("dtype", "dtype_policy"):
             settings.update(_policy(settings, key))
+        _forget_training(settings)
         if self.older:
-            _unplaced(layer)
-            _place_operation(layer)
+            _place(layer)
             _as_it_was(str(layer.get("class_name")), settings)
             self._arguments(layer, settings)
 
     def _arguments(self, layer: dict[str, Any], settings: dict[str, Any]) -> None:
         kind = str(layer.get("class_name"))
         _state_shape(kind, settings)
-        known = settings if kind in OPERATION_LAYERS else self.takes(kind)
+        known = settings if kind in (*OPERATION_LAYERS, "LayerScale") else self.takes(kind)
         if known is None:
             raise UnsupportedError(
                 f"Keras has no layer {kind!r}",
@@ -113,21 +126,30 @@ class _Repair:
         _drop(layer, settings, known)
 
 
-def _unplaced(layer: dict[str, Any]) -> None:
-    """Forget in which module of its time the class of `layer` was."""
-    for key in ("module", "registered_name", "build_config"):
-        layer.pop(key, None)
-
-
-def _place_operation(layer: dict[str, Any]) -> None:
-    """Have a function of TensorFlow that stands as a layer found among ours."""
-    kind = layer.get("class_name")
+def _place(layer: dict[str, Any]) -> None:
+    """Say in which module of today's the class of `layer` is, whatever it was in its time."""
+    kind = str(layer.get("class_name"))
+    if kind == "Model":
+        kind = layer["class_name"] = "Functional"
+    layer.pop("build_config", None)
+    layer |= {"module": _MODULES.get(kind, "keras.layers"), "registered_name": None}
     if kind in OPERATION_LAYERS:
         layer |= {"module": "zoo", "registered_name": f"zoo>{kind}"}
 
 
+def _forget_training(settings: dict[str, Any]) -> None:
+    """Leave out what only training goes by; all weights come out of the file."""
+    for key in [key for key in settings if key.endswith(_OF_TRAINING)]:
+        del settings[key]
+
+
 def _as_it_was(kind: str, settings: dict[str, Any]) -> None:
     """State what older releases meant where they said nothing, or said what now means more."""
+    axis = settings.get("axis")
+    if isinstance(axis, list) and len(axis) == 1 and kind != "Normalization":
+        settings["axis"] = axis[0]
+    if kind == "Discretization":
+        settings.pop("dtype", None)  # of what it gives; today's would cast what it takes to it
     if kind in ("GRU", "GRUCell"):
         settings.setdefault("reset_after", False)  # as it was when nobody could choose
     for key in ("activation", "recurrent_activation"):

@@ -24,7 +24,7 @@ _MODULES = (
     "keras.layers", "keras.models", "keras.ops", "keras.quantizers", "keras.regularizers",
 )  # fmt: skip
 _OWN_CLASSES = {"keras": ("DTypePolicy", "Functional", "Model", "Sequential", "Variable")}
-_INNER = ("keras.src.ops.", "keras.src.models.")
+_INNER = ("keras.src.applications.", "keras.src.models.", "keras.src.ops.")
 _OURS = "zoo>"
 _REACHING = ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper")
 """Layers that run another library, or open a model that lies somewhere else."""

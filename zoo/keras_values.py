@@ -63,6 +63,9 @@ def _fill_in_order(net: Any, file: KerasFile) -> None:
         _check(file, name, variables, values)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+    for layer in net._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # as of Normalization, which computes by what it makes of these
 
 
 def _turned(kernel: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import dtypes, protos
 from zoo.engine import failing, tensorflow
-from zoo.errors import UnsupportedError, some
+from zoo.errors import UnsupportedError
 from zoo.graph import CONTROL, by_name, source, unique
 from zoo.nodes import node
 from zoo.signatures import DEFAULT, Signature, to_proto
@@ -139,11 +139,23 @@ def _layer_outputs(net: Any) -> Iterable[tuple[str, Any]]:
     """Yield the layers of `net` that give one tensor, at one place in the net, and this."""
     for layer in net.layers:
         try:
-            output = layer.output
+            output = _called_output(layer) if hasattr(layer, "layers") else layer.output
         except (AttributeError, ValueError):
             continue
         if hasattr(output, "shape"):
             yield layer.name, output
+
+
+def _called_output(model: Any) -> Any:
+    """Return what a model inside of a model gives where it is called, if once; not where it ends.
+
+    Raises
+    ------
+    ValueError
+        It is called several times, or gives several tensors.
+    """
+    ((output,),) = (call.output_tensors for call in model._inbound_nodes)
+    return output
 
 
 def _captured(net: Any, graph: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -156,16 +168,44 @@ def _captured(net: Any, graph: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     variables = {id(one.value.handle): one for one in net.variables}
     captured = {inner.op.name: outer for outer, inner in graph.captures}
-    held = {name: variables[id(one)] for name, one in captured.items() if id(one) in variables}
-    others = {name: one for name, one in captured.items() if name not in held}
-    strange = [name for name, one in others.items() if one.dtype == tensorflow().resource]
-    if strange:
+    held = {name: variables.get(id(one)) for name, one in captured.items()}
+    nodes = by_name(protos.GraphDef.FromString(graph.as_graph_def().SerializeToString()))
+    for name, outer in captured.items():
+        if held[name] is None and outer.dtype == tensorflow().resource:
+            held[name] = _state(nodes, name, outer)
+    known = {name: one for name, one in held.items() if one is not None}
+    others = {name: one for name, one in captured.items() if name not in known}
+    return known, {name: one.numpy() for name, one in others.items()}
+
+
+@dataclass(frozen=True)
+class _State:
+    """A variable that the net keeps to itself: what a recurrent layer remembers between calls."""
+
+    path: str
+    value: Any
+    trainable: bool = False
+
+
+def _state(nodes: Mapping[str, protos.NodeDef], name: str, handle: Any) -> _State:
+    """Return the variable behind the node `name`.
+
+    Raises
+    ------
+    UnsupportedError
+        There is no variable behind it.
+    """
+    reads = [n for n in nodes.values() if n.op == _READ and name in map(source, n.input)]
+    if not reads:
         raise UnsupportedError(
             "the net looks words up in a table, which only a SavedModel can hold",
-            found=some(strange),
+            found=name,
             hint="net.export(folder) of Keras makes one, which zoo opens",
         )
-    return held, {name: one.numpy() for name, one in others.items()}
+    tf = tensorflow()
+    dtype = tf.as_dtype(reads[0].attr["dtype"].type)
+    value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype)
+    return _State(f"{name.partition('/')[2].partition('/')[0]}/state", value)
 
 
 def _forget_reads(graph: protos.GraphDef) -> None:

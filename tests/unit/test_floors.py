@@ -54,8 +54,8 @@ FLOORS = [  # from the roof down
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
-    {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"}
-    | {"zoo.keras_1", "zoo.keras_nodes", "zoo.keras_older"},
+    {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"} | {"zoo.keras_1", "zoo.keras_older"},
+    {"zoo.keras_names", "zoo.keras_nodes"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.failures", "zoo.pipelines", "zoo.switches"},
