@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo.diagnosis import ERROR, WARNING, Case, Diagnosis
-from zoo.errors import counted, some
+from zoo.errors import AccessError, FormatError, counted, some
 from zoo.keras_config import every_layer, holds_code
 from zoo.keras_file import KerasFile
+from zoo.keras_trust import refuse_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zoo.keras_config import Layer
+
+_TODAY = 3
 
 
 def _file(case: Case) -> KerasFile | None:
@@ -42,9 +45,14 @@ def weights_alone(case: Case) -> Iterator[Diagnosis]:
         )  # fmt: skip
 
 
+def lambdas_in(case: Case) -> list[str]:
+    """Return the layers that hold code."""
+    return [layer.name or "unnamed" for layer in _layers(case) if holds_code(layer)]
+
+
 def lambdas(case: Case) -> Iterator[Diagnosis]:
     """Find layers that hold code."""
-    found = [layer.name or "unnamed" for layer in _layers(case) if holds_code(layer)]
+    found = lambdas_in(case)
     if found:
         yield Diagnosis(
             "keras_lambda", ERROR,
@@ -106,6 +114,20 @@ def _means_less_now(layer: Layer) -> bool:
     )
 
 
+def strangers(case: Case) -> Iterator[Diagnosis]:
+    """Find what is not Keras's own, and a configuration that nobody can read."""
+    file = _file(case)
+    if file is None or file.net is None or file.release < _TODAY or lambdas_in(case):
+        return
+    try:
+        refuse_strangers(file.net.config, case.at)
+    except (AccessError, FormatError) as error:
+        yield Diagnosis(
+            "keras_strangers", ERROR, error.problem.replace(str(case.at), "the configuration"),
+            error.found, "load it where its author's code is, and export it to a SavedModel",
+        )  # fmt: skip
+
+
 def first_keras(case: Case) -> Iterator[Diagnosis]:
     """Find a model of Keras 1."""
     if _written(case).startswith("Keras 1."):
@@ -115,4 +137,4 @@ def first_keras(case: Case) -> Iterator[Diagnosis]:
         )  # fmt: skip
 
 
-QUESTIONS = (weights_alone, lambdas, list_config, groups, other_meaning, first_keras)
+QUESTIONS = (weights_alone, lambdas, list_config, groups, other_meaning, strangers, first_keras)

@@ -13,6 +13,7 @@ from zoo.matching import Report, Wanted, match
 from zoo.model import Model
 from zoo.objects import stored_names
 from zoo.renaming import Wishes, averaged
+from zoo.slots import slots
 from zoo.stored_strings import StringsTensor
 from zoo.tensor_protos import shape_of
 from zoo.tensors import MissingTensor
@@ -41,7 +42,7 @@ def with_architecture(architecture: Architecture, stored: Weights) -> Model:
     built = architecture.build()
     tensors, report = match(
         _wanted(built.graph, _variables(built.graph)),
-        stored.by_key(),
+        _trained(stored),
         also=_also(stored),
         aliases=architecture.aliases,
     )
@@ -69,7 +70,7 @@ def with_graph(path: Path, stored: Model) -> Model:
     variables = _variables(meta_graph.graph_def)
     open_ones = [name for name in variables if name not in weights]
     keys = {weights.key(name): name for name in variables if name in weights}
-    left = {key: one for key, one in stored.weights.by_key().items() if key not in keys}
+    left = {key: one for key, one in _trained(stored.weights).items() if key not in keys}
     tensors, report = match(
         _wanted(meta_graph.graph_def, open_ones), left, also=_also(stored.weights)
     )
@@ -101,7 +102,8 @@ def prepared(model: Model, wishes: Wishes) -> Model:
     attaches = wishes.architecture is not None or wishes.graph is not None
     if attaches or not model.graph.node:
         bare = protos.MetaGraphDef() if attaches else model.meta_graph
-        return replace(model, meta_graph=bare, weights=wishes.granted(_keyed(model.weights)))
+        keyed = _keyed(model.weights, by_objects=bool(wishes.rename))
+        return replace(model, meta_graph=bare, weights=wishes.granted(keyed))
     if wishes.rename:
         raise UsageError(
             "the model has a graph, which calls its weights by their names",
@@ -113,8 +115,17 @@ def prepared(model: Model, wishes: Wishes) -> Model:
     return kept.prune(kept.outputs()) if wishes.drop_slots or wishes.ema else kept
 
 
-def _keyed(weights: Weights) -> Weights:
-    return Weights(weights.by_key(), metadata=weights.metadata)
+def _keyed(weights: Weights, *, by_objects: bool) -> Weights:
+    """Return `weights` by their keys, or by the names that a checkpoint's own objects give them."""
+    names = {key: name for name, key in _also(weights).items()} if by_objects else {}
+    stored = weights.by_key()
+    return Weights({names.get(k, k): one for k, one in stored.items()}, metadata=weights.metadata)
+
+
+def _trained(weights: Weights) -> dict[str, Tensor]:
+    """Return the stored weights by key, without what an optimizer keeps for them."""
+    gone = {weights.key(name) for name in slots(weights)}
+    return {key: one for key, one in weights.by_key().items() if key not in gone}
 
 
 def _also(weights: Weights) -> dict[str, str]:

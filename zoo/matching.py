@@ -28,7 +28,7 @@ _WORDS = {
     "W": "kernel", "w": "kernel", "weights": "kernel", "b": "bias", "biases": "bias",
     "running_mean": "moving_mean", "running_std": "moving_variance",
     "running_variance": "moving_variance", "running_var": "moving_variance",
-    "moving_var": "moving_variance",
+    "moving_var": "moving_variance", "depthwise_kernel": "kernel",
 }  # fmt: skip
 """What kernels, biases and statistics are called elsewhere."""
 _MARKS = (":0", "/.ATTRIBUTES/VARIABLE_VALUE")

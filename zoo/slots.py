@@ -25,6 +25,11 @@ _SLOT = re.compile(
     r"|Nadam|RMSProp|accumulator|adam_[mv]|mg|momentum|rms|vc|vhat|vr|[mv])(?:_\d+)?"
 )
 """The last part of a slot's name; the parts before are the weight that it belongs to."""
+_OF_KERAS = re.compile(
+    r"(?:^|/)(?:Adadelta|Adagrad|Adam|AdamW|Adamax|Ftrl|Nadam|RMSprop|SGD)(?:_\d+)?/"
+    r"(?:accumulator|linear|m|mg|momentum|rms|u|v|velocity|vhat)/."
+)
+"""The beginning of a slot's name where Keras 2 puts the optimizer first."""
 _OWN = re.compile(
     r"(?:^|/)(?:beta[12]_power(?:_\d+)?$|Adam/(?:iter|beta_[12]|decay|learning_rate)$"
     r"|_?optimizer/(?!_trainable_variables/)|_iterations(?:/|$)|_learning_rate(?:/|$))"
@@ -46,7 +51,7 @@ def slots(weights: Weights) -> list[str]:
 
 def _is_slot(name: str, known: Collection[str]) -> bool:
     """Tell whether the tensor `name` is an optimizer's, beside the weights called `known`."""
-    if SLOT in name or _OWN.search(name):
+    if SLOT in name or _OWN.search(name) or _OF_KERAS.search(name):
         return True
     owner, _, last = name.rpartition("/")
     if not owner or not _SLOT.fullmatch(last):

@@ -413,3 +413,53 @@ def test_weights_of_keras_attach_to_our_vgg(tf, tmp_path):
     assert len(model.attached.matched) == 32
     (answer,) = model(images=value).values()
     np.testing.assert_allclose(answer, computed(net, [value])[0], rtol=1e-4, atol=1e-6)
+
+
+def test_a_model_that_is_called_inside_of_another(tf, tmp_path):
+    """The usual net for transfer learning: a base, and a head on it."""
+    import keras
+
+    inner_given = keras.Input((4,), name="inner_given")
+    base = keras.Model(inner_given, keras.layers.Dense(3)(inner_given), name="base")
+    given_ = keras.Input((4,), name="given")
+    nets = [
+        keras.Model(given_, keras.layers.Dense(2)(base(given_))),
+        keras.Sequential([keras.Input((4,)), base, keras.layers.Dense(2)]),
+    ]
+    value = image(2, 4)
+    for number, net in enumerate(nets):
+        for ending in (".keras", ".h5"):
+            path = tmp_path / f"net{number}{ending}"
+            net.save(path)
+            model = zoo.load(path)
+            same(given(model, [value]), computed(net, [value]))
+    assert model.run("base", {next(iter(model.signature().inputs)): value}).shape == (2, 3)
+
+
+def test_normalization_goes_by_what_it_learned(tf, tmp_path):
+    """Its weights are read, and what it computes by is made of them."""
+    import keras
+
+    normalization = keras.layers.Normalization()
+    normalization.adapt(image(50, 4) * 7)
+    net = keras.Sequential([keras.Input((4,)), normalization])
+    value = image(2, 4)
+    for ending in (".keras", ".h5"):
+        net.save(tmp_path / f"net{ending}")
+        same(given(zoo.load(tmp_path / f"net{ending}"), [value]), computed(net, [value]))
+
+
+def test_a_recurrent_layer_that_remembers(tf, tmp_path):
+    """What it keeps between calls begins with zeros, at each call of ours."""
+    import keras
+
+    given_ = keras.Input(batch_shape=(2, 5, 3))
+    net = keras.Model(given_, keras.layers.GRU(3, stateful=True)(given_))
+    net.save(tmp_path / "net.keras")
+    value = image(2, 5, 3)
+    model = zoo.load(tmp_path / "net.keras")
+
+    answers = [given(model, [value]) for _ in range(2)]
+
+    same(answers[0], computed(net, [value]))
+    same(answers[1], answers[0])

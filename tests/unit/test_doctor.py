@@ -329,6 +329,9 @@ CASES = {
     "keras_list_config": keras({"class_name": "Sequential", "config": [layer("Dense", units=2)]}),
     "keras_groups": keras(sequential(layer("DepthwiseConv2D", groups=1))),
     "keras_other_meaning": keras(sequential(layer("Dense", activation="hard_sigmoid"))),
+    "keras_strangers": keras(
+        sequential({**layer("Own"), "module": None, "registered_name": "Own"}), version="3.5.0"
+    ),
     "keras_1": keras(sequential(layer("Dense", units=2)), version="1.2.2"),
     "unregistered_operation": frozen(X, op("y", "Resampler", "x", "x")),
     "no_kernel": frozen(X, node("y", "BoostedTreesBucketize", ["x"], num_features=1)),

@@ -39,6 +39,7 @@ def stored(**shapes):
         ("embedding/embeddings", "embedding/embeddings"),
         ("lstm/recurrent_kernel_1", "lstm/recurrent_kernel_1"),
         ("weights", "kernel"),
+        ("block_depthwise/depthwise_kernel", "block_depthwise/kernel"),
     ],
 )
 def test_names_in_plain_words(name, words):

@@ -147,3 +147,17 @@ def test_a_graph_keeps_the_names_of_its_weights(tmp_path):
 
     with pytest.raises(UsageError, match="has a graph"):
         zoo.load(tmp_path / "adder", rename={"bias": "b"})
+
+
+def test_what_an_optimizer_keeps_is_no_weight(tmp_path):
+    """Keras 2 puts the optimizer first, and the end of the name is the weight's."""
+    slots = {"Adam/m/net/bias": np.float32(8), "Adam/v/net/bias": np.float32(9)}
+    model = zoo.Model(protos.MetaGraphDef(), slots)
+    path = zoo.save(model, tmp_path / "slots", format="checkpoint").path
+    with pytest.raises(FormatError, match="do not fit"):
+        zoo.load(path, architecture="toy-adder")
+
+    model = zoo.Model(protos.MetaGraphDef(), {**slots, "net/bias": np.float32(3)})
+    path = zoo.save(model, tmp_path / "both", format="checkpoint").path
+
+    assert float(zoo.load(path, architecture="toy-adder").weights["bias"]) == 3
