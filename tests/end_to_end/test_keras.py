@@ -433,7 +433,8 @@ def test_a_model_that_is_called_inside_of_another(tf, tmp_path):
             net.save(path)
             model = zoo.load(path)
             same(given(model, [value]), computed(net, [value]))
-    assert model.run("base", {next(iter(model.signature().inputs)): value}).shape == (2, 3)
+    model = zoo.load(tmp_path / "net0.keras")
+    assert model.run("base", {"given": value}).shape == (2, 3)
 
 
 def test_normalization_goes_by_what_it_learned(tf, tmp_path):

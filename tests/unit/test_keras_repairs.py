@@ -9,7 +9,10 @@ from zoo.keras_older import HARD_SIGMOID, operation
 from zoo.keras_repairs import repaired
 from zoo.keras_trust import refuse_lambdas, refuse_strangers
 
-TAKEN = {"name", "units", "activation", "reset_after", "recurrent_activation", "layer", "cells"}
+TAKEN = {
+    "activation", "batch_shape", "cells", "dtype", "layer", "name", "recurrent_activation",
+    "reset_after", "units",
+}  # fmt: skip
 
 
 def takes(kind):
