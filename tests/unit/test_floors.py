@@ -57,7 +57,7 @@ FLOORS = [  # from the roof down
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.failures", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
-    {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
+    {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.variables"},
     {"zoo.slots"},
     # registries, the store, graphs and tensors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +12,11 @@ from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
     format_option,
-    key_values,
     offline_option,
     quiet_tensorflow,
     registry_option,
     remark,
+    saving_options,
     signature_option,
     speech_options,
     tags_option,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("-o", "outputs", metavar="[NAME=]TENSOR", multiple=True, help="An output to keep.")
 @signature_option
 @tags_option
-@click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format.")
+@saving_options
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
 @attaching_options
@@ -53,7 +53,7 @@ def convert(
     outputs: tuple[str, ...],
     signature: str | None,
     tags: list[str] | None,
-    options: tuple[str, ...],
+    options: dict[str, Any],
     force: bool,
     clear_devices: bool,
     wishes: Wishes,
@@ -81,7 +81,7 @@ def convert(
             wishes=wishes,
             clear_devices=clear_devices,
             force=force,
-            options=key_values(options),
+            options=options,
             format=read_as,
             load_options={"tags": tags},
         )

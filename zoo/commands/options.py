@@ -97,6 +97,33 @@ def attaching_options(command: Command) -> Command:
     return cast("Command", whole)
 
 
+_SAVING = (
+    click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format."),
+    click.option("--shard-size", metavar="BYTES", help="Of a data file at most: 500MB, 1GiB."),
+    click.option(
+        "--version",
+        metavar="N|next",
+        help="Write this version of the model that is served from DEST.",
+    ),
+)
+
+
+def saving_options(command: Command) -> Command:
+    """Give `command` what it hands on to the format that is written: its argument `options`."""
+
+    @functools.wraps(command)
+    def gathered(options: tuple[str, ...], **given: Any) -> Any:
+        """Call the command with one argument in the place of three."""
+        named = {name: given.pop(name) for name in ("shard_size", "version")}
+        stated = {name: value for name, value in named.items() if value is not None}
+        return command(options={**key_values(options), **stated}, **given)
+
+    whole: Any = gathered
+    for option in reversed(_SAVING):
+        whole = option(whole)
+    return cast("Command", whole)
+
+
 signature_option = click.option("--signature", metavar="KEY", help="The signature to use.")
 
 
