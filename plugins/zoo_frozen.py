@@ -89,6 +89,7 @@ def save(model: Model, path: Path, *, drop_collections: bool = False) -> Saved:
     if not drop_collections:
         _refuse_values(model.meta_graph)
     frozen = model if _is_frozen(model) else model.freeze()
+    graph_file.refuse_too_large(frozen.graph, frozen.weights)
     notes = _left_out(model, frozen)
     with atomic.replacing(path) as draft:
         graph_file.write(draft, frozen.graph, frozen.weights)

@@ -170,6 +170,11 @@ def test_shards_are_filled_in_the_order_of_the_keys(tmp_path):
     assert sizes == [16, 4, 36, 4]
 
 
+def test_no_shard_is_empty(tmp_path):
+    """A first tensor that is larger than the size does not leave a file without any."""
+    assert sharded(tmp_path / "m", 16, a=9, b=1) == ({"a": 0, "b": 1}, [36, 4])
+
+
 def test_shards_large_enough_are_one(tmp_path):
     """And its bytes are those of a bundle that was written without a size."""
     bundle.write(tmp_path / "plain", odd_weights())

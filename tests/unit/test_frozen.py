@@ -3,10 +3,12 @@
 import pytest
 
 import zoo
-from zoo.errors import FormatError
+from zoo import graph_file
+from zoo.errors import FormatError, UnsupportedError
 from zoo.nodes import node
 from zoo.protos import GraphDef
 from zoo.samples import FLOAT, sample_model
+from zoo.tensors import LazyTensor
 
 
 def written(tmp_path, graph):
@@ -35,3 +37,28 @@ def test_a_graph_with_a_part_missing(tmp_path):
         zoo.load(written(tmp_path, graph))
 
     assert "'x'" in caught.value.found
+
+
+@pytest.mark.parametrize("held_as", ["variables", "constants"])
+def test_what_no_graph_can_hold_is_refused_at_once(tmp_path, held_as):
+    """Before a byte is read or a folder made, with the size and what works in its place."""
+    large = LazyTensor(FLOAT, (1 << 20, 600), lambda: pytest.fail("read"))
+    model = sample_model(kernel=large)
+    model = model if held_as == "variables" else model.freeze()
+
+    with pytest.raises(UnsupportedError) as caught:
+        zoo.save(model, tmp_path / "new" / "net.pb", "frozen")
+
+    assert "2.5 GB (25165" in caught.value.found
+    assert str(graph_file.MOST) in caught.value.found
+    assert all(word in caught.value.hint for word in ("SavedModel", "--shard-size", "--dtype"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_just_below_the_limit_is_not_refused(tmp_path):
+    """What is counted for lengths around a value is no more than some bytes."""
+    room = graph_file.MOST - sample_model().freeze().graph.ByteSize() - 200
+    fits = LazyTensor(FLOAT, (room // 4, 1), lambda: pytest.fail("read"))
+    model = sample_model(kernel=fits).freeze()
+
+    graph_file.refuse_too_large(model.graph, model.weights)
