@@ -38,7 +38,7 @@ _OF_NODES = {"cond_context", "queue_runners", "saved_model_assets", "savers", "w
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``frozen`` format."""
     summary = "one .pb file, weights as constants"
-    return [Format("frozen", summary, recognises, load, save, _OPTIONS)]
+    return [Format("frozen", summary, recognises, load, save, _OPTIONS, signatures=False)]
 
 
 def recognises(path: Path) -> bool:

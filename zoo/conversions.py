@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import detect, plugins
+from zoo.alterations import NONE as UNALTERED
+from zoo.alterations import Alterations
 from zoo.errors import UsageError, WriteError, some
 from zoo.graph import by_name, source, upstream
 from zoo.library import Opened
@@ -51,6 +53,7 @@ def convert(
     outputs: Iterable[str] | Mapping[str, str] = (),
     signature: str | None = None,
     wishes: Wishes = NONE,
+    altering: Alterations = UNALTERED,
     clear_devices: bool = False,
     force: bool = False,
     format: str | None = None,  # noqa: A002  (the word users know)
@@ -70,6 +73,8 @@ def convert(
         The signature whose outputs are kept; with names, what the new one is called.
     wishes
         A graph to attach the weights to, and what becomes of them before.
+    altering
+        Other shapes and names of inputs and outputs, weights in half precision.
     clear_devices
         Whether operations are freed of the devices that the source names.
     force
@@ -94,9 +99,10 @@ def convert(
         model = _signed(model, inputs or {}, outputs, signature)
     else:
         model = _cut(model, [outputs] if isinstance(outputs, str) else [*outputs], signature)
+    model, altered = altering.made(model, signatures=form.signatures)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*library.left_at(read, load_options), *saved.notes)
+    notes = (*library.left_at(read, load_options), *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes)
 
 

@@ -180,6 +180,8 @@ class Format:
         Returns the document of ``zoo inspect --json`` for the model at a path, and a pattern for
         tensors that are listed besides; for a format whose models take long to load.  None where
         it is made of the loaded model.
+    signatures
+        Whether models keep their signatures in it; where not, names are those of nodes.
     """
 
     name: str
@@ -195,6 +197,7 @@ class Format:
     look: Callable[..., Model] | None = None
     variant: Callable[[Path], str] | None = None
     facts: Callable[[Path, str | None], dict[str, Any]] | None = None
+    signatures: bool = True
 
     @property
     def written(self) -> bool:

@@ -17,7 +17,7 @@ FLOORS = [  # from the roof down
     {"zoo.api", "zoo.commands.options", "zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
-    {"zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
+    {"zoo.alterations", "zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
@@ -40,9 +40,9 @@ FLOORS = [  # from the roof down
     {"zoo.whiles"},
     # what can be done with a graph and its weights
     {"zoo.keras_net", "zoo.traced"},
-    {"zoo.keras_values"},
+    {"zoo.keras_values"} | {"zoo.end_names", "zoo.half_precision", "zoo.input_shapes"},
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
-    | {"zoo.restorable"}
+    | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
     {"zoo.facts", "zoo.heads", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},

@@ -10,6 +10,7 @@ import click
 from zoo import conversions, output
 from zoo.advice import advising
 from zoo.commands.options import (
+    altering_options,
     attaching_options,
     format_option,
     offline_option,
@@ -26,6 +27,7 @@ from zoo.graph import source
 from zoo.library import Library
 
 if TYPE_CHECKING:
+    from zoo.alterations import Alterations
     from zoo.renaming import Wishes
 
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 @saving_options
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
+@altering_options
 @attaching_options
 @format_option
 @registry_option
@@ -56,6 +59,7 @@ def convert(
     options: dict[str, Any],
     force: bool,
     clear_devices: bool,
+    altering: Alterations,
     wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
@@ -79,6 +83,7 @@ def convert(
             outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
             signature=signature,
             wishes=wishes,
+            altering=altering,
             clear_devices=clear_devices,
             force=force,
             options=options,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from zoo import output
+from zoo.alterations import Alterations
 from zoo.errors import UsageError
 from zoo.renaming import Wishes
 
@@ -122,6 +123,73 @@ def saving_options(command: Command) -> Command:
     for option in reversed(_SAVING):
         whole = option(whole)
     return cast("Command", whole)
+
+
+_ALTERING = (
+    click.option(
+        "--shape",
+        "shapes",
+        metavar="NAME=SIZES",
+        multiple=True,
+        help="Another shape of an input: images=1,224,224,3; ? for an open axis.",
+    ),
+    click.option(
+        "--rename-input", "rename_inputs", metavar="OLD=NEW", multiple=True, help="Rename an input."
+    ),
+    click.option(
+        "--rename-output",
+        "rename_outputs",
+        metavar="OLD=NEW",
+        multiple=True,
+        help="Rename an output.",
+    ),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float16", "bfloat16"]),
+        help="Store weights in half precision.",
+    ),
+)
+
+
+def altering_options(command: Command) -> Command:
+    """Give `command` what alters a model on its way: its argument `altering`."""
+
+    @functools.wraps(command)
+    def gathered(shapes: tuple[str, ...], dtype: str | None, **given: Any) -> Any:
+        """Call the command with one argument in the place of four."""
+        inputs, outputs = (pairs(given.pop(f"rename_{side}")) for side in ("inputs", "outputs"))
+        sizes = {name: _sizes(spelled) for name, spelled in pairs(shapes).items()}
+        return command(altering=Alterations(sizes, inputs, outputs, dtype), **given)
+
+    whole: Any = gathered
+    for option in reversed(_ALTERING):
+        whole = option(whole)
+    return cast("Command", whole)
+
+
+def pairs(arguments: tuple[str, ...]) -> dict[str, str]:
+    """Return arguments ``NAME=TEXT`` as a mapping; the name ends at the last ``=``.
+
+    Raises
+    ------
+    UsageError
+        One has no ``=``, nothing on one side of it, or the name of another.
+    """
+    found: dict[str, str] = {}
+    for argument in arguments:
+        name, _, text = argument.rpartition("=")
+        if not name or not text or name in found:
+            raise UsageError(f"{argument!r} cannot be taken", hint="write NAME=..., each name once")
+        found[name] = text
+    return found
+
+
+def _sizes(spelled: str) -> list[int | None]:
+    """Return ``1,?,3`` as sizes, None for an open one."""
+    words = [word.strip() for word in spelled.split(",")]
+    if not all(word in ("?", "-1") or (word.isascii() and word.isdecimal()) for word in words):
+        raise UsageError(f"{spelled!r} is no shape", hint="write sizes, as in images=1,224,224,3")
+    return [None if word in ("?", "-1") else int(word) for word in words]
 
 
 signature_option = click.option("--signature", metavar="KEY", help="The signature to use.")
