@@ -153,8 +153,14 @@ def _check_users(
         if kernel is None or not _is_plain(user) or len(sizes) != _INNER[user.op] + 1:
             continue
         inner, last = kernel[_INNER[user.op] - 1], sizes[-1]
-        if last is not None and (last % inner if user.op == "Conv2D" else last != inner):
+        if last not in (None, inner) and not (user.op == "Conv2D" and _in_groups(last, kernel)):
             raise _contradiction(name, sizes, f"{user.op} {user.name!r} with {inner} there")
+
+
+def _in_groups(channels: int | None, kernel: tuple[int, ...]) -> bool:
+    """Tell whether a convolution can take so many `channels` in several groups."""
+    groups, rest = divmod(channels or 0, kernel[2] or 1)
+    return bool(groups and not rest and kernel[3] % groups == 0)
 
 
 def _takers(graph: protos.GraphDef, name: str) -> Iterator[protos.NodeDef]:
