@@ -8,10 +8,9 @@ import pytest
 
 import zoo
 from zoo import protos
-from zoo.errors import InputError, UnknownNameError, UnsupportedError, UsageError
 from zoo.graph_file import write
 from zoo.model import Model
-from zoo.nodes import Dims, node, placeholder, whole_numbers
+from zoo.nodes import node, placeholder, whole_numbers
 from zoo.samples import FLOAT
 
 FORMS = ("checkpoint", "frozen", "saved_model")
@@ -89,18 +88,13 @@ def test_the_second_loader_wants_the_new_shape(tf, fixtures, tmp_path):
     assert output.shape.as_list()[0] == 2
 
 
-def convolution(tmp_path, shape, *, reshape=None):
-    """Return a frozen graph that averages images; with `reshape`, in that shape."""
+def averages(tmp_path, shape):
+    """Return a frozen graph that averages `x` over its second axis."""
     graph = protos.GraphDef()
     graph.versions.producer = 1000
     graph.node.append(placeholder("x", FLOAT, shape))
-    taken = "x"
-    if reshape is not None:
-        graph.node.append(whole_numbers("sizes", reshape))
-        graph.node.append(node("flat", "Reshape", ["x", "sizes"], T=FLOAT))
-        taken = "flat"
     graph.node.append(whole_numbers("axes", [1]))
-    mean = node("y", "Mean", [taken, "axes"], T=FLOAT, keep_dims=False)
+    mean = node("y", "Mean", ["x", "axes"], T=FLOAT, keep_dims=False)
     mean.attr["_output_shapes"].list.shape.add().dim.add(size=7)
     graph.node.append(mean)
     write(tmp_path / "net.pb", graph, Model(protos.MetaGraphDef(graph_def=graph), {}).weights)
@@ -109,7 +103,7 @@ def convolution(tmp_path, shape, *, reshape=None):
 
 def test_another_fixed_size_is_told(tf, tmp_path):
     """It may be what the graph was made for alone; shapes inferred of the old one are gone."""
-    path = convolution(tmp_path, [7, 5])
+    path = averages(tmp_path, [7, 5])
 
     done = zoo.convert(path, tmp_path / "m", to="saved_model", shapes={"x": (2, None)})
 
@@ -118,84 +112,6 @@ def test_another_fixed_size_is_told(tf, tmp_path):
     )
     assert shape_in(tf, "saved_model", tmp_path / "m", "y:0") == [2]
     assert zoo.load(tmp_path / "m").run("y:0", {"x": np.ones((2, 9))}).tolist() == [1, 1]
-
-
-def test_sizes_of_outputs_that_may_be_others_are_left_open(tmp_path):
-    """A signature that stated a size because of the old input does not state it any more."""
-    model = zoo.load(convolution(tmp_path, [7, 5])).with_signature({"x": "x:0"}, {"y": "y:0"})
-    assert model.signature().outputs["y"].shape == (7,)
-
-    assert model.with_shapes({"x": (2, 5)}).signature().outputs["y"].shape == (None,)
-    assert model.with_shapes({"x": (7, 5)}).signature().outputs["y"].shape == (7,)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "words"),
-    [
-        ((1, 8, 8), "(?, 8, 8, 1), which has 4 axes"),
-        ((1, 8, 8, 3), "Conv2D 'conv1_1/Conv2D' with 1 there"),
-        ((1 << 40, 1 << 40, 8, 1), "no memory"),
-        ((-2, 8, 8, 1), "(-2, 8, 8, 1)"),
-        ((1.5, 8, 8, 1), "(1.5, 8, 8, 1)"),
-    ],
-)
-def test_a_shape_that_the_graph_contradicts(sizes, words):
-    """Rank, channels, what no memory holds, what is no size."""
-    model = zoo.load("vgg-digits")
-    if sizes[-1] == 3:
-        model = model.with_shapes({"images": (None, None, None, 1)})
-
-    with pytest.raises(InputError) as caught:
-        model.with_shapes({"images": sizes})
-
-    assert words in caught.value.found
-
-
-@pytest.mark.parametrize(
-    ("reshape", "sizes", "fits"),
-    [
-        ([2, 10], (4, 5), True),
-        ([2, 10], (2, 5), False),
-        ([-1, 5], (3, 5), True),
-        ([-1, 10], (3, 5), False),
-        ([2, 10], (None, 5), True),
-    ],
-)
-def test_a_reshape_of_the_input_to_fixed_sizes(tmp_path, reshape, sizes, fits):
-    """As many values must come as are wanted, where both are known."""
-    model = zoo.load(convolution(tmp_path, [None, None], reshape=reshape))
-
-    if fits:
-        model.with_shapes({"x": sizes})
-        return
-    with pytest.raises(InputError, match="cannot have the shape"):
-        model.with_shapes({"x": sizes})
-
-
-def test_an_input_with_a_default(tmp_path):
-    """The default must have the new shape too."""
-    graph = protos.GraphDef()
-    graph.node.append(whole_numbers("default", [1, 2]))
-    kind = protos.NodeDef.FromString(graph.node[0].SerializeToString()).attr["dtype"].type
-    made = node("x", "PlaceholderWithDefault", ["default"], shape=Dims([2]))
-    made.attr["dtype"].type = kind
-    graph.node.append(made)
-    model = Model(protos.MetaGraphDef(graph_def=graph), {})
-
-    model.with_shapes({"x": (None,)})
-    with pytest.raises(InputError, match="cannot have the shape") as caught:
-        model.with_shapes({"x": (3,)})
-
-    assert "default" in caught.value.found
-
-
-def test_no_such_input():
-    """The names that there are, and the nearest."""
-    with pytest.raises(UnknownNameError) as caught:
-        zoo.load("vgg-digits").with_shapes({"image": (1, 8, 8, 1)})
-
-    assert caught.value.found == "images"
-    assert "'images'" in caught.value.hint
 
 
 NAMES = {"rename_inputs": {"images": "pixels"}, "rename_outputs": {"probabilities": "digits"}}
@@ -257,37 +173,6 @@ def test_names_can_be_exchanged(tmp_path):
     (add,) = [n for n in model.graph.node if n.op == "Add"]
     assert list(add.input) == ["w2", "w1"]
     assert model(w1=2.0, w2=1.0)["op_to_restore"] == expected
-
-
-@pytest.mark.parametrize(
-    ("inputs", "outputs", "nodes", "error", "words"),
-    [
-        ({"w1": "w2"}, {}, False, UsageError, "two inputs would be called 'w2'"),
-        ({"w3": "x"}, {}, False, UnknownNameError, "no input 'w3'"),
-        ({}, {"sum": "x"}, False, UnknownNameError, "no output 'sum'"),
-        ({"w1": "bias"}, {}, True, UsageError, "a node of the graph is called 'bias'"),
-        ({}, {"op_to_restore": "Add"}, True, UsageError, "a node of the graph is called 'Add'"),
-        ({"w1": "a b"}, {}, True, UsageError, "no node can be called 'a b'"),
-        ({"w1": ""}, {}, False, UsageError, "would be called ''"),
-    ],
-)
-def test_names_that_cannot_be(inputs, outputs, nodes, error, words):
-    """Collisions and unknown names, each with what helps."""
-    with pytest.raises(error) as caught:
-        zoo.load("toy-adder").renamed(inputs, outputs, nodes=nodes)
-
-    assert words in caught.value.problem
-    assert caught.value.hint
-
-
-def test_one_name_for_two_nodes(tmp_path):
-    """Two signatures that mean different tensors by one name have no node to be called so."""
-    model = zoo.load("toy-adder").with_signature({"w1": "w1:0"}, {"sum": "Add:0"}, "one")
-    model = model.with_signature({"w1": "w2:0"}, {"sum": "Add:0"}, "two")
-
-    assert model.renamed({"w1": "a"}).signatures["two"].inputs["a"].tensor == "w2:0"
-    with pytest.raises(UnsupportedError, match="no one node"):
-        model.renamed({"w1": "a"}, nodes=True)
 
 
 def command(*arguments):
