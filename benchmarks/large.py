@@ -70,6 +70,7 @@ def measure(room: Path) -> None:
     for label, *options in (
         ("checkpoint to SavedModel", "--to", "saved_model"),
         ("the same in shards of 2 GB", "--to", "saved_model", "--shard-size", "2GB"),
+        ("the same in half precision", "--to", "saved_model", "--dtype", "bfloat16"),
     ):
         run = once([*_ZOO, "convert", str(prefix), str(target), *options])
         shutil.rmtree(target)

@@ -55,10 +55,26 @@ def test_what_no_graph_can_hold_is_refused_at_once(tmp_path, held_as):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_graph_just_below_the_limit_is_not_refused(tmp_path):
-    """What is counted for lengths around a value is no more than some bytes."""
-    room = graph_file.MOST - sample_model().freeze().graph.ByteSize() - 200
-    fits = LazyTensor(FLOAT, (room // 4, 1), lambda: pytest.fail("read"))
-    model = sample_model(kernel=fits).freeze()
+def test_it_is_refused_before_a_folder_is_made(tmp_path):
+    """What is wrong with the place is not found out: nobody went there."""
+    (tmp_path / "file").touch()
+    large = LazyTensor(FLOAT, (1 << 20, 600), lambda: pytest.fail("read"))
 
-    graph_file.refuse_too_large(model.graph, model.weights)
+    with pytest.raises(UnsupportedError, match="too large"):
+        zoo.save(sample_model(kernel=large), tmp_path / "file" / "net.pb", "frozen")
+
+
+def nearly_full(rest):
+    """Return a frozen model that leaves `rest` bytes of what a graph can have."""
+    room = graph_file.MOST - sample_model().freeze().graph.ByteSize() - rest
+    tensor = LazyTensor(FLOAT, (room // 4, 1), lambda: pytest.fail("read"))
+    return sample_model(kernel=tensor).freeze()
+
+
+def test_what_stands_around_values_counts():
+    """A graph just below the limit is not refused, and one that only its lengths make too large."""
+    fits, full = nearly_full(200), nearly_full(16)
+
+    graph_file.refuse_too_large(fits.graph, fits.weights)
+    with pytest.raises(UnsupportedError, match="too large"):
+        graph_file.refuse_too_large(full.graph, full.weights)

@@ -97,8 +97,7 @@ def test_statistics_stay():
 
     halved = model.with_weights_as("float16")
 
-    kinds = {name: str(halved.weights.tensor(name).dtype) for name in halved.weights}
-    assert kinds == {
+    assert kinds_of(halved) == {
         "scale": "float16", "offset": "float16", "unknown_1": "float32", "unknown_2": "float32",
     }  # fmt: skip
     told = changes(model.weights, halved.weights)
@@ -126,6 +125,43 @@ def test_scalars_stay():
 
     assert halved.weights.tensor("dense/bias").dtype is FLOAT
     assert halved.weights.tensor("dense/kernel").dtype is HALF
+
+
+def kinds_of(model):
+    """Return the names of the dtypes in which the weights of `model` are stored."""
+    return {name: str(model.weights.tensor(name).dtype) for name in model.weights}
+
+
+def test_an_assignment_whose_result_is_used(tmp_path):
+    """Such a reference is the variable itself, which somebody reads after it was changed."""
+    model = sample_model()
+    model.graph.node.append(node("after", "Identity", ["dense/kernel/Assign"], T=FLOAT))
+
+    assert kinds_of(model.with_weights_as("float16")) == {
+        "dense/kernel": "float32",
+        "dense/bias": "float16",
+    }
+
+
+def test_a_weight_that_is_an_output():
+    """What a signature says of its dtype stays true."""
+    model = sample_model().with_signature({"x": "x:0"}, {"kernel": "dense/kernel:0"})
+
+    assert kinds_of(model.with_weights_as("float16"))["dense/kernel"] == "float32"
+
+
+def test_a_value_that_is_read_for_an_output():
+    """It is cast back, under the name that the output has."""
+    model = sample_model().with_signature({"x": "x:0"}, {"kernel": "dense/kernel/read:0"})
+
+    halved = model.with_weights_as("float16")
+
+    nodes = {made.name: made for made in halved.graph.node}
+    assert kinds_of(halved)["dense/kernel"] == "float16"
+    assert (nodes["dense/kernel/read"].op, nodes["dense/kernel/read/half"].op) == (
+        "Cast",
+        "Identity",
+    )
 
 
 def test_the_model_stays_as_it_was():

@@ -110,6 +110,8 @@ def test_the_format_writes_versions(tmp_path):
     assert paths == [tmp_path / "net" / "1", tmp_path / "net" / "7"]
     assert form.written_at(tmp_path / "net", {"version": "next"}) == tmp_path / "net" / "8"
     assert all(form.recognises(path) for path in paths)
+    with pytest.raises(WriteError, match="version 7 is there"):
+        form.written_at(tmp_path / "net", {"version": 7})
     with pytest.raises(UsageError, match="version must be"):
         form.write(sample_model(), tmp_path / "net", {"version": "newest"})
 
