@@ -28,7 +28,7 @@ from zoo import (
 )
 from zoo.attach import attach
 from zoo.errors import FormatError, counted
-from zoo.formats import Format, Option, Saved, flag, hours, keys, whole
+from zoo.formats import Format, Option, Saved, flag, hours, keys, size, whole
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
@@ -51,6 +51,7 @@ _OPTIONS = (
     _saving("weights", "which weights are saved: names, or new names for names", kind=keys),
     _saving("max_to_keep", "how many of the folder's checkpoints stay (0: all)", kind=whole),
     _saving("keep_checkpoint_every_n_hours", "besides, one for each so many hours", kind=hours),
+    _saving("shard_size", "bytes of a data file at most, 500MB or 1GiB (one file)", kind=size),
 )
 
 
@@ -154,6 +155,7 @@ def save(
     weights: Mapping[str, str] | None = None,
     max_to_keep: int = 0,
     keep_checkpoint_every_n_hours: float | None = None,
+    shard_size: int | None = None,
 ) -> Saved:
     """Write `model` as a checkpoint that ``import_meta_graph`` and ``restore`` take.
 
@@ -172,6 +174,8 @@ def save(
         0 keeps all, and lists the new one alone.
     keep_checkpoint_every_n_hours
         Besides, one checkpoint for each so many hours stays.
+    shard_size
+        Bytes that a data file has at most, but for one with a single larger tensor.
 
     Raises
     ------
@@ -187,9 +191,10 @@ def save(
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
     keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)
-    names = [bundle.data_path(prefix).name, bundle.index_path(prefix).name]
     with atomic.drafting(prefix.parent, prefix.name) as room:
-        bundle.write(room / prefix.name, stored_tensors(meta_graph, stored))
+        tensors = stored_tensors(meta_graph, stored)
+        parts = bundle.write(room / prefix.name, tensors, shard_size)
+        names = [path.name for path in (*parts, bundle.index_path(prefix))]
         if write_meta_graph and meta_graph.graph_def.node:
             names.insert(0, f"{prefix.name}.meta")
             (room / names[0]).write_bytes(_serialized(meta_graph, stored))

@@ -38,7 +38,18 @@ _OF_NODES = {"cond_context", "queue_runners", "saved_model_assets", "savers", "w
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``frozen`` format."""
     summary = "one .pb file, weights as constants"
-    return [Format("frozen", summary, recognises, load, save, _OPTIONS, judge=plain.frozen)]
+    return [
+        Format(
+            "frozen",
+            summary,
+            recognises,
+            load,
+            save,
+            _OPTIONS,
+            judge=plain.frozen,
+            signatures=False,
+        )
+    ]
 
 
 def recognises(path: Path) -> bool:
@@ -89,6 +100,7 @@ def save(model: Model, path: Path, *, drop_collections: bool = False) -> Saved:
     if not drop_collections:
         _refuse_values(model.meta_graph)
     frozen = model if _is_frozen(model) else model.freeze()
+    graph_file.refuse_too_large(frozen.graph, frozen.weights)
     notes = _left_out(model, frozen)
     with atomic.replacing(path) as draft:
         graph_file.write(draft, frozen.graph, frozen.weights)

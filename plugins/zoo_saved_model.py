@@ -9,6 +9,8 @@ Source: ``tensorflow/core/protobuf/saved_model.proto``,
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zoo import (
@@ -20,18 +22,12 @@ from zoo import (
     plain,
     protos,
     saved_model_file,
+    serving,
     signatures,
 )
 from zoo.attach import attach
-from zoo.errors import (
-    FormatError,
-    UnknownNameError,
-    UnsupportedError,
-    UsageError,
-    WriteError,
-    some,
-)
-from zoo.formats import Format, Option, Saved, flag, words
+from zoo.errors import FormatError, UnsupportedError, WriteError, some
+from zoo.formats import Format, Option, Saved, flag, size, words
 from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
@@ -46,33 +42,33 @@ if TYPE_CHECKING:
 
 zoo_api = 1
 
-SERVE = "serve"
 _VARIABLES, _ASSETS = "variables", "assets"
 _READ = {saved_model_file.BINARY, saved_model_file.TEXT, _VARIABLES, _ASSETS, "fingerprint.pb"}
-_HUB = "tfhub_module.pb"
-_SCHEMA = 1
+_HUB, _SCHEMA = "tfhub_module.pb", 1
 _FIRST_BYTES = (b"\x08", b"\x12")
 """The tag of the schema version, or of the first MetaGraph where that is left out."""
 
 _OPTIONS = (
     Option("tags", "which MetaGraph: tags with commas between", load=True, save=True, kind=words),
     Option("object_graph", "whether TensorFlow 2's objects stay (true)", save=True, kind=flag),
+    Option("shard_size", "bytes of a data file at most, as in 500MB", save=True, kind=size),
+    Option("version", "number, or next, of the served model's", save=True, kind=serving.version),
 )
 
 
 @hookimpl
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``saved_model`` format."""
-    summary = "a folder with saved_model.pb, variables and assets"
     return [
         Format(
             "saved_model",
-            summary,
+            "a folder with saved_model.pb, variables and assets",
             recognises,
             load,
             save,
             _OPTIONS,
             choices=choices,
+            target=target,
             leaves=leaves,
             files=files,
             look=look,
@@ -125,7 +121,7 @@ def variant(path: Path) -> str:
 
 
 def _loaded(folder: Path, tags: Iterable[str] | None, *, whole: bool) -> Model:
-    meta_graph = _chosen(folder, saved_model_file.read(folder).meta_graphs, tags)
+    meta_graph = saved_model_file.chosen(folder, saved_model_file.read(folder).meta_graphs, tags)
     loose = dangling(meta_graph.graph_def)
     if loose:
         raise FormatError(f"{folder} is damaged", found=loose)
@@ -140,7 +136,13 @@ def choices(path: Path) -> dict[str, list[list[str]]]:
 
 
 def save(
-    model: Model, path: Path, *, tags: Iterable[str] | None = None, object_graph: bool = True
+    model: Model,
+    path: Path,
+    *,
+    tags: Iterable[str] | None = None,
+    object_graph: bool = True,
+    shard_size: int | None = None,
+    version: serving.Version | None = None,
 ) -> Saved:
     """Write `model` as a SavedModel with one MetaGraph, its weights resource variables.
 
@@ -153,45 +155,85 @@ def save(
     object_graph
         Whether a SavedModel of TensorFlow 2 that was not changed is written back as it was.  With
         False it becomes one of TensorFlow 1, which does without the classes it was made with.
+    shard_size
+        Bytes that a data file has at most, but for one with a single larger tensor.
+    version
+        Makes `path` the folder of a served model, in which this is the version of that number, or
+        ``next``; none is ever replaced.
 
     Raises
     ------
     UnsupportedError
         The model has no graph.
     WriteError
-        The folder has something else in it.
+        The folder has something else in it, or the version is there.
     """
-    from zoo.restorable import changes, restorable, stored_tensors
+    from zoo.restorable import changes, restorable
 
     model.require_graph()
-    if path.is_dir() and any(path.iterdir()) and not recognises(path):
+    _refuse_strange(path, served=version is not None)
+    meta_graph, weights = model.meta_graph, model.weights
+    if not (object_graph and _is_whole(model)):
+        meta_graph, weights = restorable(signatures.completed(meta_graph), weights, resources=True)
+    written = replace(model, meta_graph=meta_graph, weights=weights)
+    write = partial(_write, written, tags or _own_tags(model), shard_size)
+    if version is not None:
+        path = serving.publish(path, version, write)
+    else:
+        with atomic.replacing(path) as draft:
+            draft.mkdir()
+            write(draft)
+    return Saved(path, [*changes(model.meta_graph, meta_graph), *_needs(meta_graph)])
+
+
+def target(path: Path, *, version: serving.Version | None = None, **_: object) -> Path:
+    """Return the folder that `save` would make.
+
+    Raises
+    ------
+    WriteError
+        It would be that of a version that is there.
+    """
+    return path if version is None else serving.place(path, version)
+
+
+def _refuse_strange(path: Path, *, served: bool) -> None:
+    """Refuse to write to a folder that holds neither a SavedModel nor, where `served`, versions."""
+    if served and recognises(path):
+        raise WriteError(
+            f"{path} is a SavedModel, and no folder of versions", hint="name the folder above"
+        )
+    if not served and path.is_dir() and any(path.iterdir()) and not recognises(path):
         raise WriteError(
             f"{path} is a folder with something else in it",
             found=some(sorted(inside.name for inside in path.iterdir())),
             hint="name a folder that is not there yet",
         )
-    meta_graph, weights = model.meta_graph, model.weights
-    if not (object_graph and _is_whole(model)):
-        meta_graph, weights = restorable(_stating(meta_graph), weights, resources=True)
-    with atomic.replacing(path) as draft:
-        draft.mkdir()
-        (draft / saved_model_file.BINARY).write_bytes(
-            _serialized(meta_graph, weights, tags or _own_tags(model))
-        )
-        tensors = stored_tensors(meta_graph, weights)
-        if tensors:
-            (draft / _VARIABLES).mkdir()
-            bundle.write(draft / _VARIABLES / _VARIABLES, tensors)
-        assets.copy(model.assets, draft / _ASSETS)
-    return Saved(path, [*changes(model.meta_graph, meta_graph), *_needs(meta_graph)])
+
+
+def _write(model: Model, tags: Iterable[str], shard_size: int | None, folder: Path) -> None:
+    """Write the files of `model`, whose weights are variables, into `folder`, which is empty."""
+    from zoo.restorable import stored_tensors
+
+    serialized = _serialized(model.meta_graph, model.weights, tags)
+    (folder / saved_model_file.BINARY).write_bytes(serialized)
+    tensors = stored_tensors(model.meta_graph, model.weights)
+    if tensors:
+        (folder / _VARIABLES).mkdir()
+        bundle.write(folder / _VARIABLES / _VARIABLES, tensors, shard_size)
+    assets.copy(model.assets, folder / _ASSETS)
 
 
 def leaves(path: Path, *, tags: Iterable[str] | None = None) -> list[str]:
     """Return a sentence on the other MetaGraphs of the SavedModel at `path`, and on other files."""
     folder = saved_model_file.folder_of(path)
     meta_graphs = saved_model_file.read(folder).meta_graphs
-    chosen = _chosen(folder, meta_graphs, tags)
-    others = [_tagged(meta_graph) for meta_graph in meta_graphs if meta_graph is not chosen]
+    chosen = saved_model_file.chosen(folder, meta_graphs, tags)
+    others = [
+        saved_model_file.tagged(meta_graph)
+        for meta_graph in meta_graphs
+        if meta_graph is not chosen
+    ]
     strange = sorted(inside.name for inside in folder.iterdir() if inside.name not in _READ)
     notes = []
     if others:
@@ -201,38 +243,13 @@ def leaves(path: Path, *, tags: Iterable[str] | None = None) -> list[str]:
     return notes
 
 
-def _tagged(meta_graph: protos.MetaGraphDef) -> str:
-    return ",".join(sorted(meta_graph.meta_info_def.tags)) or "(no tags)"
-
-
 def files(path: Path) -> list[Path]:
     """Return the files of the SavedModel at `path`."""
     return [file for file in saved_model_file.folder_of(path).rglob("*") if file.is_file()]
 
 
 def _own_tags(model: Model) -> Sequence[str]:
-    return list(model.meta_graph.meta_info_def.tags) or [SERVE]
-
-
-def _chosen(
-    folder: Path, meta_graphs: Sequence[protos.MetaGraphDef], tags: Iterable[str] | None
-) -> protos.MetaGraphDef:
-    by_tags = {frozenset(meta.meta_info_def.tags): meta for meta in meta_graphs}
-    there = " | ".join(map(_tagged, by_tags.values()))
-    if tags is not None:
-        wanted = frozenset(tags)
-        if wanted not in by_tags:
-            raise UnknownNameError(
-                f"{folder} has no MetaGraph with the tags {','.join(sorted(wanted))!r}", found=there
-            )
-        return by_tags[wanted]
-    for usual in (frozenset({SERVE}), frozenset()):
-        if usual in by_tags:
-            return by_tags[usual]
-    serving = [tags for tags in by_tags if SERVE in tags]
-    if len(by_tags) == 1 or len(serving) == 1:
-        return by_tags[(serving or [*by_tags])[0]]
-    raise UsageError(f"{folder} has several MetaGraphs", found=there, hint="choose one with --tags")
+    return list(model.meta_graph.meta_info_def.tags) or [saved_model_file.SERVE]
 
 
 def _tensors(folder: Path, *, whole: bool) -> dict[str, Tensor]:
@@ -269,19 +286,6 @@ def _needs(meta_graph: protos.MetaGraphDef) -> list[str]:
         "kept the optimizer of Keras 2, so that tf.saved_model.load needs the package tf_keras;"
         " the option object_graph=false leaves it out"
     ]
-
-
-def _stating(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
-    """Return `meta_graph` with a signature, from what the graph shows where it states none."""
-    if any(not key.startswith("__") for key in meta_graph.signature_def):
-        return meta_graph
-    edited = protos.MetaGraphDef()
-    edited.CopyFrom(meta_graph)
-    stated = signatures.signatures(meta_graph)
-    for key, one in (stated or {signatures.DEFAULT: signatures.inferred(meta_graph)}).items():
-        if one.outputs:
-            edited.signature_def[key].CopyFrom(signatures.to_proto(one))
-    return edited
 
 
 def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterable[str]) -> bytes:

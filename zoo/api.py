@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import conversions
 from zoo.advice import advising
+from zoo.alterations import Alterations
 from zoo.both_sides import Asked
 from zoo.library import Library
 from zoo.renaming import Wishes, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from zoo.formats import Saved
     from zoo.model import Model
@@ -124,6 +125,10 @@ def convert(
     ema: bool = False,
     drop_slots: bool = False,
     tags: str | Iterable[str] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
+    rename_inputs: Mapping[str, str] | None = None,
+    rename_outputs: Mapping[str, str] | None = None,
+    dtype: str | None = None,
     clear_devices: bool = False,
     force: bool = False,
     verify: bool = False,
@@ -147,6 +152,12 @@ def convert(
         Which graph the weights belong to, and what becomes of them before; see `load`.
     tags
         Which MetaGraph of a SavedModel is read.
+    shapes
+        Other sizes of inputs, by name; None for an open axis.
+    rename_inputs, rename_outputs
+        New names by the old ones.
+    dtype
+        What floating weights are stored as, ``"float16"`` or ``"bfloat16"``.
     clear_devices
         Whether operations are freed of the devices that the source names.
     force
@@ -161,7 +172,7 @@ def convert(
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
-    library, chosen = Library(), {"tags": tags}
+    library = Library()
     with advising(library, ref):
         return conversions.convert(
             library,
@@ -172,10 +183,11 @@ def convert(
             outputs=outputs,
             signature=signature,
             wishes=_wishes(architecture, graph, rename, ema, drop_slots),
+            altering=Alterations(shapes or {}, rename_inputs or {}, rename_outputs or {}, dtype),
             clear_devices=clear_devices,
             force=force,
             options=options,
-            load_options=chosen,
+            load_options={"tags": tags},
             verify=Asked(verify_inputs or {}, rtol, atol) if verify else None,
         )
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from zoo.errors import BusyError, DiskError, WriteError, ZooError
 
 _PATIENCE, _PAUSE = 60.0, 0.01
 """Seconds to wait for another process, in all and between two looks."""
+_TAKEN = {errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY}
+"""What a rename of a folder fails with where something is."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 
@@ -116,6 +118,29 @@ def publish_all(
             end.rename(start)
         raise
     sync_folder(folder)
+
+
+def add(folder: Path, write: Callable[[Path], None], place: Callable[[], Path]) -> Path:
+    """Make a folder by `write`, move it to the path in `folder` that `place` names; return that.
+
+    Nothing is replaced: where another process was faster the rename fails, and `place` is asked
+    again, until it names a free one or raises.
+    """
+    with drafting(folder, folder.name) as room:
+        draft = room / "draft"
+        draft.mkdir()
+        write(draft)
+        sync(draft)
+        while True:
+            path = place()
+            try:
+                os.replace(draft, path)  # noqa: PTH105
+            except OSError as error:
+                if error.errno not in _TAKEN:
+                    raise
+            else:
+                sync_folder(folder)
+                return path
 
 
 @contextmanager

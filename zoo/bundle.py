@@ -187,19 +187,53 @@ def _wrong(path: Path, found: str) -> FormatError:
     return FormatError(f"{path} is damaged", found=found, hint="fetch or copy the file again")
 
 
-def write(prefix: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write `tensors` as a bundle in one data file; the index comes last.
+def write(prefix: Path, tensors: Mapping[str, Tensor], shard_size: int | None = None) -> list[Path]:
+    """Write `tensors` as a bundle; return its data files, the index comes last.
 
-    The files are byte for byte what TensorFlow's Saver writes for the same keys and values;
-    values that all lie in one data file keep their order in it, so that a copy is one.  Tensors
-    stream from where they lie; no more than `zoo.mapped.CHUNK` bytes of one are held at a time.
+    In one data file the bytes are those that TensorFlow's Saver writes for the same keys and
+    values; values that all lie in one data file keep their order in it, so that a copy is one.
+    Tensors stream from where they lie; no more than `zoo.mapped.CHUNK` bytes of one are held at a
+    time.
+
+    Parameters
+    ----------
+    shard_size
+        Bytes that a data file has at most, in the order of the keys; one tensor that is larger has
+        a file of its own.  Without it there is one file.
     """
-    with atomic.written(data_path(prefix)):
-        pairs = {_HEADER_KEY: _header()}
-        with Stream(data_path(prefix)) as file:
-            for key in _in_order(tensors):
-                pairs[key.encode()] = _append(file, tensors[key]).SerializeToString()
+    shards = [_in_order(tensors)] if shard_size is None else _shards(tensors, shard_size)
+    paths = [data_path(prefix, number, len(shards)) for number in range(len(shards))]
+    with atomic.written(paths[0]):
+        pairs = {_HEADER_KEY: _header(len(shards))}
+        for number, keys in enumerate(shards):
+            with Stream(paths[number]) as file:
+                for key in keys:
+                    entry = _append(file, tensors[key])
+                    entry.shard_id = number
+                    pairs[key.encode()] = entry.SerializeToString()
         index_path(prefix).write_bytes(table.write(sorted(pairs.items())))
+    return paths
+
+
+def _shards(tensors: Mapping[str, Tensor], most: int) -> list[list[str]]:
+    """Return the keys of `tensors` in runs whose values take at most `most` bytes each."""
+    shards: list[list[str]] = [[]]
+    room = most
+    for key in sorted(tensors, key=str.encode):
+        size = _stored_size(tensors[key])
+        if size > room and shards[-1]:
+            shards.append([])
+            room = most
+        shards[-1].append(key)
+        room -= size
+    return shards
+
+
+def _stored_size(tensor: Tensor) -> int:
+    """Return how many bytes `tensor` takes in a data file."""
+    if tensor.dtype is dtypes.STRING and not isinstance(tensor, stored_strings.StringsTensor):
+        return stored_strings.stored_size(tensor.read().reshape(-1).tolist())
+    return tensor.nbytes
 
 
 def _in_order(tensors: Mapping[str, Tensor]) -> list[str]:
@@ -217,8 +251,8 @@ def _in_order(tensors: Mapping[str, Tensor]) -> list[str]:
     return sorted(keys, key=lambda key: offsets[key])
 
 
-def _header() -> bytes:
-    header = protos.BundleHeaderProto(num_shards=1)
+def _header(shards: int) -> bytes:
+    header = protos.BundleHeaderProto(num_shards=shards)
     header.version.producer = 1
     encoded: bytes = header.SerializeToString()
     return encoded

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import atomic, detect, output, plugins
+from zoo.alterations import NONE as UNALTERED
+from zoo.alterations import Alterations
 from zoo.engine import tensorflow
 from zoo.errors import UsageError, WriteError, some
 from zoo.graph import by_name, source, upstream
@@ -61,6 +63,7 @@ def convert(
     outputs: Iterable[str] | Mapping[str, str] = (),
     signature: str | None = None,
     wishes: Wishes = NONE,
+    altering: Alterations = UNALTERED,
     clear_devices: bool = False,
     force: bool = False,
     format: str | None = None,  # noqa: A002  (the word users know)
@@ -81,6 +84,8 @@ def convert(
         The signature whose outputs are kept; with names, what the new one is called.
     wishes
         A graph to attach the weights to, and what becomes of them before.
+    altering
+        Other shapes and names of inputs and outputs, weights in half precision.
     clear_devices
         Whether operations are freed of the devices that the source names.
     force
@@ -105,17 +110,37 @@ def convert(
         raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
     read = library.open(ref, format=format, wishes=wishes, options=load_options)
     model = read.model.placed(None) if clear_devices else read.model
-    if inputs or isinstance(outputs, Mapping):
-        model = _signed(model, inputs or {}, outputs, signature)
-    else:
-        model = _cut(model, [outputs] if isinstance(outputs, str) else [*outputs], signature)
+    model = _chosen(model, inputs or {}, outputs, signature)
+    model, altered = altering.made(model, signatures=form.signatures)
     proof = None
     if verify is not None:
+        _refuse_renamed(form, altering)
         proof = _proven(form, read.model, model, target, options or {}, verify)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*library.left_at(read, load_options), *saved.notes)
+    notes = (*library.left_at(read, load_options), *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
+
+
+def _chosen(
+    model: Model,
+    inputs: Mapping[str, str],
+    outputs: Iterable[str] | Mapping[str, str],
+    signature: str | None,
+) -> Model:
+    """Return `model` with the outputs that are wanted, under the names that they are given."""
+    if inputs or isinstance(outputs, Mapping):
+        return _signed(model, inputs, outputs, signature)
+    return _cut(model, [outputs] if isinstance(outputs, str) else [*outputs], signature)
+
+
+def _refuse_renamed(form: Format, altering: Alterations) -> None:
+    """Refuse to verify where the names by which both sides are compared are given away."""
+    if not form.signatures and (altering.inputs or altering.outputs):
+        raise UsageError(
+            f"--verify goes by names, which {form.name} has only of the nodes that are renamed",
+            hint="verify without renaming first, then rename",
+        )
 
 
 def _proven(

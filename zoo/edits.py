@@ -66,6 +66,82 @@ class Edits:
         edited = signatures.stating(self.meta_graph, self.weights, key, stated)
         return self._with(edited, self.weights)
 
+    def with_shapes(self, shapes: Mapping[str, Sequence[int | None]]) -> Self:
+        """Return the model with inputs of other shapes: another batch size, larger images.
+
+        A fixed size may become another one; TensorFlow shows whether the rest of the graph can
+        compute with it.
+
+        Parameters
+        ----------
+        shapes
+            Sizes by the input's name or tensor; None or -1 for an open axis.
+
+        Raises
+        ------
+        UnknownNameError
+            The model has no such input.
+        InputError
+            The graph contradicts the shape: another rank, a kernel or reshape it does not fit.
+
+        Examples
+        --------
+        ``model.with_shapes({"images": (1, 224, 224, 3)})``
+        """
+        from zoo.input_shapes import with_shapes
+
+        return self._with(with_shapes(self.meta_graph, self.weights, shapes), self.weights)
+
+    def renamed(
+        self,
+        inputs: Mapping[str, str] | None = None,
+        outputs: Mapping[str, str] | None = None,
+        *,
+        nodes: bool = False,
+    ) -> Self:
+        """Return the model with other names for its inputs and outputs.
+
+        Parameters
+        ----------
+        inputs, outputs
+            New names by those that signatures have now, or the graph shows where there are none.
+        nodes
+            Whether the nodes are called so too, since a frozen graph has no other names.
+
+        Raises
+        ------
+        UnknownNameError
+            Nothing is called so.
+        UsageError
+            Two would have one name.
+        """
+        from zoo.end_names import renamed
+
+        given = (inputs or {}, outputs or {})
+        return self._with(renamed(self.meta_graph, self.weights, *given, nodes=nodes), self.weights)
+
+    def with_weights_as(self, dtype: str) -> Self:
+        """Return the model with floating weights stored as `dtype`, and cast back where used.
+
+        Scalars, the statistics of batch normalisation and what the graph itself changes stay as
+        they are.  A weight is converted when it is read or written.
+
+        Parameters
+        ----------
+        dtype
+            ``"float16"`` or ``"bfloat16"``.
+
+        Raises
+        ------
+        UsageError
+            It is another one.
+        UnsupportedError
+            When a weight is read: it has a value that is too large for `dtype`.
+        """
+        from zoo.half_precision import with_weights_as
+
+        return self._with(*with_weights_as(self.meta_graph, self.weights, dtype))
+
     def extend(self, build: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Self:
         """Return the model with more operations: those that `build` makes with TensorFlow.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from zoo.model import Model
     from zoo.plain import Run
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+_SIZE = re.compile(rf"(\d+(?:\.\d+)?) ?({'|'.join(_UNITS)})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Option:
         Which of the two functions takes it.
     kind
         Returns the value that is meant, from what a program or a command line gives; raises
-        `ValueError` with what it should be.  See `flag`, `whole`, `hours`, `words`, `keys`.
+        `ValueError` with what it should be.  See `flag`, `whole`, `hours`, `size`, `words`, `keys`.
     """
 
     name: str
@@ -64,6 +69,20 @@ def hours(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise ValueError("a positive number")
     return float(value)
+
+
+def size(value: object) -> int:
+    """Return a value that must be a number of bytes, at least 1: also as ``500MB`` or ``1GiB``.
+
+    >>> size("500MB"), size("1GiB"), size(4096)
+    (500000000, 1073741824, 4096)
+    """
+    spelled = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if spelled:
+        value = round(float(spelled[1]) * _UNITS[spelled[2].upper()])
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("a number of bytes, as in 500MB, 2GB or 1GiB")
+    return value
 
 
 def words(value: object) -> list[str]:
@@ -166,6 +185,8 @@ class Format:
     judge
         Opens the model at a path without zoo, by TensorFlow's own means, and gives what runs it:
         see `zoo.plain`.  None where nothing but the format itself can read it.
+    signatures
+        Whether models keep their signatures in it; where not, names are those of nodes.
     """
 
     name: str
@@ -182,6 +203,7 @@ class Format:
     variant: Callable[[Path], str] | None = None
     facts: Callable[[Path, str | None], dict[str, Any]] | None = None
     judge: Callable[[Path], AbstractContextManager[Run]] | None = None
+    signatures: bool = True
 
     @property
     def written(self) -> bool:

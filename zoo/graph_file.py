@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes, protos, wire
+from zoo import dtypes, output, protos, wire
 from zoo.errors import FormatError, UnsupportedError
 from zoo.graph import shell
 from zoo.mapped import MappedFile
@@ -36,6 +36,9 @@ _TENSOR_CONTENT = 4
 _MAPPED_LISTS = {5: "float32", 6: "float64"}
 _LARGE = 4096
 """Bytes from which on a node's value is left in the file."""
+
+_AROUND = 40
+"""Bytes that may stand around one value: tags, and how long what follows is."""
 
 MOST = (1 << 31) - 1
 """Bytes that a serialized message may have, a rule of protobuf."""
@@ -205,7 +208,7 @@ def write(path: Path, graph: protos.GraphDef, weights: Weights) -> None:
     UnsupportedError
         It would be larger than a message can be.
     """
-    _check_size(graph, weights)
+    refuse_too_large(graph, weights)
     with Stream(path) as file:
         for node in graph.node:
             if node.op == "Const" and node.name in weights:
@@ -226,7 +229,7 @@ def filled(graph: protos.GraphDef, weights: Weights) -> protos.GraphDef:
     names = [node.name for node in graph.node if node.op == "Const" and node.name in weights]
     if not names:
         return graph
-    _check_size(graph, weights)
+    refuse_too_large(graph, weights)
     whole = protos.GraphDef()
     whole.CopyFrom(graph)
     for node in whole.node:
@@ -235,14 +238,25 @@ def filled(graph: protos.GraphDef, weights: Weights) -> protos.GraphDef:
     return whole
 
 
-def _check_size(graph: protos.GraphDef, weights: Weights) -> None:
+def refuse_too_large(graph: protos.GraphDef, weights: Weights) -> None:
+    """Refuse `graph` if no message can hold it with the values of those constants in `weights`.
+
+    Nothing is read for this.
+
+    Raises
+    ------
+    UnsupportedError
+        It would be larger than `MOST`.
+    """
     names = [node.name for node in graph.node if node.op == "Const" and node.name in weights]
-    size = graph.ByteSize() + sum(_stored_size(weights.tensor(name)) for name in names)
+    values = sum(_stored_size(weights.tensor(name)) + _AROUND for name in names)
+    size = graph.ByteSize() + values
     if size > MOST:
         raise UnsupportedError(
             "the graph is too large with its constants in it",
-            found=f"{size} bytes, where a graph may have {MOST}",
-            hint="a checkpoint or a SavedModel holds weights of any size",
+            found=f"{output.size(size)} ({size} bytes), where protobuf allows {MOST}",
+            hint="a checkpoint or a SavedModel holds weights of any size, and --shard-size splits"
+            " them; --dtype float16 halves them, -o keeps what some outputs need",
         )
 
 

@@ -58,8 +58,7 @@ def restorable(
     refuse_tables(meta_graph)
     edited, weights = thawed(meta_graph, weights)
     trained = trainable(edited, weights, weights)
-    keep = _named_by_variables(edited) | _named_by_signatures(edited)
-    edited = without_saver(edited, keep)
+    edited = saverless(edited)
     if resources:
         edited = to_resources(edited)
         _open_shapes(edited)
@@ -70,17 +69,38 @@ def restorable(
     return edited, weights.plain()
 
 
+def flattened(meta_graph: protos.MetaGraphDef, weights: Weights) -> protos.MetaGraphDef:
+    """Return the graph with calls inlined, and without an object graph; itself if it has neither.
+
+    Its saver goes with them, which is made of calls too.
+
+    Raises
+    ------
+    UnsupportedError
+        That saver fills tables, which a new one cannot.
+    """
+    library = {f.signature.name: f for f in meta_graph.graph_def.library.function}
+    calls = any(is_call(node, library) for node in meta_graph.graph_def.node)
+    if not calls and not meta_graph.object_graph_def.nodes:
+        return meta_graph
+    refuse_tables(meta_graph)
+    edited = saverless(detached(meta_graph, weights))
+    edited.graph_def.CopyFrom(inline(edited.graph_def))
+    return edited
+
+
+def saverless(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return a copy of `meta_graph` without its saver, but with all that else is named in it."""
+    return without_saver(
+        meta_graph, _named_by_variables(meta_graph) | _named_by_signatures(meta_graph)
+    )
+
+
 def thawed(
     meta_graph: protos.MetaGraphDef, weights: Weights
 ) -> tuple[protos.MetaGraphDef, Weights]:
     """Return the model with calls inlined and variables for its weight constants."""
-    edited = meta_graph
-    library = {function.signature.name: function for function in edited.graph_def.library.function}
-    calls = any(is_call(node, library) for node in edited.graph_def.node)
-    if calls or edited.object_graph_def.nodes:
-        edited = detached(edited, weights)
-        edited = without_saver(edited, _named_by_variables(edited) | _named_by_signatures(edited))
-        edited.graph_def.CopyFrom(inline(edited.graph_def))
+    edited = flattened(meta_graph, weights)
     before = trainable(edited, weights, weights)
     edited, weights, trained = thaw(edited, weights)
     if trained or edited is not meta_graph:
@@ -109,8 +129,7 @@ def selected(
     named = {key: source(name) for key, name in keys.items()}
     _check_selected(named, weights)
     key_of = {name: key for key, name in named.items()}
-    stay = _named_by_variables(meta_graph) | _named_by_signatures(meta_graph)
-    edited = without_saver(meta_graph, stay)
+    edited = saverless(meta_graph)
     held = [n.name for n in edited.graph_def.node if is_variable(n) and n.name in key_of]
     if held:
         add_saver(edited, _saved(edited, held, key_of))

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import graph_file, protos
-from zoo.errors import FormatError
+from zoo.errors import FormatError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
+SERVE = "serve"
 
 
 def folder_of(path: Path) -> Path:
@@ -58,6 +60,41 @@ def parse(path: Path) -> protos.SavedModel:
         return protos.SavedModel.FromString(path.read_bytes())
     except DecodeError as error:
         raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error
+
+
+def chosen(
+    folder: Path, meta_graphs: Sequence[protos.MetaGraphDef], tags: Iterable[str] | None
+) -> protos.MetaGraphDef:
+    """Return the one of `meta_graphs` that has `tags`, or the one to take when none are given.
+
+    Raises
+    ------
+    UnknownNameError
+        None has these tags.
+    UsageError
+        There are several and none is for serving.
+    """
+    by_tags = {frozenset(meta.meta_info_def.tags): meta for meta in meta_graphs}
+    there = " | ".join(map(tagged, by_tags.values()))
+    if tags is not None:
+        wanted = frozenset(tags)
+        if wanted not in by_tags:
+            raise UnknownNameError(
+                f"{folder} has no MetaGraph with the tags {','.join(sorted(wanted))!r}", found=there
+            )
+        return by_tags[wanted]
+    for usual in (frozenset({SERVE}), frozenset()):
+        if usual in by_tags:
+            return by_tags[usual]
+    serving = [tags for tags in by_tags if SERVE in tags]
+    if len(by_tags) == 1 or len(serving) == 1:
+        return by_tags[(serving or [*by_tags])[0]]
+    raise UsageError(f"{folder} has several MetaGraphs", found=there, hint="choose one with --tags")
+
+
+def tagged(meta_graph: protos.MetaGraphDef) -> str:
+    """Return the tags of `meta_graph` as one line."""
+    return ",".join(sorted(meta_graph.meta_info_def.tags)) or "(no tags)"
 
 
 def _parsed_text(path: Path) -> protos.SavedModel:

@@ -207,6 +207,19 @@ def stating(
     return edited
 
 
+def completed(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return `meta_graph` with a signature, from what the graph shows where it states none."""
+    if any(not key.startswith("__") for key in meta_graph.signature_def):
+        return meta_graph
+    edited = protos.MetaGraphDef()
+    edited.CopyFrom(meta_graph)
+    stated = signatures(meta_graph)
+    for key, one in (stated or {DEFAULT: inferred(meta_graph)}).items():
+        if one.outputs:
+            edited.signature_def[key].CopyFrom(to_proto(one))
+    return edited
+
+
 def to_proto(stated: Signature) -> protos.SignatureDef:
     """Return `stated` as a SavedModel holds it."""
     made = protos.SignatureDef(method_name=PREDICT)

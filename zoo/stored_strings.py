@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from zoo.mapped import MappedFile
     from zoo.streams import Stream
 
+_CHECKSUM = 4
+"""Bytes of the checksum of the lengths."""
+
 
 @dataclass(frozen=True, eq=False)
 class StringsTensor(Tensor):
@@ -85,10 +88,10 @@ def _split(data: bytes, count: int) -> tuple[list[bytes], int]:
         length, at = wire.varint(data, at, len(data))
         lengths.append(length)
     crc = _lengths_crc(lengths)
-    stored = data[at : at + 4]
+    stored = data[at : at + _CHECKSUM]
     if struct.unpack("<I", stored)[0] != masked(crc):
         raise wire.Damaged("the lengths of the strings do not match their checksum", at)
-    at += 4
+    at += _CHECKSUM
     texts = []
     for length in lengths:
         texts.append(data[at : at + length])
@@ -104,6 +107,11 @@ def _lengths_crc(lengths: list[int]) -> int:
     for length in lengths:
         crc = crc32c(struct.pack("<I" if length < 1 << 32 else "<Q", length), crc)
     return crc
+
+
+def stored_size(texts: list[bytes]) -> int:
+    """Return how many bytes `append` writes for `texts`."""
+    return sum(len(wire.encode(len(text))) + len(text) for text in texts) + _CHECKSUM
 
 
 def append(file: Stream, texts: list[bytes]) -> int:

@@ -8,6 +8,7 @@ import pytest
 import zoo
 from zoo import conversions
 from zoo.cli import run
+from zoo.commands.verifying import verifying_options
 from zoo.errors import DifferenceError, RunError, UsageError
 from zoo.formats import Saved
 from zoo.tensors import ArrayTensor
@@ -47,7 +48,7 @@ def test_the_command_prints_each_output(tf, tmp_path, capsys):
     assert run([*command, "--input", "w3=1"]) == 2
     assert "no input is called w3" in capsys.readouterr().err
     with pytest.raises(UsageError, match="belong to --verify"):
-        zoo.commands.options.verifying_options(lambda **_: None)(
+        verifying_options(lambda **_: None)(
             verify=False, verify_inputs=("a=1",), rtol=0.0, atol=0.0
         )
 

@@ -148,6 +148,58 @@ def test_several_data_files(tmp_path):
         bundle.read(tmp_path / "m")["w"].read()
 
 
+def sharded(prefix, size, **counts):
+    """Write vectors of so many float32 each in shards of `size` bytes; return where each went."""
+    tensors = {name: ArrayTensor.of(np.full(n, n, "f")) for name, n in counts.items()}
+    paths = bundle.write(prefix, tensors, size)
+    assert {name: t.read().tolist() for name, t in bundle.read(prefix).items()} == {
+        name: [n] * n for name, n in counts.items()
+    }
+    entries = dict(table.entries(bundle.index_path(prefix).read_bytes()))
+    assert BundleHeaderProto.FromString(entries[b""]).num_shards == len(paths)
+    shards = {n: BundleEntryProto.FromString(entries[n.encode()]).shard_id for n in counts}
+    assert paths == [bundle.data_path(prefix, i, len(paths)) for i in range(len(paths))]
+    return shards, [path.stat().st_size for path in paths]
+
+
+def test_shards_are_filled_in_the_order_of_the_keys(tmp_path):
+    """A tensor goes whole into one data file; none but a single larger one is over the size."""
+    shards, sizes = sharded(tmp_path / "m", 16, c=1, a=2, b=2, e=1, d=9)
+
+    assert shards == {"a": 0, "b": 0, "c": 1, "d": 2, "e": 3}
+    assert sizes == [16, 4, 36, 4]
+
+
+def test_no_shard_is_empty(tmp_path):
+    """A first tensor that is larger than the size does not leave a file without any."""
+    assert sharded(tmp_path / "m", 16, a=9, b=1) == ({"a": 0, "b": 1}, [36, 4])
+
+
+def test_shards_large_enough_are_one(tmp_path):
+    """And its bytes are those of a bundle that was written without a size."""
+    bundle.write(tmp_path / "plain", odd_weights())
+    bundle.write(tmp_path / "sized", odd_weights(), 1 << 20)
+
+    for path in (bundle.index_path, bundle.data_path):
+        assert path(tmp_path / "sized").read_bytes() == path(tmp_path / "plain").read_bytes()
+
+
+def test_texts_count_with_their_lengths(tmp_path):
+    """The size of a data file is what is stored there, not what the texts have."""
+    words = {name: ArrayTensor.of([b"abc", b"de"]) for name in "ab"}
+
+    exact = bundle.write(tmp_path / "exact", words, 22)
+    short = bundle.write(tmp_path / "short", words, 21)
+
+    assert [path.stat().st_size for path in exact] == [22]
+    assert [path.stat().st_size for path in short] == [11, 11]
+
+
+def test_nothing_is_one_empty_shard(tmp_path):
+    """A bundle without tensors has a data file too, as TensorFlow's has."""
+    assert sharded(tmp_path / "m", 5) == ({}, [0])
+
+
 def test_a_missing_slice_is_refused(tmp_path):
     """A partitioned variable of which a part is missing is damaged."""
     partitioned = entry()

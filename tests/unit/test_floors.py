@@ -14,11 +14,12 @@ FLOORS = [  # from the roof down
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.pages"},
+    {"zoo.commands.verifying"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
-    {"zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
+    {"zoo.alterations", "zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
@@ -43,9 +44,9 @@ FLOORS = [  # from the roof down
     {"zoo.whiles"},
     # what can be done with a graph and its weights
     {"zoo.keras_net", "zoo.traced"},
-    {"zoo.keras_values"},
+    {"zoo.keras_values"} | {"zoo.end_names", "zoo.half_precision", "zoo.input_shapes"},
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
-    | {"zoo.restorable"}
+    | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
@@ -60,7 +61,7 @@ FLOORS = [  # from the roof down
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.failures", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
-    {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"},
+    {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.variables"},
     {"zoo.slots"},
     # registries, the store, graphs and tensors

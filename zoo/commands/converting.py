@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo import conversions, output
 from zoo.advice import advising
 from zoo.commands.options import (
+    altering_options,
     attaching_options,
     format_option,
-    key_values,
     offline_option,
     quiet_tensorflow,
     registry_option,
     remark,
+    saving_options,
     signature_option,
     speech_options,
     tags_option,
-    verifying_options,
 )
+from zoo.commands.verifying import verifying_options
 from zoo.errors import UsageError
 from zoo.graph import source
 from zoo.library import Library
 
 if TYPE_CHECKING:
+    from zoo.alterations import Alterations
     from zoo.both_sides import Asked
     from zoo.renaming import Wishes
 
@@ -39,10 +41,11 @@ if TYPE_CHECKING:
 @click.option("-o", "outputs", metavar="[NAME=]TENSOR", multiple=True, help="An output to keep.")
 @signature_option
 @tags_option
-@click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format.")
+@saving_options
 @verifying_options
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
+@altering_options
 @attaching_options
 @format_option
 @registry_option
@@ -56,10 +59,11 @@ def convert(
     outputs: tuple[str, ...],
     signature: str | None,
     tags: list[str] | None,
-    options: tuple[str, ...],
+    options: dict[str, Any],
     verify: Asked | None,
     force: bool,
     clear_devices: bool,
+    altering: Alterations,
     wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
@@ -83,9 +87,10 @@ def convert(
             outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
             signature=signature,
             wishes=wishes,
+            altering=altering,
             clear_devices=clear_devices,
             force=force,
-            options=key_values(options),
+            options=options,
             format=read_as,
             load_options={"tags": tags},
             verify=verify,

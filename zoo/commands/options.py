@@ -7,17 +7,14 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import click
 
 from zoo import output
-from zoo.both_sides import Asked
+from zoo.alterations import Alterations
 from zoo.errors import UsageError
 from zoo.renaming import Wishes
-
-if TYPE_CHECKING:
-    from zoo.specs import TensorSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -102,51 +99,98 @@ def attaching_options(command: Command) -> Command:
     return cast("Command", whole)
 
 
-_VERIFYING = (
+_SAVING = (
+    click.option("--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format."),
+    click.option("--shard-size", metavar="BYTES", help="Of a data file at most: 500MB, 1GiB."),
     click.option(
-        "--verify", is_flag=True, help="Run both with TensorFlow; publish only what agrees."
+        "--version",
+        metavar="N|next",
+        help="Write this version of the model that is served from DEST.",
     ),
-    click.option(
-        "--input",
-        "verify_inputs",
-        metavar="NAME=VALUE",
-        multiple=True,
-        help="A value to verify with, as `zoo run` takes it.",
-    ),
-    click.option("--rtol", type=float, default=0.0, help="Verify: how far outputs may differ."),
-    click.option("--atol", type=float, default=0.0, help="The same, whatever they are."),
 )
 
 
-def verifying_options(command: Command) -> Command:
-    """Give `command` what says how a conversion is verified: its argument `verify`."""
+def saving_options(command: Command) -> Command:
+    """Give `command` what it hands on to the format that is written: its argument `options`."""
 
     @functools.wraps(command)
-    def gathered(**given: Any) -> Any:
-        """Call the command with one argument in the place of four."""
-        wanted, typed = given.pop("verify"), given.pop("verify_inputs")
-        rtol, atol = given.pop("rtol"), given.pop("atol")
-        if not wanted and (typed or rtol or atol):
-            raise UsageError("--input, --rtol and --atol belong to --verify")
-        inputs = {name: functools.partial(_parsed, text) for name, text in map(_split, typed)}
-        return command(verify=Asked(inputs, rtol, atol) if wanted else None, **given)
+    def gathered(options: tuple[str, ...], **given: Any) -> Any:
+        """Call the command with one argument in the place of three."""
+        named = {name: given.pop(name) for name in ("shard_size", "version")}
+        stated = {name: value for name, value in named.items() if value is not None}
+        return command(options={**key_values(options), **stated}, **given)
 
     whole: Any = gathered
-    for option in reversed(_VERIFYING):
+    for option in reversed(_SAVING):
         whole = option(whole)
     return cast("Command", whole)
 
 
-def _split(argument: str) -> tuple[str, str]:
-    from zoo import values
+_ALTERING = (
+    click.option(
+        "--shape",
+        "shapes",
+        metavar="NAME=SIZES",
+        multiple=True,
+        help="Another shape of an input: images=1,224,224,3; ? for an open axis.",
+    ),
+    click.option(
+        "--rename-input", "rename_inputs", metavar="OLD=NEW", multiple=True, help="Rename an input."
+    ),
+    click.option(
+        "--rename-output",
+        "rename_outputs",
+        metavar="OLD=NEW",
+        multiple=True,
+        help="Rename an output.",
+    ),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float16", "bfloat16"]),
+        help="Store weights in half precision.",
+    ),
+)
 
-    return values.split(argument)
+
+def altering_options(command: Command) -> Command:
+    """Give `command` what alters a model on its way: its argument `altering`."""
+
+    @functools.wraps(command)
+    def gathered(shapes: tuple[str, ...], dtype: str | None, **given: Any) -> Any:
+        """Call the command with one argument in the place of four."""
+        inputs, outputs = (pairs(given.pop(f"rename_{side}")) for side in ("inputs", "outputs"))
+        sizes = {name: _sizes(spelled) for name, spelled in pairs(shapes).items()}
+        return command(altering=Alterations(sizes, inputs, outputs, dtype), **given)
+
+    whole: Any = gathered
+    for option in reversed(_ALTERING):
+        whole = option(whole)
+    return cast("Command", whole)
 
 
-def _parsed(text: str, spec: TensorSpec) -> Any:
-    from zoo import values
+def pairs(arguments: tuple[str, ...]) -> dict[str, str]:
+    """Return arguments ``NAME=TEXT`` as a mapping; the name ends at the last ``=``.
 
-    return values.parsed(text, spec)
+    Raises
+    ------
+    UsageError
+        One has no ``=``, nothing on one side of it, or the name of another.
+    """
+    found: dict[str, str] = {}
+    for argument in arguments:
+        name, _, text = argument.rpartition("=")
+        if not name or not text or name in found:
+            raise UsageError(f"{argument!r} cannot be taken", hint="write NAME=..., each name once")
+        found[name] = text
+    return found
+
+
+def _sizes(spelled: str) -> list[int | None]:
+    """Return ``1,?,3`` as sizes, None for an open one."""
+    words = [word.strip() for word in spelled.split(",")]
+    if not all(word in ("?", "-1") or (word.isascii() and word.isdecimal()) for word in words):
+        raise UsageError(f"{spelled!r} is no shape", hint="write sizes, as in images=1,224,224,3")
+    return [None if word in ("?", "-1") else int(word) for word in words]
 
 
 signature_option = click.option("--signature", metavar="KEY", help="The signature to use.")
