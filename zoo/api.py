@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import conversions
+from zoo import comparisons, conversions
 from zoo.advice import advising
+from zoo.contrast import Tolerance
 from zoo.library import Library
 from zoo.renaming import Wishes, rules_of
 
@@ -165,6 +166,32 @@ def convert(
             options=options,
             load_options=chosen,
         )
+
+
+def diff(
+    a: str | Path | Model,
+    b: str | Path | Model,
+    *,
+    tags: str | Iterable[str] | None = None,
+    rtol: float = 0.0,
+    atol: float = 0.0,
+) -> dict[str, Any]:
+    """Return whether two models are the same, and where not, as ``zoo diff --json`` prints it.
+
+    Names and order of nodes make no difference, nor does the format: a variable is what a constant
+    is, and a function what its body is.  No weight is held whole, and TensorFlow is not imported.
+
+    Parameters
+    ----------
+    a, b
+        Models, or what `load` takes.
+    tags
+        Which MetaGraph of a SavedModel; not needed where only one makes sense.
+    rtol, atol
+        How far numbers may be apart, ``|a - b| <= atol + rtol * |b|``; by default each bit counts.
+    """
+    chosen = None if tags is None else [tags] if isinstance(tags, str) else [*tags]
+    return comparisons.diff(Library(), a, b, tags=chosen, tolerance=Tolerance(rtol, atol))
 
 
 def fetch(ref: str, *, offline: bool = False) -> Path:

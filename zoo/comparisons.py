@@ -1,0 +1,40 @@
+"""Comparisons: two models opened, wherever they are, and compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.compare import compare
+from zoo.contrast import EXACT, Tolerance
+from zoo.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from zoo.library import Library
+
+
+def diff(
+    library: Library,
+    a: str | Path | Model,
+    b: str | Path | Model,
+    *,
+    tags: Iterable[str] | None = None,
+    tolerance: Tolerance = EXACT,
+) -> dict[str, Any]:
+    """Return in what the models `a` and `b` are the same, the document of ``zoo diff --json``."""
+    models, facts = zip(*[_opened(library, one, tags) for one in (a, b)], strict=True)
+    found = compare(models[0], models[1], tolerance)
+    return {"equal": found.pop("equal"), "a": facts[0], "b": facts[1], **found}
+
+
+def _opened(
+    library: Library, model: str | Path | Model, tags: Iterable[str] | None
+) -> tuple[Model, dict[str, str | None]]:
+    """Return a model, and what it was called, in which format it is and where."""
+    if isinstance(model, Model):
+        return model, {"ref": None, "format": None, "path": None}
+    opened = library.open(model, options={"tags": tags})
+    path = None if opened.path is None else str(opened.path)
+    return opened.model, {"ref": str(model), "format": opened.format, "path": path}
