@@ -172,7 +172,8 @@ def diff(
     a: str | Path | Model,
     b: str | Path | Model,
     *,
-    tags: str | Iterable[str] | None = None,
+    tags_a: str | Iterable[str] | None = None,
+    tags_b: str | Iterable[str] | None = None,
     rtol: float = 0.0,
     atol: float = 0.0,
 ) -> dict[str, Any]:
@@ -185,13 +186,13 @@ def diff(
     ----------
     a, b
         Models, or what `load` takes.
-    tags
+    tags_a, tags_b
         Which MetaGraph of a SavedModel; not needed where only one makes sense.
     rtol, atol
         How far numbers may be apart, ``|a - b| <= atol + rtol * |b|``; by default each bit counts.
     """
-    chosen = None if tags is None else [tags] if isinstance(tags, str) else [*tags]
-    return comparisons.diff(Library(), a, b, tags=chosen, tolerance=Tolerance(rtol, atol))
+    tolerance = Tolerance(rtol, atol)
+    return comparisons.diff(Library(), a, b, tags_a=tags_a, tags_b=tags_b, tolerance=tolerance)
 
 
 def fetch(ref: str, *, offline: bool = False) -> Path:

@@ -40,7 +40,7 @@ def compare(a: Model, b: Model, tolerance: Tolerance = EXACT) -> dict[str, Any]:
     if not (a.graph.node and b.graph.node):
         weights = WeightPairs(_stock(a, None), _stock(b, None), (), values).facts()
         bare = [name for name, model in (("A", a), ("B", b)) if not model.graph.node]
-        notes = [f"{' and '.join(bare)} without a graph: only weights were compared"]
+        notes = [f"no graph in {' and '.join(bare)}: only weights were compared"]
         equal = not weight_pairs.differ(weights)
         found = {"weights": weights, "signatures": None, "graph": None, "notes": notes}
         return {"equal": equal, **found}
@@ -101,8 +101,8 @@ class _Comparison:
         """Return in what the two are the same and in what not."""
         signatures = matched_ends.facts(self.ends)
         tensors, only_a, only_b = matched_ends.matched(self.ends, self._alike)
-        walk = Walk(self.judge, blind=True)
-        differences = [*_lost(only_a, only_b), *walk.differences(map(self._pair, tensors))]
+        walk, differences = self._walked(tensors)
+        differences = [*_lost(only_a, only_b), *differences]
         stocks = _stock(self.models[0], self.nets[0]), _stock(self.models[1], self.nets[1])
         weights = WeightPairs(stocks[0], stocks[1], walk.weights, self.values).facts()
         graph = {
@@ -121,6 +121,24 @@ class _Comparison:
             "notes": self._notes(differences),
         }
 
+    def _walked(self, tensors: Sequence[Tensors]) -> tuple[Walk, list[Difference]]:
+        """Return the walk that explains the two models with fewer words, and what it found."""
+        best: tuple[int, Walk, list[Difference]] | None = None
+        for by_name in (True, False):
+            walk = Walk(self.judge, blind=True)
+            found = walk.differences(map(self._pair, tensors), by_name=by_name)
+            words = len(found) + sum(not self._same(*pair) for pair in walk.weights)
+            if best is None or words < best[0]:
+                best = words, walk, found
+            if not found:
+                break
+        assert best is not None  # noqa: S101  (two walks were made)
+        return best[1], best[2]
+
+    def _same(self, a: str, b: str) -> bool:
+        ours, theirs = self.nets[0].value(a), self.nets[1].value(b)
+        return ours is not None and theirs is not None and self.values.same(ours, theirs)
+
     def _alike(self, tensors: Tensors) -> bool:
         return Walk(self.judge, blind=False).equal([self._pair(tensors)])
 
@@ -135,10 +153,10 @@ class _Comparison:
         silent = [name for name, end in zip("AB", self.ends, strict=True) if not end.stated]
         notes = []
         if silent:
-            verb = "states" if len(silent) == 1 else "state"
-            notes.append(
-                f"{' and '.join(silent)} {verb} no signature: outputs are what graphs show"
-            )
+            said = "states no signature: its graph shows"
+            if len(silent) > 1:
+                said = "state no signature: their graphs show"
+            notes.append(f"{' and '.join(silent)} {said} the outputs")
         if len(differences) >= MOST:
             notes.append(f"the graphs have little in common: only {MOST} differences are told")
         return notes

@@ -20,17 +20,19 @@ def diff(
     a: str | Path | Model,
     b: str | Path | Model,
     *,
-    tags: Iterable[str] | None = None,
+    tags_a: str | Iterable[str] | None = None,
+    tags_b: str | Iterable[str] | None = None,
     tolerance: Tolerance = EXACT,
 ) -> dict[str, Any]:
     """Return in what the models `a` and `b` are the same, the document of ``zoo diff --json``."""
-    models, facts = zip(*[_opened(library, one, tags) for one in (a, b)], strict=True)
-    found = compare(models[0], models[1], tolerance)
-    return {"equal": found.pop("equal"), "a": facts[0], "b": facts[1], **found}
+    one, facts_a = _opened(library, a, tags_a)
+    other, facts_b = _opened(library, b, tags_b)
+    found = compare(one, other, tolerance)
+    return {"equal": found.pop("equal"), "a": facts_a, "b": facts_b, **found}
 
 
 def _opened(
-    library: Library, model: str | Path | Model, tags: Iterable[str] | None
+    library: Library, model: str | Path | Model, tags: str | Iterable[str] | None
 ) -> tuple[Model, dict[str, str | None]]:
     """Return a model, and what it was called, in which format it is and where."""
     if isinstance(model, Model):

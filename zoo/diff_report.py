@@ -38,10 +38,11 @@ def sections(facts: Mapping[str, Any], *, everything: bool) -> list[Section]:
 
 
 def _head(facts: Mapping[str, Any]) -> Section:
-    rows = [["equal" if facts["equal"] else "different", _summary(facts), ""]]
+    rows = [["equal" if facts["equal"] else "different", _summary(facts)]]
     for side in "ab":
         one = facts[side]
-        rows.append([side.upper(), one["ref"] or "a model in memory", one["format"] or ""])
+        form = f", {one['format']}" if one["format"] else ""
+        rows.append([side.upper(), (one["ref"] or "a model in memory") + form])
     return Section("", rows)
 
 
@@ -105,6 +106,8 @@ def _only(side: str, one: Mapping[str, Any]) -> list[str]:
 
 def _place(one: Mapping[str, str]) -> list[str]:
     """Return the row on one place where two graphs differ."""
+    if one["kind"] == "output":
+        return [one["a"] or one["b"], f"an output only of {'A' if one['a'] else 'B'}"]
     what = {
         "attribute": f"{one['what']}: ",
         "constant": "holds ",
@@ -113,11 +116,9 @@ def _place(one: Mapping[str, str]) -> list[str]:
         "inputs": "inputs: ",
         "shape": "shape: ",
         "shared": "stands for several: ",
-        "output": "an output: ",
     }.get(one["kind"], "")
     there = [one[f"in_{side}"] or "nothing" for side in "ab"]
-    return [_called(one) if one["a"] and one["b"] else one["a"] or one["b"],
-            f"{what}{there[0]} in A, {there[1]} in B"]  # fmt: skip
+    return [_called(one), f"{what}{there[0]} in A, {there[1]} in B"]
 
 
 def _signatures(facts: Mapping[str, Any] | None) -> list[list[str]]:

@@ -79,6 +79,8 @@ class Operation:
         The nodes that change something and must have run before.
     value
         What it holds, if it is a variable or a constant.
+    changes
+        Whether it is a variable that something changes.
     """
 
     name: str
@@ -87,13 +89,16 @@ class Operation:
     edges: tuple[Point, ...] = ()
     effects: frozenset[str] = frozenset()
     value: Tensor | None = None
+    changes: bool = False
 
     @property
     def unique(self) -> bool:
         """Tell whether two such operations are not the same as one that is used twice."""
+        if self.value is not None:
+            return self.changes
         known = ops.op(self.op)
         stateful = self.op != OUTPUT if known is None else known.stateful
-        return self.value is None and (stateful or self.op.startswith("Placeholder"))
+        return stateful or self.op.startswith("Placeholder")
 
 
 @dataclass(eq=False)
@@ -117,6 +122,7 @@ class Net:
     library: Mapping[str, protos.FunctionDef]
     returns: tuple[str, ...] = ()
     _known: dict[str, Operation] = field(default_factory=dict)
+    _behind: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def point(self, edge: str) -> Point:
         """Return where the value of `edge` is made, past all that hand it on."""
@@ -139,18 +145,22 @@ class Net:
 
     def effects(self, edges: Iterable[str]) -> frozenset[str]:
         """Return what changes something on the way to `edges`, the nearest of each way."""
-        if not self._acting:
-            return frozenset()
-        found, seen = set(), set()
-        todo = [source(edge) for edge in edges]
-        while todo:
-            name = todo.pop()
-            if name in self._acting:
-                found.add(name)
-            elif name not in seen and name in self.nodes:
-                seen.add(name)
-                todo += map(source, self.nodes[name].input)
-        return frozenset(found)
+        names = [source(edge) for edge in edges] if self._acting else ()
+        return frozenset(effect for name in names for effect in self._nearest(name))
+
+    def _nearest(self, name: str) -> frozenset[str]:
+        """Return what changes something on the ways to the node `name`, or is that node."""
+        if name not in self._behind:
+            found, seen, todo = set(), set(), [name]
+            while todo:
+                current = todo.pop()
+                if current in self._acting:
+                    found.add(current)
+                elif current not in seen and current in self.nodes:
+                    seen.add(current)
+                    todo += map(source, self.nodes[current].input)
+            self._behind[name] = frozenset(found)
+        return self._behind[name]
 
     def output(self, tensor: str) -> Point:
         """Return a node that does nothing but take `tensor`."""
@@ -162,6 +172,12 @@ class Net:
     def _acting(self) -> set[str]:
         """The nodes that change something, or may do so."""
         return {name for name, node in self.nodes.items() if _acts(node.op)}
+
+    @cached_property
+    def _changed(self) -> set[str]:
+        """The nodes that others may change."""
+        taken = (edge for name in self._acting for edge in self.nodes[name].input)
+        return {self.point(edge)[0] for edge in taken}
 
     @cached_property
     def _fillers(self) -> dict[str, list[str]]:
@@ -192,7 +208,7 @@ class Net:
             return Operation(name, ABSENT, {})
         value = self.value(name)
         if value is not None:
-            return Operation(name, "Const", {}, value=value)
+            return Operation(name, "Const", {}, value=value, changes=name in self._changed)
         followed = [self._followed(edge) for edge in node.input if not edge.startswith(CONTROL)]
         waits = [edge for edge in node.input if edge.startswith(CONTROL)]
         waits += [wait for _, met in followed for wait in met]

@@ -2,8 +2,8 @@
 
 Two tensors are the same if the same operation makes them, out of the same.  A pair that was met
 before is taken for the same, so that loops end: what is left at the end is the largest likeness
-there is, up to the names and the order of nodes.  Where the graphs differ, nodes of one name are
-taken for each other, so that one edge that goes elsewhere is told as one.
+there is, up to the names and the order of nodes.  To tell where two graphs differ, names help: if
+nodes of one name are taken for each other, an edge that goes elsewhere is one difference.
 """
 
 from __future__ import annotations
@@ -105,10 +105,16 @@ class Walk:
         """Tell whether both tensors of each of `pairs` are the same."""
         return next(self._walked(pairs, self._all), None) is None
 
-    def differences(self, pairs: Iterable[Pair]) -> list[Difference]:
-        """Return where `pairs` differ, and note in `weights` what they have for weights."""
+    def differences(self, pairs: Iterable[Pair], *, by_name: bool) -> list[Difference]:
+        """Return where `pairs` differ, and note in `weights` what they have for weights.
+
+        Parameters
+        ----------
+        by_name
+            Whether nodes of one name are taken for each other where the graphs differ.
+        """
         found = []
-        for difference in self._walked(pairs, self._likely):
+        for difference in self._walked(pairs, self._likely if by_name else self._all):
             found.append(difference)
             if len(found) == MOST:
                 break
@@ -158,7 +164,7 @@ class Walk:
                     yield Pair(nets, (point, point))
 
     def _alike(self, pair: Pair) -> bool:
-        return Walk(self.judge, self.blind, dict(self.partners), self.bodies).equal([pair])
+        return Walk(self.judge, False, dict(self.partners), self.bodies).equal([pair])
 
     def _here(self, pair: Pair) -> Iterator[Difference]:
         """Yield what differs at the two nodes themselves."""
@@ -171,7 +177,7 @@ class Walk:
             yield from self._attributes(pair)
             if pair.points[0][1] != pair.points[1][1]:
                 yield self._told(pair, "edge", "", *map(_spelled, pair.points))
-        if len(a.edges) != len(b.edges):
+        if a.op == b.op and len(a.edges) != len(b.edges):
             yield self._told(pair, "inputs", "", str(len(a.edges)), str(len(b.edges)))
         ours, theirs = _kinds(pair.nets[0], a.effects), _kinds(pair.nets[1], b.effects)
         if ours != theirs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo import dtypes
@@ -62,7 +63,12 @@ class Stock:
             return name in self.needed
         tensor = self.tensors[name]
         counter = not tensor.shape and tensor.dtype in (dtypes.INT32, dtypes.INT64)
-        return not counter and name not in slots(self.weights)
+        return not counter and name not in self._slots
+
+    @cached_property
+    def _slots(self) -> set[str]:
+        """The weights that only an optimizer needs."""
+        return set(slots(self.weights))
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo import output
-from zoo.commands.options import registry_option, speech_options, tags_option
+from zoo.commands.options import registry_option, speech_options
 from zoo.comparisons import diff
 from zoo.contrast import Tolerance
 from zoo.library import Library
@@ -22,7 +22,8 @@ _DISTANCE = click.FloatRange(min=0)
 @click.command("diff", epilog="Example: zoo diff toy-adder adder.pb")
 @click.argument("a")
 @click.argument("b")
-@tags_option
+@click.option("--tags-a", metavar="A,B", help="Tags of the MetaGraph of A, a SavedModel.")
+@click.option("--tags-b", metavar="A,B", help="Tags of the MetaGraph of B.")
 @click.option("--rtol", type=_DISTANCE, default=0.0, help="Let numbers differ by this share.")
 @click.option("--atol", type=_DISTANCE, default=0.0, help="Let numbers differ by this much.")
 @click.option("--all", "everything", is_flag=True, help="Leave nothing out.")
@@ -31,7 +32,8 @@ _DISTANCE = click.FloatRange(min=0)
 def compare(
     a: str,
     b: str,
-    tags: list[str] | None,
+    tags_a: str | None,
+    tags_b: str | None,
     rtol: float,
     atol: float,
     everything: bool,
@@ -42,7 +44,8 @@ def compare(
 
     Ends with 1 where they differ. Names and order of nodes, and the format, make no difference.
     """
-    facts = diff(Library(registry), a, b, tags=tags, tolerance=Tolerance(rtol, atol))
+    library, tolerance = Library(registry), Tolerance(rtol, atol)
+    facts = diff(library, a, b, tags_a=tags_a, tags_b=tags_b, tolerance=tolerance)
     if as_json:
         output.say(output.document(facts))
     else:
