@@ -87,7 +87,7 @@ class Walk:
     judge
         Knows the values.
     blind
-        Whether differing weights count as the same.
+        Whether weights that differ count as the same, if their name or shape is the same.
     partners
         From each node that must not be two to the one that stands for it, in both directions.
     weights
@@ -186,19 +186,16 @@ class Walk:
             yield from self._partners(pair)
 
     def _values(self, pair: Pair, a: Tensor, b: Tensor) -> Iterator[Difference]:
+        (ours, _), (theirs, _) = pair.points
         same = self.judge.same(a, b)
         if self.judge.is_weight(pair):
-            self._note(pair, a, b)
-            if self.blind:
+            related = same or ours == theirs or sorted(a.shape) == sorted(b.shape)
+            if related:
+                self.weights.add((ours, theirs))
+            if related and self.blind:
                 return
         if not same:
             yield self._told(pair, "constant", "", brief(a), brief(b))
-
-    def _note(self, pair: Pair, a: Tensor, b: Tensor) -> None:
-        """Note two weights as a pair, unless neither name nor shape speaks for it."""
-        (ours, _), (theirs, _) = pair.points
-        if ours == theirs or sorted(a.shape) == sorted(b.shape):
-            self.weights.add((ours, theirs))
 
     def _attributes(self, pair: Pair) -> Iterator[Difference]:
         a, b = pair.operations

@@ -8,14 +8,18 @@ import pytest
 import zoo
 from zoo import protos
 from zoo.errors import ZooError
+from zoo.graph import upstream
+from zoo.tensor_protos import from_proto
 from zoo.tensors import ArrayTensor
+from zoo.weights import Weights
 
+GRU = "arm-kws/GRU/GRU_S.pb"
 FORMS = ("checkpoint", "frozen", "saved_model")
 CONVERTED = {
     "arm-kws/Basic_LSTM/Basic_LSTM_S.pb": FORMS,
     "arm-kws/CNN/CNN_S.pb": FORMS,
     "arm-kws/DS_CNN/DS_CNN_S.pb": FORMS,
-    "arm-kws/GRU/GRU_S.pb": FORMS,
+    GRU: FORMS,
     "dl4j-ckpt-simple-graph": FORMS,
     "dl4j-lenet-frozen-pb": FORMS,
     "dl4j-pbtxt-controlflow/tensor_array.pb.txt": FORMS,
@@ -125,3 +129,95 @@ def test_a_changed_convolution_is_found_in_every_format(fixtures, tmp_path, name
         assert not found["equal"]
         (one,) = found["graph"]["differences"]
         assert (one["kind"], one["a"], one["what"]) == ("attribute", changed.name, "strides")
+
+
+@pytest.mark.parametrize(
+    "name", ["dl4j-lenet-frozen-pb", "mlperf-tiny-kws-savedmodel", "tf2onnx-gru", GRU]
+)
+def test_an_edge_that_goes_elsewhere_is_found(fixtures, name):
+    """Each of fifty, but where it leads to an equal constant."""
+    model = zoo.load(fixtures / name)
+    rng = np.random.default_rng(5)
+    needed = sorted(upstream(by_name(model), model.outputs()))
+    for _ in range(50):
+        user = by_name(model)[rng.choice(needed)]
+        data = [i for i, edge in enumerate(user.input) if not edge.startswith("^")]
+        if not data:
+            continue
+        at, elsewhere = int(rng.choice(data)), str(rng.choice(needed))
+        meta_graph = protos.MetaGraphDef()
+        meta_graph.CopyFrom(model.meta_graph)
+        changed = zoo.Model(meta_graph, model.weights)
+        before = user.input[at]
+        by_name(changed)[user.name].input[at] = elsewhere
+        if alike(model, before, elsewhere):
+            continue
+
+        assert not zoo.diff(model, changed)["equal"], (user.name, before, elsewhere)
+
+
+def by_name(model):
+    """Return the nodes of `model` by name."""
+    return {node.name: node for node in model.graph.node}
+
+
+def alike(model, edge, other):
+    """Tell whether two edges lead to constants or weights of one value, or to one node."""
+    nodes = [behind(model, one) for one in (edge, other)]
+    if nodes[0].name == nodes[1].name:
+        return True
+    values = [value(model, node) for node in nodes]
+    return None not in values and values[0] == values[1]
+
+
+def behind(model, edge):
+    """Return the node that makes the value of `edge`."""
+    node = by_name(model)[edge.partition(":")[0]]
+    return behind(model, node.input[0]) if node.op in ("Identity", "ReadVariableOp") else node
+
+
+def value(model, node):
+    """Return what a constant or a variable holds: dtype, shape and bytes."""
+    if node.name in model.weights:
+        held = model.weights[node.name]
+    elif node.op == "Const":
+        held = from_proto(node.attr["value"].tensor).read()
+    else:
+        return None
+    return held.dtype.name, held.shape, held.tobytes()
+
+
+NAMED_ELSEWHERE = {
+    "dl4j-ckpt-simple-graph", "tf-session-bundle-v1ckpt", "tfx-bench-trained-saved-model",
+    "tfx-transform-fn",
+}  # fmt: skip
+"""Models whose saver, signatures or files are named in what the test leaves out."""
+
+
+@pytest.mark.parametrize("name", sorted(CONVERTED.keys() - NAMED_ELSEWHERE))
+def test_other_names_and_another_order_make_no_difference(fixtures, name):
+    """As when a graph is imported under a scope of its own."""
+    model = zoo.load(fixtures / name)
+    meta_graph = protos.MetaGraphDef()
+    meta_graph.CopyFrom(model.meta_graph)
+    meta_graph.ClearField("collection_def")
+    meta_graph.ClearField("saver_def")
+    nodes = sorted(meta_graph.graph_def.node, key=lambda node: node.name)
+    del meta_graph.graph_def.node[:]
+    for node in nodes[::-1]:
+        node.name = f"scope/{node.name}"
+        node.input[:] = [scoped(edge) for edge in node.input]
+        meta_graph.graph_def.node.add().CopyFrom(node)
+    for signature in meta_graph.signature_def.values():
+        for info in [*signature.inputs.values(), *signature.outputs.values()]:
+            info.name = scoped(info.name)
+    weights = Weights({scoped(n): model.weights.tensor(n) for n in model.weights})
+
+    found = zoo.diff(model, zoo.Model(meta_graph, weights, model.assets))
+
+    assert found["equal"], found
+
+
+def scoped(edge):
+    """Return `edge` as it is called in a scope."""
+    return f"^scope/{edge[1:]}" if edge.startswith("^") else f"scope/{edge}"
