@@ -32,6 +32,8 @@ ARGUMENT = "_Arg"
 """What stands in a function for a value that it is given."""
 OUTPUT = "output"
 """What stands at the end of a graph, and hands on a value and what must have run before."""
+RETURN = "output of the function"
+"""The node that takes all that a function puts out; no other can have such a name."""
 FILLS_TABLE = re.compile(r"InitializeTable.*|LookupTableImport(V2)?")
 
 _PASSES = {"Identity", "IdentityN", "ReadVariableOp", "RefIdentity"}
@@ -113,14 +115,11 @@ class Net:
         What variables and constants hold, by their nodes; other constants hold what they state.
     library
         The functions that the nodes may call.
-    returns
-        What a function puts out: edges of its nodes.
     """
 
     nodes: dict[str, protos.NodeDef]
     values: Mapping[str, Tensor]
     library: Mapping[str, protos.FunctionDef]
-    returns: tuple[str, ...] = ()
     _known: dict[str, Operation] = field(default_factory=dict)
     _behind: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -228,7 +227,7 @@ class Net:
 
 
 def body(function: protos.FunctionDef, library: Mapping[str, protos.FunctionDef]) -> Net:
-    """Return the nodes of `function`, its arguments nodes too, with edges as graphs have them."""
+    """Return the nodes of `function`, with its arguments and `RETURN`, their edges as in graphs."""
     inner = {node.name: node for node in function.node_def}
     nodes = {}
     for number, argument in enumerate(function.signature.input_arg):
@@ -238,10 +237,11 @@ def body(function: protos.FunctionDef, library: Mapping[str, protos.FunctionDef]
         nodes[node.name] = protos.NodeDef()
         nodes[node.name].CopyFrom(node)
         nodes[node.name].input[:] = [_edge(edge, inner, library) for edge in node.input]
-    outputs = [function.ret[output.name] for output in function.signature.output_arg]
-    effects = [f"{CONTROL}{name}" for name in function.control_ret.values()]
-    returns = [_edge(edge, inner, library) for edge in outputs]
-    return Net(nodes, {}, library, tuple(returns + effects))
+    returned = [function.ret[output.name] for output in function.signature.output_arg]
+    edges = [_edge(edge, inner, library) for edge in returned]
+    edges += [f"{CONTROL}{name}" for name in function.control_ret.values()]
+    nodes[RETURN] = protos.NodeDef(name=RETURN, op=OUTPUT, input=edges)
+    return Net(nodes, {}, library)
 
 
 def _edge(

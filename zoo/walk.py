@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from zoo.attributes import brief, called, plain, text
-from zoo.graph import CONTROL
-from zoo.normal_form import Net, Operation, Point, body
+from zoo.normal_form import RETURN, Net, Operation, Point, body
 from zoo.op_defaults import default
 from zoo.specs import INPUTS
 
@@ -246,18 +245,10 @@ class Walk:
                 library = nets[side].library
                 self.bodies[side, name] = body(library[name], library)
         a, b = (self.bodies[side, name] for side, name in enumerate(names))
-        edges = zip(a.returns, b.returns, strict=False)
-        found = [
-            Pair((a, b), (a.point(x), b.point(y))) for x, y in edges if not x.startswith(CONTROL)
-        ]
-        return found + _paired((a, b), a.effects(_after(a)), b.effects(_after(b)))
+        return [Pair((a, b), ((RETURN, 0), (RETURN, 0)))]
 
     def _told(self, pair: Pair, kind: str, what: str, in_a: str, in_b: str) -> Difference:
         return Difference(kind, pair.points[0][0], pair.points[1][0], what, in_a, in_b)
-
-
-def _after(net: Net) -> list[str]:
-    return [edge for edge in net.returns if edge.startswith(CONTROL)]
 
 
 def _paired(nets: tuple[Net, Net], a: Iterable[str], b: Iterable[str]) -> list[Pair]:

@@ -102,3 +102,9 @@ def test_what_is_shuffled_is_not_transposed():
     assert axes_between(tensor(values), tensor(values.T)) == (1, 0)
     assert axes_between(tensor(values), tensor(other)) is None
     assert axes_between(tensor(values), tensor(values.T + 1)) is None
+
+
+def test_the_largest_of_one_piece_is_the_one_that_is_told():
+    """Not the first, and a NaN before all."""
+    assert contrast(tensor([0, 0, 0]), tensor([1, 5, 2])).at == (1,)
+    assert contrast(tensor([0, 0, 0]), tensor([1, 5, math.nan])).at == (2,)
