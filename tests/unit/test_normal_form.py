@@ -159,3 +159,11 @@ def test_more_outputs_than_the_other_states_are_no_difference(tmp_path):
 
     assert equal(stated, zoo.Model(meta_graph, sample_model().weights))
     assert not equal(sample_model(), zoo.Model(meta_graph, sample_model().weights))
+
+
+def test_an_output_with_a_name_of_its_own_counts_in_a_function():
+    """Functions call the outputs of an operation by names, not by numbers."""
+    op = "SoftmaxCrossEntropyWithLogits"
+
+    assert equal(chosen(op, "backprop"), chosen(op, "backprop"))
+    assert not equal(chosen(op, "loss"), chosen(op, "backprop"))
