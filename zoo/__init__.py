@@ -11,7 +11,7 @@ from zoo import after_keras
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.api import convert, fetch, inspect, list_models, load, save
+    from zoo.api import convert, diff, fetch, inspect, list_models, load, save
     from zoo.architectures import Architecture
     from zoo.formats import Format, Option, Saved
     from zoo.hookspecs import hookimpl
@@ -33,6 +33,7 @@ __all__ = [
     "Weights",
     "ZooError",
     "convert",
+    "diff",
     "fetch",
     "hookimpl",
     "inspect",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "zoo.api": ("convert", "fetch", "inspect", "list_models", "load", "save"),
+    "zoo.api": ("convert", "diff", "fetch", "inspect", "list_models", "load", "save"),
     "zoo.architectures": ("Architecture",),
     "zoo.formats": ("Format", "Option", "Saved"),
     "zoo.hookspecs": ("hookimpl",),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import conversions
+from zoo import comparisons, conversions
 from zoo.advice import advising
 from zoo.alterations import Alterations
 from zoo.both_sides import Asked
+from zoo.contrast import Tolerance
 from zoo.library import Library
 from zoo.renaming import Wishes, rules_of
 
@@ -190,6 +191,33 @@ def convert(
             load_options={"tags": tags},
             verify=Asked(verify_inputs or {}, rtol, atol) if verify else None,
         )
+
+
+def diff(
+    a: str | Path | Model,
+    b: str | Path | Model,
+    *,
+    tags_a: str | Iterable[str] | None = None,
+    tags_b: str | Iterable[str] | None = None,
+    rtol: float = 0.0,
+    atol: float = 0.0,
+) -> dict[str, Any]:
+    """Return whether two models are the same, and where not, as ``zoo diff --json`` prints it.
+
+    Names and order of nodes make no difference, nor does the format: a variable is what a constant
+    is, and a function what its body is.  No weight is held whole, and TensorFlow is not imported.
+
+    Parameters
+    ----------
+    a, b
+        Models, or what `load` takes.
+    tags_a, tags_b
+        Which MetaGraph of a SavedModel; not needed where only one makes sense.
+    rtol, atol
+        How far numbers may be apart, ``|a - b| <= atol + rtol * |b|``; by default each bit counts.
+    """
+    tolerance = Tolerance(rtol, atol)
+    return comparisons.diff(Library(), a, b, tags_a=tags_a, tags_b=tags_b, tolerance=tolerance)
 
 
 def fetch(ref: str, *, offline: bool = False) -> Path:

@@ -38,6 +38,7 @@ COMMANDS = {
     "add": ("zoo.commands.registering", "Give a model a name."),
     "check": ("zoo.commands.catalogue", "Check every entry of a registry, all faults at once."),
     "convert": ("zoo.commands.converting", "Write a model in another format."),
+    "diff": ("zoo.commands.comparing", "Tell whether two models are the same."),
     "doctor": ("zoo.commands.doctoring", "Say why a file does not load, and what helps."),
     "fetch": ("zoo.commands.catalogue", "Bring models into the store, verified."),
     "formats": ("zoo.commands.environment", "List the formats that are installed."),

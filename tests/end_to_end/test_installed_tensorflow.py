@@ -12,9 +12,10 @@ from zoo import dtypes, ops
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-def test_the_table_of_operations_is_that_of_the_release(tf):
-    """After an upgrade: python tests/golden/make_op_table.py."""
-    spec = importlib.util.spec_from_file_location("make", GOLDEN / "make_op_table.py")
+@pytest.mark.parametrize("name", ["make_op_table.py", "make_op_defaults.py"])
+def test_the_tables_of_operations_are_those_of_the_release(tf, name):
+    """After an upgrade: python tests/golden/make_op_table.py, and make_op_defaults.py."""
+    spec = importlib.util.spec_from_file_location("make", GOLDEN / name)
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
 

@@ -13,6 +13,7 @@ import zoo_frozen
 from zoo import dtypes
 from zoo.cli import COMMANDS, run
 from zoo.commands.running import _save_arrays
+from zoo.model import Model
 from zoo.samples import sample_model
 
 
@@ -113,6 +114,35 @@ def test_inspect(zoo, net):
         "name": "dense/bias", "dtype": "float32", "shape": [2], "bytes": 8, "trainable": True,
     }  # fmt: skip
     assert (document["parameters"], document["ops"]["MatMul"]) == (8, 1)
+
+
+def test_diff(zoo, net, tmp_path):
+    """Equal: 0 and what was compared; different: 1 and where; a document for scripts."""
+    zoo("convert", net, tmp_path / "other", "--to", "saved_model")
+    other = sample_model()
+    values = {**other.weights, "dense/bias": other.weights["dense/bias"] + 1}
+    zoo_frozen.save(Model(other.meta_graph, values), tmp_path / "trained.pb")
+
+    code, out, _ = zoo("diff", net, tmp_path / "other")
+    assert (code, out.splitlines()[0]) == (0, "equal  1 output, 8 operations, 2 weights")
+    assert "A states no signature: its graph shows the outputs" in out
+    code, out, _ = zoo("diff", net, tmp_path / "trained.pb", "--json")
+    document = json.loads(out)
+    assert code == 1
+    assert set(document) == {
+        "schema", "equal", "a", "b", "weights", "signatures", "graph", "notes"
+    }  # fmt: skip
+    assert document["a"] == {"ref": str(net), "format": "frozen", "path": str(net)}
+    assert set(document["weights"]) == {
+        "equal", "different", "close", "renamed", "transposed", "cast", "only_a", "only_b"
+    }  # fmt: skip
+    (one,) = document["weights"]["different"]
+    assert (one["a"], one["different"], one["at"], one["value_a"]) == ("dense/bias", 2, [0], 1.0)
+    code, out, _ = zoo("diff", net, tmp_path / "trained.pb")
+    assert out.startswith("different  1 of 2 weights\n")
+    assert "2 of 2 values, by 1 at most, at [0]: 1.0 in A, 2.0 in B" in out
+    assert zoo("diff", net, tmp_path / "trained.pb", "--atol", 2)[0] == 0
+    assert zoo("diff", net, tmp_path / "gone.pb")[0] == 66
 
 
 def test_inspect_for_people(zoo, net, tmp_path):

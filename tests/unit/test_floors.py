@@ -12,13 +12,14 @@ FLOORS = [  # from the roof down
     {"zoo.cli"},
     {"zoo.commands.catalogue", "zoo.commands.environment"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
-    | {"zoo.commands.doctoring", "zoo.commands.running"},
-    {"zoo.pages"},
+    | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
+    {"zoo.diff_report", "zoo.pages"},
     {"zoo.commands.verifying"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
     # names, paths and formats become models, and models become files
-    {"zoo.advice", "zoo.conversions", "zoo.images", "zoo.registering", "zoo.report"},
+    {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
+    | {"zoo.report"},
     {"zoo.alterations", "zoo.doctor", "zoo.library"} | {"zoo_architectures.train_vgg_digits"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
@@ -28,10 +29,11 @@ FLOORS = [  # from the roof down
     {"zoo.kinds"} | {"zoo_keras"},
     {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
-    {"zoo.describe"},
+    {"zoo.compare", "zoo.describe"},
     {"zoo.archives", "zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"}
     | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
+    {"zoo.matched_ends", "zoo.nets", "zoo.walk", "zoo.weight_pairs"},
     # the one value
     {"zoo.verifying"},
     {"zoo.both_sides"},
@@ -59,7 +61,7 @@ FLOORS = [  # from the roof down
     {"zoo.keras_names", "zoo.keras_nodes"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
-    {"zoo.ends", "zoo.failures", "zoo.pipelines", "zoo.switches"},
+    {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.variables"},
@@ -74,7 +76,9 @@ FLOORS = [  # from the roof down
     {"zoo.hdf5_objects"},
     {"zoo.hdf5_messages"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
-    {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
+    {"zoo.attributes", "zoo.contrast"},
+    {"zoo.op_defaults"}
+    | {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.apart", "zoo.atomic", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}

@@ -73,6 +73,14 @@ def test_inspecting_needs_neither_tensorflow_nor_numpy(models):
         assert brought_in("inspect", path, "--json") == (0, {"pluggy"})
 
 
+def test_comparing_needs_no_tensorflow(models):
+    """Values are compared without it, from any format."""
+    for path in models[1:]:
+        code, modules = brought_in("diff", models[0], path)
+
+        assert (code, modules & {"tensorflow", "keras"}) == (0, set())
+
+
 def test_converting_needs_no_tensorflow(models, tmp_path):
     """All nine conversions go without TensorFlow."""
     for number, path in enumerate(models):
