@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from zoo.renaming import Wishes
 
 
+def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001
+    from zoo import waiting
+
+    waiting.check_limit(value)
+    return value
+
+
 @click.command("run", epilog="Example: zoo run toy-adder -i w1=13 -i w2=17")
 @click.argument("ref")
 @click.option("-i", "inputs", metavar="NAME=VALUE", multiple=True, help="An input.")
@@ -36,7 +43,8 @@ if TYPE_CHECKING:
 @tags_option
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=_checked_limit,
     metavar="SECONDS",
     help="Give up after these; 30 where the graph takes from a queue.",
 )
