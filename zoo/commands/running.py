@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo import output
+from zoo import atomic, output
 from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
@@ -71,6 +71,8 @@ def run(
     A VALUE is a JSON literal (13, [[1, 2], [3, 4]]), an array (@x.npy, @x.npz#key), a photo
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
+    if save is not None:
+        atomic.require_folder(save)  # before the model takes its time
     library = Library(registry)
     with advising(library, ref):
         opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
@@ -130,9 +132,7 @@ def _save_arrays(path: Path, values: dict[str, Any]) -> None:
 
     import numpy as np
 
-    from zoo import atomic
-
-    with atomic.replacing(path) as draft, zipfile.ZipFile(draft, "w") as archive:
+    with atomic.receiving(path) as target, zipfile.ZipFile(target, "w") as archive:
         for name, value in values.items():
             array = np.asarray(value)
             if array.dtype == object:
