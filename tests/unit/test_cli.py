@@ -14,6 +14,7 @@ import zoo_frozen
 from zoo import dtypes
 from zoo.cli import COMMANDS, run
 from zoo.commands.running import _save_arrays
+from zoo.errors import UnsupportedError
 from zoo.samples import sample_model
 
 
@@ -277,6 +278,19 @@ def test_arrays_go_through_a_pipe(tmp_path):
 
     assert np.load(io.BytesIO(read))["y"].tolist() == [*range(9)]
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_tensorflow_is_quiet_before_a_model_is_opened(zoo, monkeypatch):
+    """A Keras file brings it in when it is opened, and it looks for devices at once."""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "")  # so that it is set back afterwards
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+
+    def opened(*_, **__):
+        raise UnsupportedError(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "none"))
+
+    monkeypatch.setattr("zoo.library.Library.open", opened)
+
+    assert "zoo: 3" in zoo("run", "toy-adder")[2]
 
 
 def test_arrays_need_a_folder(zoo, net, tmp_path):

@@ -13,6 +13,7 @@ from zoo.commands.options import (
     attaching_options,
     format_option,
     import_tensorflow,
+    quiet_tensorflow,
     registry_option,
     remark,
     signature_option,
@@ -71,6 +72,7 @@ def run(
     A VALUE is a JSON literal (13, [[1, 2], [3, 4]]), an array (@x.npy, @x.npz#key), a photo
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
+    quiet_tensorflow()  # a Keras file brings it in when it is opened
     if save is not None:
         atomic.require_folder(save)  # before the model takes its time
     library = Library(registry)
