@@ -184,7 +184,7 @@ def pipe(tmp_path):
 def test_what_is_written_into_a_pipe_comes_out_of_it(pipe):
     """It stays a pipe, and its reader gets all of it, once it is whole."""
     read = []
-    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
 
     with atomic.receiving(pipe) as file:

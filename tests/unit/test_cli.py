@@ -273,8 +273,11 @@ def test_arrays_go_through_a_pipe(tmp_path):
     """The pipe stays one, and its reader gets the archive."""
     os.mkfifo(tmp_path / "pipe")
     with subprocess.Popen(["/bin/cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
-        _save_arrays(tmp_path / "pipe", {"y": np.arange(9.0)})
-        read = reader.stdout.read()
+        try:
+            _save_arrays(tmp_path / "pipe", {"y": np.arange(9.0)})
+            read, _ = reader.communicate(timeout=20)
+        finally:
+            reader.kill()
 
     assert np.load(io.BytesIO(read))["y"].tolist() == [*range(9)]
     assert (tmp_path / "pipe").is_fifo()
