@@ -21,14 +21,14 @@ _LEFT_OUT = re.compile(r"\.\.\.")
 
 
 @contextmanager
-def advising(library: Library, ref: str | Path) -> Iterator[None]:
+def advising(library: Library, ref: str | Path) -> Iterator[Library]:
     """Give an error of the block the hint that ``zoo doctor`` has for what lies at `ref`.
 
     Only where `ref` is a path, the error has no hint, and one of the findings explains it: a file
     that is wrong, or the words in which TensorFlow says so.
     """
     try:
-        yield
+        yield library
     except (FormatError, RunError) as error:
         if not error.hint and _is_path(library, ref):
             error.hint = _hint(Path(ref), library, error)

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zoo.errors import RunError
@@ -18,7 +19,9 @@ from zoo.errors import RunError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BUG, _INTERRUPTED = 70, 130
+_BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
+_GRACE = 3.0
+"""Seconds that a process has to end by itself when it is asked to."""
 _MEANING = {
     "SIGABRT": "one of its kernels met a value that it does not expect",
     "SIGBUS": "a file that it reads became shorter, or the disk is full",
@@ -40,8 +43,7 @@ def guarded(work: Callable[[], int]) -> int:
     """
     if not hasattr(os, "fork") or threading.active_count() > 1 or "tensorflow" in sys.modules:
         return work()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     alive, held = os.pipe()
     child = os.fork()
     if not child:
@@ -63,11 +65,19 @@ def _do(work: Callable[[], int], alive: int) -> None:
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else _BUG
     except BaseException:  # noqa: BLE001  (the process ends here, whatever it was)
-        traceback.print_exc()
+        if sys.stderr is not None:
+            traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(code)
+
+
+def _flush() -> None:
+    """Send on what was printed; a stream that was closed before zoo began is None."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError):  # it was reported where it was printed
+                stream.flush()
 
 
 def _end_with(alive: int) -> None:
@@ -78,15 +88,11 @@ def _end_with(alive: int) -> None:
 
 def _outcome(child: int) -> int:
     """Return the exit code of the process `child`."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
-    try:
-        code, interrupted = _waited(child)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    code, asked = _waited(child)
     if code >= 0:
         return code
-    if interrupted:
-        return _INTERRUPTED
+    if asked:
+        return asked
     name = signal.Signals(-code).name
     raise RunError(
         "TensorFlow ended its process in place of an answer",
@@ -95,17 +101,57 @@ def _outcome(child: int) -> int:
     )
 
 
-def _waited(child: int) -> tuple[int, bool]:
-    """Return the exit code of `child`, negative for a signal, and whether a person interrupted it.
+def _waited(child: int) -> tuple[int, int]:
+    """Return the exit code of `child`, negative for a signal, and the one that was asked for.
 
-    The terminal sends an interrupt to the child, too, which ends when TensorFlow lets it; the
-    second interrupt ends it at once.
+    The second is 0 where nobody asked the process to end.  The child hears of it: the terminal
+    sends it an interrupt as well, and a request to end is handed on.  Inside of TensorFlow it
+    cannot listen, so it has `_GRACE` seconds to leave by itself; the second interrupt takes them.
     """
-    interrupts = 0
-    while True:
-        try:
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), bool(interrupts)
-        except KeyboardInterrupt:
-            interrupts += 1
-            if interrupts > 1:
-                os.kill(child, signal.SIGKILL)
+    ending = _Ending(child)
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in ((signal.SIGTERM, ending.ask), (signal.SIGALRM, ending.kill))
+    }
+    try:
+        while True:
+            try:
+                return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), ending.asked
+            except KeyboardInterrupt:
+                ending.interrupt()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Ending:
+    """How the process `child` is brought to its end."""
+
+    def __init__(self, child: int) -> None:
+        self.child = child
+        self.asked = 0
+
+    def ask(self, number: int, _: object) -> None:
+        """Hand on the request to end; the child has until `_GRACE` is over to follow it."""
+        self._begin(_TERMINATED)
+        self._send(number)
+
+    def interrupt(self) -> None:
+        """Let the child end as the terminal told it to, the first time; end it, the second."""
+        if self.asked:
+            self.kill()
+        self._begin(_INTERRUPTED)
+
+    def kill(self, *_: object) -> None:
+        """End the child at once."""
+        self._send(signal.SIGKILL)
+
+    def _begin(self, code: int) -> None:
+        if not self.asked:  # who asks again does not give it more time
+            self.asked = code
+            signal.setitimer(signal.ITIMER_REAL, _GRACE)
+
+    def _send(self, number: int) -> None:
+        with suppress(ProcessLookupError):  # it has just left
+            os.kill(self.child, number)

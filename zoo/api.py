@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from zoo.library import Library
 from zoo.renaming import Wishes, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from zoo.formats import Saved
     from zoo.model import Model
@@ -132,10 +133,7 @@ def convert(
     dtype: str | None = None,
     clear_devices: bool = False,
     force: bool = False,
-    verify: bool = False,
-    verify_inputs: Mapping[str, Any] | None = None,
-    rtol: float = 0.0,
-    atol: float = 0.0,
+    verify: bool | Mapping[str, Any] = False,
     **options: Any,
 ) -> conversions.Conversion:
     """Write the model that `ref` means to `dest`, in the format `to`.
@@ -165,16 +163,13 @@ def convert(
         Whether what is at `dest` is replaced.
     verify
         Whether plain TensorFlow runs what was written, on the same inputs as the source, before it
-        is published; that it gives the same bits, with TensorFlow's rewriting of graphs off.
-    verify_inputs
-        Values to run with, by input, in the place of made ones.
-    rtol, atol
-        By how much numbers may differ in that.
+        is published; that it gives the same bits, with TensorFlow's rewriting of graphs off.  In
+        the place of True, how: ``inputs``, values to run with by name in the place of made ones;
+        ``rtol`` and ``atol``, by how much numbers may differ.
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
-    library = Library()
-    with advising(library, ref):
+    with advising(Library(), ref) as library:
         return conversions.convert(
             library,
             ref,
@@ -189,7 +184,7 @@ def convert(
             force=force,
             options=options,
             load_options={"tags": tags},
-            verify=Asked(verify_inputs or {}, rtol, atol) if verify else None,
+            verify=_asked(verify),
         )
 
 
@@ -218,6 +213,12 @@ def diff(
     """
     tolerance = Tolerance(rtol, atol)
     return comparisons.diff(Library(), a, b, tags_a=tags_a, tags_b=tags_b, tolerance=tolerance)
+
+
+def _asked(verify: bool | Mapping[str, Any]) -> Asked | None:
+    if isinstance(verify, Mapping):
+        return Asked(**verify)
+    return Asked() if verify else None
 
 
 def fetch(ref: str, *, offline: bool = False) -> Path:

@@ -7,12 +7,15 @@ disk before it has its name, so that neither does a machine that dies.
 import errno
 import fcntl
 import os
+import shlex
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from zoo.errors import BusyError, DiskError, WriteError, ZooError
 
@@ -20,6 +23,12 @@ _PATIENCE, _PAUSE = 60.0, 0.01
 """Seconds to wait for another process, in all and between two looks."""
 _TAKEN = {errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY}
 """What a rename of a folder fails with where something is."""
+_SPECIAL = {
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 
@@ -35,8 +44,9 @@ def replacing(path: Path) -> Iterator[Path]:
     DiskError
         The disk is full or failed.
     WriteError
-        The folder cannot be made or written to.
+        The folder cannot be made or written to, or `path` is a pipe, a device or a socket.
     """
+    _refuse_special(path)
     if path.is_symlink():  # the link stays, what it leads to is replaced
         path = _end_of(path)
     with drafting(path.parent, path.name) as room:
@@ -44,6 +54,54 @@ def replacing(path: Path) -> Iterator[Path]:
         yield draft
         with written(path):
             publish(draft, path, aside=room / "old")
+
+
+@contextmanager
+def receiving(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write to, whose bytes are at `path` if the block succeeds.
+
+    A file there is replaced; a pipe or a device, which has readers or a meaning of its own, gets
+    the bytes written into it.  No folder is made for it.
+
+    Raises
+    ------
+    DiskError, WriteError
+        As `replacing` has them; or there is no such folder.
+    """
+    if _special(path):
+        with written(path), tempfile.TemporaryFile() as held:
+            yield held
+            held.seek(0)
+            with os.fdopen(os.open(path, os.O_WRONLY), "wb") as target:
+                shutil.copyfileobj(held, target)
+        return
+    require_folder(path)
+    with replacing(path) as draft, draft.open("wb") as file:
+        yield file
+
+
+def require_folder(path: Path) -> None:
+    """Check that the folder is there in which `path` is to be written."""
+    folder = (_end_of(path) if path.is_symlink() else path).parent
+    if not folder.is_dir():
+        hint = f"make the folder first: mkdir -p {shlex.quote(str(folder))}"
+        raise WriteError(f"{path} could not be written", found=f"no folder {folder}", hint=hint)
+
+
+def _refuse_special(path: Path) -> None:
+    """Check that a file may take the place of `path`: of a pipe or a device it must not."""
+    if kind := _special(path):
+        hint = "name a file; programs that read it would lose what they read from"
+        raise WriteError(f"{path} is {kind}, where a file should go", found=kind, hint=hint)
+
+
+def _special(path: Path) -> str:
+    """Return what `path` is, or leads to, where that is neither a file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ""  # nothing is there, or whoever writes it will hear why not
+    return _SPECIAL.get(stat.S_IFMT(mode), "")
 
 
 def _end_of(link: Path) -> Path:
@@ -80,6 +138,7 @@ def publish(draft: Path, path: Path, *, aside: Path) -> None:
     """Move `draft` to `path`; a folder there goes `aside` first, and back if that fails."""
     if path.is_dir() and not draft.is_dir():
         raise WriteError(f"{path} is a folder, where a file should go", hint="name the file")
+    _refuse_special(path)  # it may have come while the draft was written
     sync(draft)
     try:
         if path.is_dir() and not path.is_symlink():  # a folder cannot be renamed over another
@@ -101,6 +160,8 @@ def publish_all(
     one, and find no new files under an old one.  So do those called in `stale`, which have no
     successor.  `pointer` is replaced in one step.  If a step fails, everything is as it was.
     """
+    for name in (*names, pointer):
+        _refuse_special(folder / name)
     old = room / "old"
     old.mkdir()
     sync(room)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from zoo import signatures
+from zoo import signatures, waiting
 from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
 from zoo.feeds import Checks
 from zoo.graph import tensor_name
@@ -60,6 +60,7 @@ class Calls:
         timeout: float | None = None,
     ) -> Any:
         """Return the values of `fetches`, in the form in which these are given."""
+        waiting.check_limit(timeout)
         if fetches is None:
             require_graph(self._meta_graph, self._model[1])
             require_outputs(self._meta_graph, signature)

@@ -123,6 +123,7 @@ def zoo() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``zoo`` and leave with its exit code."""
+    output.keep_places()
     signal.signal(signal.SIGTERM, _terminate)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     given = sys.argv[1:] if arguments is None else list(arguments)

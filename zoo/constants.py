@@ -38,7 +38,12 @@ _ARITHMETIC = {
     "Sub",
     "Tile",
 }
-_CONSTANT_VALUED = PASS_ON | _ARITHMETIC
+_CHOICES = {"Merge", "Switch"}
+"""The ends of a branch of TensorFlow 1: whichever is taken, a constant goes through unchanged."""
+_CONSTANT_VALUED = PASS_ON | _ARITHMETIC | _CHOICES
+_EVERY_INPUT = _ARITHMETIC | {"Merge"}
+_WAYS_IN = {"Enter", "Switch"}
+"""What a value goes through into a loop or a branch, where the variable would be read."""
 _ELEMENTWISE = {"Add", "AddV2", "Mul", "Sub", "RealDiv"}
 _BATCH_NORM = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _MEAN_AND_VARIANCE = (3, 4)
@@ -87,10 +92,15 @@ class _Constants:
             for user, _ in self.users.get(todo.pop(), ()):
                 if user in known or self.ops[user] not in _CONSTANT_VALUED:
                     continue
-                if all(source(edge) in known for edge in self.view.data_inputs(user)):
+                if all(source(edge) in known for edge in self._valued(user)):
                     known.add(user)
                     todo.append(user)
         return known
+
+    def _valued(self, name: str) -> list[str]:
+        """Return the edges that the value of the node `name` is made of: no predicate is."""
+        edges = self.view.data_inputs(name)
+        return edges[:1] if self.ops[name] == "Switch" else edges
 
     def _uses(self, name: str) -> Iterator[Use]:
         """Yield the uses of a constant, also through nodes whose value follows from constants."""
@@ -102,19 +112,26 @@ class _Constants:
                 op = self.ops[user]
                 if user not in self.constant:
                     yield Use(user, position, arithmetic)
-                elif op in _ARITHMETIC or position == 0:  # a reshape's second is no weight
+                elif op in _EVERY_INPUT or position == 0:  # a reshape's second is no weight
                     passed = (user, arithmetic or op in _ARITHMETIC)
                     if passed not in seen:
                         seen.add(passed)
                         todo.append(passed)
 
     def _was_variable(self, name: str) -> bool:
-        return any(
-            user in (f"{name}/read", f"{name}/Read/ReadVariableOp")
-            or user.rpartition("/")[2].startswith("ReadVariableOp")
-            for user, _ in self.users.get(name, ())
-            if self.ops[user] == "Identity"
-        )
+        """Tell whether somebody names the value of `name` as reads of a variable are called."""
+        reads = (f"{name}/read", f"{name}/Read/ReadVariableOp")
+        todo, seen = [name], {name}
+        while todo:
+            for user, position in self.users.get(todo.pop(), ()):
+                if self.ops[user] == "Identity":
+                    last = user.rpartition("/")[2]
+                    if user in reads or last.startswith("ReadVariableOp"):
+                        return True
+                elif self.ops[user] in _WAYS_IN and position == 0 and user not in seen:
+                    seen.add(user)
+                    todo.append(user)
+        return False
 
     def _operand(self, use: Use) -> bool:
         """Tell whether `use` is as a kernel, bias, table or the like, also inside of functions."""

@@ -106,8 +106,8 @@ class Model(Edits):
         signature
             Key of the signature whose names are used; the default one if not given.
         timeout
-            Seconds after which the call is given up.  If not given, a call that takes from a queue
-            has 30 of them, and no other has a limit.
+            Seconds after which the call is given up, at most 1e9.  If not given, a call that takes
+            from a queue has 30 of them, and no other has a limit.
 
         Raises
         ------
@@ -115,6 +115,8 @@ class Model(Edits):
             A value has the wrong dtype, rank or size, or one is missing.
         UnknownNameError
             A name is neither the signature's nor a tensor's.
+        UsageError
+            The timeout is none: not a number, not above 0, infinite.
         RunError
             TensorFlow failed, or the call did not end: nothing fills a queue that it takes from.
         """

@@ -17,6 +17,7 @@ from typing import Any
 from zoo.errors import DiskError, WriteError
 
 SCHEMA = 1
+_STANDARD_ERROR = 2
 
 
 def document(facts: Mapping[str, Any]) -> str:
@@ -45,6 +46,16 @@ def _encoded(value: Any) -> str:
 
 class ClosedError(Exception):
     """Nobody reads what is printed any more, as when it was piped into ``head``."""
+
+
+def keep_places() -> None:
+    """Open what was closed of the standard descriptors on nothing.
+
+    A file that zoo opens would have their place, and get what TensorFlow prints.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(opened)
 
 
 def say(text: str) -> None:
@@ -98,7 +109,7 @@ def hushed() -> Iterator[None]:
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # who ends zoo does not want to read it
             aside.seek(0)
             os.write(kept, aside.read())
             raise

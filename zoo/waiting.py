@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, cast
 
 from zoo import wire
-from zoo.errors import RunError, counted, some
+from zoo.errors import RunError, UsageError, counted, some
 from zoo.graph import CONTROL, by_name, data_inputs, port, source, tensor_name
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LIMIT = 30.0
 """Seconds after which a call is given up that may wait for ever, where its caller says nothing."""
+_LONGEST = 1e9
+"""Seconds: TensorFlow counts a limit in nanoseconds since 1970, in 64 bits."""
 
 TAKES = re.compile(
     r"QueueDequeue(Many|UpTo)?(V2)?|ReaderRead(UpTo)?(V2)?|BarrierTakeMany"
@@ -67,6 +70,22 @@ class Waits:
     nodes: tuple[str, ...] = ()
     empty: Mapping[str, str] = field(default_factory=dict)
     tensors: tuple[str, ...] = ()
+
+
+def check_limit(seconds: object) -> None:
+    """Check that a call can be given up after `seconds`; None is no limit, infinity is refused.
+
+    Raises
+    ------
+    UsageError
+        It is no number, not above 0, or longer than TensorFlow can count.
+    """
+    if seconds is None:
+        return
+    number = isinstance(seconds, Real) and not isinstance(seconds, bool)
+    if not number or not 0 < cast("float", seconds) <= _LONGEST:
+        hint = f"seconds above 0, at most {_LONGEST:.0e}; without, only what waits has a limit"
+        raise UsageError("the timeout is no number of seconds", found=repr(seconds), hint=hint)
 
 
 def executed(

@@ -45,6 +45,7 @@ def weight(tf, name, shape=(UNITS, UNITS), *, by_handle=False):
     """Return a variable; asked for twice, it is one."""
     values = np.random.default_rng(7).normal(size=shape).astype(np.float32) * 0.5
     with tf.compat.v1.variable_scope("net", reuse=tf.compat.v1.AUTO_REUSE):
+        by_handle = by_handle or None  # else as the scope has it
         return tf.compat.v1.get_variable(name, initializer=values, use_resource=by_handle)
 
 
@@ -432,6 +433,37 @@ def holds_numbers(tf, x):
         return [tf.compat.v1.cond(i > 1, lambda: y @ tf.constant(numbers[1]), lambda: y)]
 
     return repeat(tf, 3, body, x[0])
+
+
+def choice(tf, x):
+    """Multiply by a weight and scale by another, on a branch and outside of all loops."""
+    kernel, scale = weight(tf, "kernel", by_handle=True), weight(tf, "s", [UNITS], by_handle=True)
+    return tf.compat.v1.cond(
+        tf.reduce_sum(x) < 1e9, lambda: tf.tanh(x[0] @ kernel) * scale, lambda: x[0] * 2.0
+    )
+
+
+def by_handle(build):
+    """Return `build` with its variables behind handles."""
+
+    def builds(tf, x):
+        with tf.compat.v1.variable_scope("", use_resource=True):
+            return build(tf, x)
+
+    return builds
+
+
+@pytest.mark.parametrize("build", [choice, branches, loop_on_a_branch], ids=lambda b: b.__name__)
+def test_weights_on_branches_train_after_freezing(tf, tmp_path, build):
+    """What a branch reads by a handle is a weight in a frozen graph as well."""
+    wanted = made(tf, tmp_path / "net", by_handle(build))
+    frozen = zoo.load(tmp_path / "net").prune(["y:0"]).freeze()
+
+    _, gradients = differentiated(tf, frozen.function(["x:0"], "y:0"))
+
+    assert set(gradients) == set(wanted["gradients"]) > {"x"}
+    for name, gradient in wanted["gradients"].items():
+        np.testing.assert_allclose(gradients[name], gradient, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("build", [looks_up, holds_numbers])

@@ -107,8 +107,8 @@ def test_a_conversion_that_changes_something_is_not_published(
     wrong(monkeypatch, change)
 
     with pytest.raises(DifferenceError, match=words) as caught:
-        zoo.convert("vgg-digits", tmp_path / "net", to=form, verify=True,
-                    verify_inputs={"images": np.full((2, 8, 8, 1), 16.0)})  # fmt: skip
+        zoo.convert("vgg-digits", tmp_path / "net", to=form,
+                    verify={"inputs": {"images": np.full((2, 8, 8, 1), 16.0)}})  # fmt: skip
 
     assert caught.value.code == 1
     assert left(tmp_path) == []
@@ -132,7 +132,7 @@ def test_a_tolerance_lets_small_differences_pass(tf, tmp_path, monkeypatch):
     with pytest.raises(DifferenceError):
         zoo.convert("toy-adder", tmp_path / "a.pb", to="frozen", verify=True)
 
-    done = zoo.convert("toy-adder", tmp_path / "a.pb", to="frozen", verify=True, rtol=1e-4)
+    done = zoo.convert("toy-adder", tmp_path / "a.pb", to="frozen", verify={"rtol": 1e-4})
 
     assert 0 < done.verified.max_abs_diff < 1e-3
 

@@ -1,5 +1,10 @@
 """Calls that would wait for ever end, and the next call works."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 import zoo
@@ -123,3 +128,21 @@ def test_other_stores(tf):
         with pytest.raises(RunError, match=f"nothing fills '{store}'"):
             stores.run(fetch)
     assert [stores.run("again:0") for _ in range(2)] == [4, 4]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_command_ends_when_it_is_asked_once(tf, tmp_path, number, code):
+    """Also inside of TensorFlow, where no signal is heard."""
+    saved = zoo.save(model(tf, chooses), tmp_path / "m", "checkpoint")
+    program = (
+        "import signal, sys; from zoo import cli, running; real = running.Runner.run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def run(*given):\n    print('here', flush=True)\n    return real(*given)\n"
+        "running.Runner.run = run; cli.main(sys.argv[1:])"
+    )
+    given = ["run", str(saved.path), "-o", "loop", "-i", "bound=1e30"]
+    with subprocess.Popen([sys.executable, "-c", program, *given], stdout=subprocess.PIPE) as zoo_:
+        assert zoo_.stdout.readline() == b"here\n"
+        time.sleep(1)
+        zoo_.send_signal(number)
+        assert zoo_.wait(20) == code

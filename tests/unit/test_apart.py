@@ -95,6 +95,65 @@ def test_the_second_interrupt_ends_it():
         assert process.wait(20) == 130
 
 
+DEAF = (
+    "import signal, sys, time\nfrom zoo import apart\napart._GRACE = 0.5\ndef work():\n"
+    "    for one in (signal.SIGINT, signal.SIGTERM):\n        signal.signal(one, signal.SIG_IGN)\n"
+    "    print('here', flush=True)\n    time.sleep(60)\n    return 0\n"
+    "sys.exit(apart.guarded(work))"
+)
+"""Work that does not listen, as inside of TensorFlow."""
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ([signal.SIGTERM], 143),
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM, signal.SIGINT], 143),
+        ([signal.SIGTERM] * 9, 143),
+    ],
+)
+def test_work_that_does_not_listen_is_ended(sent, code):
+    """Asked once, it gets a moment; who asks again does not give it another."""
+    with subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"here\n"
+        start = time.monotonic()
+        for number in sent:
+            process.send_signal(number)
+            time.sleep(0.2)
+        assert process.wait(20) == code
+        assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_were_closed_before(streams, tmp_path):
+    """The work is done, and what it writes is all that is in its files."""
+    work = (
+        "import os, pathlib, sys\nfrom zoo import apart, output\noutput.keep_places()\n"
+        "def work():\n    with open(sys.argv[1], 'w') as file:\n"
+        "        os.write(1, b'news'), os.write(2, b'news')\n        file.write('all')\n"
+        "    return 5\n"
+        "sys.exit(apart.guarded(work))"
+    )
+    command = f'"$0" -c "$1" "$2" {streams}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, sys.executable, work, tmp_path / "file"], capture_output=True
+    )
+
+    assert (done.returncode, (tmp_path / "file").read_text()) == (5, "all")
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_trace_does_not_go_to_the_answer():
+    """Where standard error is closed, it goes nowhere."""
+    work = "from zoo.apart import guarded\nimport sys\nsys.exit(guarded(lambda: 1 / 0))"
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, work], capture_output=True
+    )
+
+    assert (done.returncode, done.stdout) == (70, b"")
+
+
 def test_where_tensorflow_is_there_already(monkeypatch):
     """A child would have it without its threads: the work is done here."""
     monkeypatch.setitem(sys.modules, "tensorflow", object())

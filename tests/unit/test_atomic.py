@@ -1,6 +1,9 @@
 """Files and folders are there whole or not at all."""
 
 import os
+import socket
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +172,111 @@ def test_links_in_a_circle(tmp_path):
     with pytest.raises(WriteError, match="leads to itself"), atomic.replacing(tmp_path / "a"):
         pass
     assert (tmp_path / "a").is_symlink()
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """Return a pipe that has a name."""
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+def test_what_is_written_into_a_pipe_comes_out_of_it(pipe):
+    """It stays a pipe, and its reader gets all of it, once it is whole."""
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+
+    with atomic.receiving(pipe) as file:
+        file.write(b"al")
+        file.seek(0)
+        file.write(b"a" * 100_000)
+
+    reader.join(20)
+    assert read == [b"a" * 100_000]
+    assert pipe.is_fifo()
+
+
+def test_a_block_that_fails_sends_nothing(pipe):
+    """Nobody has to read the pipe for that."""
+    with pytest.raises(KeyError), atomic.receiving(pipe) as file:
+        file.write(b"half")
+        raise KeyError
+
+    assert pipe.is_fifo()
+
+
+def test_a_device_that_is_full(tmp_path):
+    """It says so, and the link to it stays what it is."""
+    (tmp_path / "link").symlink_to("/dev/full")
+
+    with pytest.raises(DiskError), atomic.receiving(tmp_path / "link") as file:
+        file.write(b"all")
+
+    assert (tmp_path / "link").readlink() == Path("/dev/full")
+
+
+def test_what_is_received_replaces_a_file(tmp_path):
+    """A file that is there, or is not, is whole afterwards."""
+    for _ in range(2):
+        with atomic.receiving(tmp_path / "file") as file:
+            file.write(b"all")
+
+    assert (tmp_path / "file").read_bytes() == b"all"
+
+
+@pytest.mark.parametrize("name", ["no/such/file", "link"])
+def test_no_folder_is_made_for_what_is_received(tmp_path, name):
+    """A folder with a wrong name is more likely than one that is to be made."""
+    (tmp_path / "link").symlink_to(tmp_path / "no" / "file")
+
+    refused = pytest.raises(WriteError, match="could not be written")
+    with refused as caught, atomic.receiving(tmp_path / name):
+        pass
+
+    assert "mkdir -p" in caught.value.hint
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("way", ["replacing", "link", "publish"])
+def test_a_file_does_not_replace_a_pipe(tmp_path, pipe, way):
+    """Programs wait at it, and would wait for ever."""
+    (tmp_path / "link").symlink_to(pipe)
+    (tmp_path / "draft").touch()
+
+    with pytest.raises(WriteError, match="is a pipe"):
+        if way == "publish":
+            atomic.publish(tmp_path / "draft", pipe, aside=tmp_path / "old")
+        with atomic.replacing(tmp_path / "link" if way == "link" else pipe) as draft:
+            draft.touch()
+
+    assert pipe.is_fifo()
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link", "draft"}
+
+
+def test_a_file_does_not_replace_a_socket(tmp_path, monkeypatch):
+    """Nor can one be written into."""
+    monkeypatch.chdir(tmp_path)  # addresses are short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s")
+        with pytest.raises(WriteError, match="is a socket"), atomic.replacing(tmp_path / "s"):
+            pass
+        with pytest.raises(WriteError, match="not be written"), atomic.receiving(tmp_path / "s"):
+            pass
+
+    assert (tmp_path / "s").is_socket()
+
+
+@pytest.mark.parametrize("name", ["data", "pointer"])
+def test_several_files_do_not_replace_a_pipe(tmp_path, name):
+    """None of them is moved then."""
+    room, folder = tmp_path / "room", tmp_path / "folder"
+    room.mkdir(), folder.mkdir()
+    os.mkfifo(folder / name)
+    for new in ("data", "pointer"):
+        (room / new).touch()
+
+    with pytest.raises(WriteError, match="is a pipe"):
+        atomic.publish_all(room, folder, ["data"], pointer="pointer")
+
+    assert [(path.name, path.is_fifo()) for path in folder.iterdir()] == [(name, True)]

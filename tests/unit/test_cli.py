@@ -1,6 +1,7 @@
 """Commands: their documents, their exit codes, and that no error is a traceback."""
 
 import errno
+import io
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import zoo_frozen
 from zoo import dtypes
 from zoo.cli import COMMANDS, run
 from zoo.commands.running import _save_arrays
+from zoo.errors import UnsupportedError
 from zoo.model import Model
 from zoo.samples import sample_model
 
@@ -295,6 +297,56 @@ def test_arrays_are_saved_under_any_name(tmp_path):
             "text": [b"a"],
             "brain": [1],
         }
+
+
+def test_arrays_go_through_a_pipe(tmp_path):
+    """The pipe stays one, and its reader gets the archive."""
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["/bin/cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        try:
+            _save_arrays(tmp_path / "pipe", {"y": np.arange(9.0)})
+            read, _ = reader.communicate(timeout=20)
+        finally:
+            reader.kill()
+
+    assert np.load(io.BytesIO(read))["y"].tolist() == [*range(9)]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_tensorflow_is_quiet_before_a_model_is_opened(zoo, monkeypatch):
+    """A Keras file brings it in when it is opened, and it looks for devices at once."""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "")  # so that it is set back afterwards
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+
+    def opened(*_, **__):
+        raise UnsupportedError(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "none"))
+
+    monkeypatch.setattr("zoo.library.Library.open", opened)
+
+    assert "zoo: 3" in zoo("run", "toy-adder")[2]
+
+
+def test_arrays_need_a_folder(zoo, net, tmp_path):
+    """It is missed before the model runs, and not made."""
+    code, _, said = zoo("run", net, "--save", tmp_path / "no" / "y.npz")
+
+    assert (code, "hint:  make the folder first" in said) == (73, True)
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["-o", "probabilities", "--to", "frozen"], ["--to", "saved_model"], ["--to", "checkpoint"]],
+)
+def test_no_model_replaces_a_pipe(zoo, net, tmp_path, options):
+    """Who waits at it would wait for ever."""
+    for name in ("m", "m.index"):
+        os.mkfifo(tmp_path / name)
+
+    code, _, said = zoo("convert", net, tmp_path / "m", *options, "--force")
+
+    assert (code, "is a pipe" in said) == (73, True)
+    assert {path.name for path in tmp_path.iterdir() if path.is_fifo()} == {"m", "m.index"}
 
 
 @pytest.mark.parametrize("stream", [">&-", "2>&-"])

@@ -80,6 +80,33 @@ def test_weights_are_seen_through_reshapes_and_casts():
     ) == {"k": True}  # fmt: skip
 
 
+def test_weights_on_branches():
+    """A kernel, a scale that was read on a branch, one chosen from two: weights; a bool is none."""
+    assert judged(
+        const("p", (), "bool"), placeholder("q", dtypes.BOOL),
+        *(const(name, (3, 3)) for name in ("k", "scale", "one", "other", "inner", "number")),
+        op("switch", "Switch", "k", "q"), op("read", "Identity", "switch:1"),
+        op("dense", "MatMul", "x", "read"),
+        op("scales", "Switch", "scale", "p"), op("scales_too", "Switch", "scales:1", "q"),
+        op("a/ReadVariableOp_1", "Identity", "scales_too:1"),
+        op("scaled", "Mul", "x", "a/ReadVariableOp_1"),
+        op("left", "Switch", "one", "q"), op("right", "Switch", "other", "q"),
+        op("chosen", "Merge", "left", "right:1"), op("product", "MatMul", "x", "chosen"),
+        op("loop", "Enter", "inner"), op("branch", "Switch", "loop", "q"),
+        op("b/ReadVariableOp", "Identity", "branch:1"), op("y", "MatMul", "x", "b/ReadVariableOp"),
+        op("numbers", "Switch", "number", "q"), op("z", "Mul", "x", "numbers:1"),
+    ) == dict.fromkeys(["k", "scale", "one", "other", "inner"], True)  # fmt: skip
+
+
+def test_what_a_loop_changes_is_no_weight():
+    """The value that it starts from is a constant only in the first round."""
+    assert judged(
+        const("start", (3, 3)), op("enter", "Enter", "start"),
+        op("merge", "Merge", "enter", "next"), op("switch", "Switch", "merge", "x"),
+        op("product", "MatMul", "x", "switch:1"), op("next", "NextIteration", "product"),
+    ) == {}  # fmt: skip
+
+
 def test_tables_and_cells():
     """Embeddings and the matrices of recurrent cells."""
     names = ["x", "c", "h", "w", "wci", "wcf", "wco", "b"]

@@ -1,13 +1,15 @@
 """Waiting: which calls take from what nothing fills, who would fill it, and what to feed."""
 
+import numpy as np
 import pytest
 
-from zoo import wire
-from zoo.errors import RunError
+from zoo import waiting, wire
+from zoo.cli import run
+from zoo.errors import RunError, UsageError
 from zoo.graph import by_name
 from zoo.nodes import node, placeholder
 from zoo.protos import MetaGraphDef
-from zoo.samples import FLOAT
+from zoo.samples import FLOAT, sample_model
 from zoo.waiting import executed, filled_by, refuse_empty, waits
 
 
@@ -147,3 +149,26 @@ def test_functions_are_looked_into():
     one = waits({}, {}, inner, ())
 
     assert (one.nodes, one.empty) == (("take", "reduce"), {})
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "-inf", "-1", "0", "1e300", "1.1e9"])
+def test_a_limit_that_is_none(limit):
+    """TensorFlow would wait for ever, or not at all; the command is told before it begins."""
+    with pytest.raises(UsageError, match="the timeout is no number of seconds") as caught:
+        waiting.check_limit(float(limit))
+
+    assert caught.value.found == repr(float(limit))
+    assert run(["run", "no-such-model", "--timeout", limit]) == 2
+
+
+@pytest.mark.parametrize("limit", ["5", True, [1.0], 10**400, 1j])
+def test_a_limit_that_is_no_number(limit):
+    """What Python may be given, but no command."""
+    with pytest.raises(UsageError, match="no number of seconds"):
+        sample_model().run(None, timeout=limit)
+
+
+@pytest.mark.parametrize("limit", [None, 1, 0.001, 1e9, np.float32(2), np.int64(3)])
+def test_limits(limit):
+    """None is no limit of the caller's; any other number is one."""
+    waiting.check_limit(limit)

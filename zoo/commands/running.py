@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo import output
+from zoo import atomic, output
 from zoo.advice import advising
 from zoo.commands.options import (
     attaching_options,
     format_option,
     import_tensorflow,
+    quiet_tensorflow,
     registry_option,
     remark,
     signature_option,
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from zoo.renaming import Wishes
 
 
+def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) -> float | None:  # noqa: ARG001
+    from zoo import waiting
+
+    waiting.check_limit(value)
+    return value
+
+
 @click.command("run", epilog="Example: zoo run toy-adder -i w1=13 -i w2=17")
 @click.argument("ref")
 @click.option("-i", "inputs", metavar="NAME=VALUE", multiple=True, help="An input.")
@@ -36,7 +44,8 @@ if TYPE_CHECKING:
 @tags_option
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=_checked_limit,
     metavar="SECONDS",
     help="Give up after these; 30 where the graph takes from a queue.",
 )
@@ -63,6 +72,9 @@ def run(
     A VALUE is a JSON literal (13, [[1, 2], [3, 4]]), an array (@x.npy, @x.npz#key), a photo
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
+    quiet_tensorflow()  # a Keras file brings it in when it is opened
+    if save is not None:
+        atomic.require_folder(save)  # before the model takes its time
     library = Library(registry)
     with advising(library, ref):
         opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
@@ -122,9 +134,7 @@ def _save_arrays(path: Path, values: dict[str, Any]) -> None:
 
     import numpy as np
 
-    from zoo import atomic
-
-    with atomic.replacing(path) as draft, zipfile.ZipFile(draft, "w") as archive:
+    with atomic.receiving(path) as target, zipfile.ZipFile(target, "w") as archive:
         for name, value in values.items():
             array = np.asarray(value)
             if array.dtype == object:
