@@ -83,7 +83,8 @@ def _runs(process):
 def test_the_second_interrupt_ends_it():
     """The first one reaches the child as well, which may be deep inside of TensorFlow."""
     program = (
-        "import signal, sys, time\nfrom zoo.apart import guarded\ndef work():\n"
+        "import signal, sys, time\nfrom zoo.apart import guarded\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\ndef work():\n"
         "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n    print('here', flush=True)\n"
         "    time.sleep(60)\n    return 0\nsys.exit(guarded(work))"
     )
@@ -96,7 +97,8 @@ def test_the_second_interrupt_ends_it():
 
 
 DEAF = (
-    "import signal, sys, time\nfrom zoo import apart\napart._GRACE = 0.5\ndef work():\n"
+    "import signal, sys, time\nfrom zoo import apart\napart._GRACE = 0.5\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\ndef work():\n"
     "    for one in (signal.SIGINT, signal.SIGTERM):\n        signal.signal(one, signal.SIG_IGN)\n"
     "    print('here', flush=True)\n    time.sleep(60)\n    return 0\n"
     "sys.exit(apart.guarded(work))"
