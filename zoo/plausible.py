@@ -53,6 +53,9 @@ _COLOURS = 3
 _DENSE_KEYS_OF_V2 = 3
 _BATCHES_AND_SIZES = ((2, 8), (2, 32), (1, 64), (1, 3), (2, 1), (1, 224), (4, 16), (1, 1))
 _RANKS = (2, 4, 1, 0, 3)
+_RANKS_OF_TEXTS = (0, 1, 2)
+_TEXTS = 4
+"""How many different texts an input is given at most."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ class Plan:
 def plans(signature: Signature) -> Iterator[Plan]:
     """Yield the ways to fill what `signature` leaves open, the likeliest first."""
     shapes = [spec.shape for spec in signature.inputs.values()]
-    ranks = _RANKS if None in shapes else _RANKS[:1]
+    texts = all(spec.dtype is dtypes.STRING for spec in signature.inputs.values())
+    usual = _RANKS_OF_TEXTS if texts else _RANKS
+    ranks = usual if None in shapes else usual[:1]
     open_axes = None in shapes or any(None in shape for shape in shapes if shape is not None)
     pairs = _BATCHES_AND_SIZES if open_axes else _BATCHES_AND_SIZES[:1]
     for rank, (batch, size) in itertools.product(ranks, pairs):
@@ -138,8 +143,10 @@ def _value(spec: TensorSpec, view: View, plan: Plan, drawn: Any) -> np.ndarray:
     shape = _shape(spec, plan)
     if spec.dtype is dtypes.STRING:
         made = np.empty(shape, object)
-        for place in np.ndindex(shape):
-            made[place] = _text(view, _uses(view, spec.tensor), drawn)
+        users = _uses(view, spec.tensor)
+        texts = [_text(view, users, drawn) for _ in range(min(made.size, _TEXTS))]
+        for number, place in enumerate(np.ndindex(shape)):
+            made[place] = texts[number % _TEXTS]
         return made
     kind = np.dtype(spec.dtype.numpy)
     if kind.kind == "b":
