@@ -94,6 +94,7 @@ def _fill(made: protos.FunctionDef, body: Body, known: dict[str, str]) -> None:
     inside = {node.name: node for node in body.nodes}
 
     def spelled(edge: str) -> str:
+        """Return the tensor of `edge` as a function spells it."""
         if tensor_name(edge) in known:
             return known[tensor_name(edge)]
         node = inside.get(source(edge))

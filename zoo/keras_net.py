@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
+import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
-from zoo.errors import FormatError, UnsupportedError, UsageError, ZooError
+from zoo.errors import FormatError, UnsupportedError, UsageError
 from zoo.keras_1 import translated
+from zoo.keras_config import every_layer
+from zoo.keras_errors import building, first_line
 from zoo.keras_nodes import always_training
 from zoo.keras_older import register
 from zoo.keras_repairs import repaired
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from zoo.keras_file import KerasFile
 
 _TODAY = 3
-_LONGEST = 500
+_WIDTHS = ("filters", "output_dim", "units")
 
 
 def net_of(file: KerasFile) -> Any:
@@ -45,12 +47,14 @@ def net_of(file: KerasFile) -> Any:
     """
     if file.net is None:
         raise FormatError(f"{file.path} holds weights alone, no net")
+    refuse_lambdas(file.net.config, file.path)
     keras = _keras()
-    config = _configured(keras, file, file.net)
-    training = set(always_training(config)) if file.release < _TODAY else set()
-    with _building(f"Keras does not build the net in {file.path}"):
+    with _reading(file):
+        config = _configured(keras, file, file.net)
+        training = set(always_training(config)) if file.release < _TODAY else set()
+    with building(f"Keras does not build the net in {file.path}"):
         net = _built(keras, config)
-    if not net.built or not _has_ends(net):
+    if not isinstance(net, keras.Model) or not net.built or not _has_ends(net):
         raise UnsupportedError(
             f"{file.path} does not say what shape the net takes",
             hint="build it on an input and save it again",
@@ -72,6 +76,33 @@ def _configured(keras: Any, file: KerasFile, net: Net) -> dict[str, Any]:
     return config
 
 
+@contextmanager
+def _reading(file: KerasFile) -> Iterator[None]:
+    """Turn what a configuration breaks in the block into one error.
+
+    It is anybody's JSON: at every level there may be something of another kind.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise FormatError(
+            f"{file.path} has a configuration that is none of a net", found=first_line(error)
+        ) from error
+
+
+def _refuse_larger(config: dict[str, Any], file: KerasFile) -> None:
+    """Refuse a net with layers that no stored weight is wide enough for, before it takes memory."""
+    widest = max((size for tensor in file.weights.values() for size in tensor.shape), default=0)
+    for layer in every_layer(config):
+        for key in _WIDTHS:
+            width = layer.settings.get(key)
+            if isinstance(width, int) and width > widest:
+                raise FormatError(
+                    f"the weights in {file.path} are not those of its net",
+                    found=f"{layer.name!r} with {key}={width}, where no axis is over {widest}",
+                )
+
+
 def application(name: str) -> Any:
     """Return the net that `keras.applications` calls `name`, with new weights.
 
@@ -84,8 +115,12 @@ def application(name: str) -> Any:
     make = getattr(keras.applications, name, None)
     if make is None:
         raise UnsupportedError(f"this Keras has no application {name!r}", found=keras.__version__)
-    keras.utils.set_random_seed(0)
-    return make(weights=None)
+    before = random.getstate()
+    random.seed(0)  # from which Keras draws the seeds of its initializers
+    try:
+        return make(weights=None)
+    finally:
+        random.setstate(before)
 
 
 def _keep_in_training(net: Any, wanted: set[str]) -> None:
@@ -153,30 +188,3 @@ _UNNAMED = {
     "LeakyReLU": {"alpha"},
 }
 """Arguments that a class looks for among those that it does not name."""
-
-
-@contextmanager
-def _building(problem: str) -> Iterator[None]:
-    """Turn whatever Keras raises in the block into one error; it raises of all kinds."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    except (ZooError, KeyboardInterrupt, MemoryError):
-        raise
-    except Exception as error:
-        first = _first(error)
-        if isinstance(first, ZooError):
-            raise first from error
-        raise UnsupportedError(problem, found=_first_line(first)) from error
-
-
-def _first(error: BaseException) -> BaseException:
-    """Return the error with which it began: Keras wraps each in another."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:_LONGEST]

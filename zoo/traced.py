@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo import dtypes, protos
-from zoo.engine import failing, tensorflow
+from zoo.engine import tensorflow
 from zoo.errors import UnsupportedError
 from zoo.graph import CONTROL, by_name, source, unique
+from zoo.keras_errors import building
 from zoo.nodes import node
 from zoo.signatures import DEFAULT, Signature, to_proto
 from zoo.specs import TensorSpec
@@ -39,11 +40,10 @@ def traced(net: Any, inputs: Sequence[str] | None = None) -> tuple[protos.MetaGr
     Raises
     ------
     UnsupportedError
-        It needs what is neither a tensor nor a variable: a table of words.
-    RunError
-        TensorFlow does not trace it.
+        It needs what is neither a tensor nor a variable: a table of words; or Keras does not
+        trace it.
     """
-    with failing("TensorFlow does not trace the net"):
+    with building("Keras does not trace the net"):
         trace = _trace(net, inputs or [one._keras_history.operation.name for one in net.inputs])
     made = protos.MetaGraphDef()
     made.meta_info_def.tensorflow_version = tensorflow().__version__

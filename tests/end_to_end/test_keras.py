@@ -91,7 +91,7 @@ def given(model, values):
     return list(model.run(None, dict(zip(model.signature().inputs, values, strict=True))).values())
 
 
-def same(ours, theirs):
+def assert_same(ours, theirs):
     """Check that the answers agree as far as the order of additions lets them."""
     assert len(ours) == len(theirs)
     for one, other in zip(ours, theirs, strict=True):
@@ -112,7 +112,7 @@ def test_a_net_computes_what_it_did(nets, kind, ending, tmp_path):
 
     model = zoo.load(tmp_path / f"net{ending}")
 
-    same(given(model, values), computed(net, values))
+    assert_same(given(model, values), computed(net, values))
     assert len(model.weights) == len([v for v in net.weights if "seed" not in v.path])
 
 
@@ -128,7 +128,7 @@ def test_a_net_in_the_three_formats(nets, kind, to, tmp_path):
 
     inputs = [spec.tensor for spec in zoo.load(tmp_path / "net.keras").signature().inputs.values()]
     outputs = [s.tensor for s in zoo.load(tmp_path / "net.keras").signature().outputs.values()]
-    same(model.run(outputs, dict(zip(inputs, values, strict=True))), computed(net, values))
+    assert_same(model.run(outputs, dict(zip(inputs, values, strict=True))), computed(net, values))
     function = model.function(inputs, outputs)
     assert len(function.trainable_variables) == len(net.trainable_variables)
 
@@ -206,8 +206,8 @@ def test_a_hard_sigmoid_is_the_one_of_its_time(tf, tmp_path):
 
     then = given(zoo.load(tmp_path / "net.h5"), [value])
 
-    same(then, [0.2 * value + 0.5])
-    same(today, computed(net, [value]))
+    assert_same(then, [0.2 * value + 0.5])
+    assert_same(today, computed(net, [value]))
     assert np.abs(then[0] - today[0]).max() > 0.01
 
 
@@ -220,7 +220,7 @@ def test_a_gru_that_says_nothing_resets_before(tf, tmp_path):
     older(tmp_path / "net.h5", lambda _, settings: settings.pop("reset_after", None), "2.0.9")
     value = image(2, 5, 3)
 
-    same(given(zoo.load(tmp_path / "net.h5"), [value]), computed(net, [value]))
+    assert_same(given(zoo.load(tmp_path / "net.h5"), [value]), computed(net, [value]))
 
 
 def test_arguments_that_are_gone(tf, tmp_path):
@@ -242,7 +242,7 @@ def test_arguments_that_are_gone(tf, tmp_path):
 
     value = image(2, 6, 6, 2)
     older(tmp_path / "net.h5", grouped)
-    same(given(zoo.load(tmp_path / "net.h5"), [value]), computed(net, [value]))
+    assert_same(given(zoo.load(tmp_path / "net.h5"), [value]), computed(net, [value]))
     older(tmp_path / "net.h5", strange)
     with pytest.raises(UnsupportedError, match="does not take groups"):
         zoo.load(tmp_path / "net.h5")
@@ -271,7 +271,7 @@ def test_functions_of_tensorflow_that_stood_as_layers(tf, tmp_path):
     value = image(2, 4)
     kernel, bias = (np.asarray(one) for one in dense.weights)
 
-    same(given(zoo.load(tmp_path / "net.h5"), [value]), [(value * 3) @ kernel + bias])
+    assert_same(given(zoo.load(tmp_path / "net.h5"), [value]), [(value * 3) @ kernel + bias])
     with h5py.File(tmp_path / "bad.h5", "a") as file:
         config = json.loads(file.attrs["model_config"])
         config["config"]["layers"][1]["config"]["function"] = "io.read_file"
@@ -381,9 +381,9 @@ def test_an_application_by_name(tf, tmp_path):
     model = zoo.load(tmp_path / "net.weights.h5", architecture="keras:MobileNet")
     assert list(model.signature().inputs) == ["images"]
     assert set(model.weights) == {v.path for v in net.weights} == set(model.attached.matched)
-    same([model(images=value)["predictions"]], [wanted])
+    assert_same([model(images=value)["predictions"]], [wanted])
     model = zoo.load(tmp_path / "net.h5", architecture="keras:MobileNet")
-    same([model(images=value)["predictions"]], [wanted])
+    assert_same([model(images=value)["predictions"]], [wanted])
     with pytest.raises(FormatError, match="do not fit"):
         zoo.load(tmp_path / "net.weights.h5", architecture="keras:MobileNetV2")
 
@@ -432,7 +432,7 @@ def test_a_model_that_is_called_inside_of_another(tf, tmp_path):
             path = tmp_path / f"net{number}{ending}"
             net.save(path)
             model = zoo.load(path)
-            same(given(model, [value]), computed(net, [value]))
+            assert_same(given(model, [value]), computed(net, [value]))
     model = zoo.load(tmp_path / "net0.keras")
     assert model.run("base", {"given": value}).shape == (2, 3)
 
@@ -447,7 +447,7 @@ def test_normalization_goes_by_what_it_learned(tf, tmp_path):
     value = image(2, 4)
     for ending in (".keras", ".h5"):
         net.save(tmp_path / f"net{ending}")
-        same(given(zoo.load(tmp_path / f"net{ending}"), [value]), computed(net, [value]))
+        assert_same(given(zoo.load(tmp_path / f"net{ending}"), [value]), computed(net, [value]))
 
 
 def test_a_recurrent_layer_that_remembers(tf, tmp_path):
@@ -462,5 +462,5 @@ def test_a_recurrent_layer_that_remembers(tf, tmp_path):
 
     answers = [given(model, [value]) for _ in range(2)]
 
-    same(answers[0], computed(net, [value]))
-    same(answers[1], answers[0])
+    assert_same(answers[0], computed(net, [value]))
+    assert_same(answers[1], answers[0])

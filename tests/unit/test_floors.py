@@ -58,7 +58,7 @@ FLOORS = [  # from the roof down
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
     {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"} | {"zoo.keras_1", "zoo.keras_older"},
-    {"zoo.keras_names", "zoo.keras_nodes"},
+    {"zoo.keras_errors", "zoo.keras_names", "zoo.keras_nodes"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
