@@ -13,7 +13,7 @@ from zoo.errors import FormatError, UnsupportedError, counted, some
 from zoo.formats import Format, Option, Saved, flag
 from zoo.hookspecs import hookimpl
 from zoo.model import Model
-from zoo.variables import definitions, is_variable
+from zoo.variables import declaring, definitions, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
@@ -145,9 +145,9 @@ def _left_out(model: Model, frozen: Model) -> list[str]:
     """Return a sentence for each thing that `model` has and a frozen graph cannot say."""
     kept = [node.name for node in frozen.graph.node]
     notes = assets.left_out(model.meta_graph, kept, "a frozen graph", tables=True)
-    gone = len(model.graph.node) - len(frozen.graph.node)
-    if gone > 0:
-        notes.append(f"left out nodes that the outputs do not need: {gone}")
+    gone = {node.name for node in model.graph.node} - {*kept} - declaring(model.meta_graph)
+    if gone:
+        notes.append(f"training-nodes: left out nodes that the outputs do not need: {len(gone)}")
     if model.signatures:
         names = sorted(
             {s.tensor for one in model.signatures.values() for s in one.outputs.values()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from zoo.diagnosis import ERROR, NOTE, WARNING, Case, Diagnosis
 from zoo.errors import counted, some
 from zoo.graph import source
 from zoo.specs import INPUTS, scalar_means_unknown
+from zoo.stale import is_elsewhere
 from zoo.waiting import TAKES
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _CONV = {"Conv2D", "DepthwiseConv2dNative"}
 _FILES = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
-_ELSEWHERE = re.compile(r"GPU|gpu|TPU|job:(?!localhost)")
 _ONE_MORE = 1001
 
 
@@ -41,14 +40,14 @@ def scalar_placeholders(case: Case) -> Iterator[Diagnosis]:
 def baked_devices(case: Case) -> Iterator[Diagnosis]:
     """Find devices of another machine."""
     devices = (case.facts or {}).get("devices", {})
-    found = {device: n for device, n in devices.items() if _ELSEWHERE.search(device)}
+    found = {device: n for device, n in devices.items() if is_elsewhere(device)}
     if found:
         yield Diagnosis(
             "baked_devices", WARNING,
             "nodes ask for devices of the machine that built the graph: 'Cannot assign a device for"
             " operation', without soft placement",
             some(f"{device} ({count})" for device, count in found.items()),
-            "model.placed('') takes them out; zoo run places softly",
+            f"zoo convert {case.at} OUT --to FORMAT takes them out; zoo run places softly",
         )  # fmt: skip
 
 
@@ -62,12 +61,14 @@ def training_mode(case: Case) -> Iterator[Diagnosis]:
             "batch_norm_training", WARNING,
             "batch normalisation uses the statistics of each batch: an answer depends on what else"
             " is in the batch, and one example alone gives nonsense",
-            some(found["batch_norm"], 4), "build the graph again with is_training=False",
+            some(found["batch_norm"], 4),
+            f"zoo convert {case.at} OUT --to FORMAT --repair batch-norm takes the moving averages,"
+            " where the graph has them",
         )  # fmt: skip
     if found["dropout"]:
         yield Diagnosis(
             "dropout_on", WARNING, "dropout is on: the same input gives other answers each time",
-            some(found["dropout"], 4), "build the graph again without it, or with keep_prob 1",
+            some(found["dropout"], 4), f"zoo convert {case.at} OUT --to FORMAT --repair dropout",
         )  # fmt: skip
 
 
@@ -91,7 +92,9 @@ def must_be_fed(case: Case) -> Iterator[Diagnosis]:
             "must_be_fed", WARNING,
             "inputs that have one right value in use: left out, 'You must feed a value for"
             " placeholder tensor'; wrong, the answers are wrong in silence",
-            some(f"{end.spec.tensor}: {end.why}" for end in marked), f"zoo run {case.path} {feeds}",
+            some(f"{end.spec.tensor}: {end.why}" for end in marked),
+            f"zoo run {case.path} {feeds}; zoo convert {case.at} OUT --to FORMAT --repair switches"
+            " makes them constants",
         )  # fmt: skip
 
 
@@ -102,12 +105,15 @@ def queues(case: Case) -> Iterator[Diagnosis]:
     if names:
         fed = [end.spec.tensor for end in case.ends[0] if source(end.spec.tensor) in names]
         fed = fed or [f"{name}:0" for name in names]
+        given = any(case.view.ops[name] in pipelines.GIVERS for name in names)
+        puts = f"; zoo convert {case.at} OUT --to FORMAT --repair queues puts placeholders there"
         yield Diagnosis(
             "waits_for_input", WARNING,
             "the inputs come from queues, readers or iterators of the training program: without it,"
             " running waits for ever, or says that an iterator is not initialized",
             some(names), "feed a value in their place: zoo run -i "
-            + " -i ".join(f"{tensor}=@x.npy" for tensor in fed[:3]),
+            + " -i ".join(f"{tensor}=@x.npy" for tensor in fed[:3])
+            + (puts if given else ""),
         )  # fmt: skip
 
 

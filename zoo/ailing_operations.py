@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from zoo import failures, graph_source, importable, libraries
-from zoo.diagnosis import ERROR, NOTE, SEVERITIES, Case, Diagnosis
+from zoo import failures, graph_source, importable, libraries, stale
+from zoo.diagnosis import ERROR, NOTE, SEVERITIES, WARNING, Case, Diagnosis
 from zoo.errors import ZooError, counted, some
 from zoo.graph import called_functions
 from zoo.ops import GRAPH_VERSION
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 _PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless", "NumpyCallback")
 _REWRITTEN = {"AccumulateNV2"}
 """Operations that have no kernel because TensorFlow replaces them before it runs a graph."""
-_GRAD = ("FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3")
-_NO_MORE = (3, 4)
-"""Outputs of these that are empty today, where older releases noted them as long as the others."""
 
 
 def _bodies(case: Case) -> Iterator[tuple[str, protos.NodeDef]]:
@@ -125,17 +122,14 @@ def unknown_attributes(case: Case) -> Iterator[Diagnosis]:
     found = [
         f"{name} ({node.op}): {key}"
         for name, node in _bodies(case)
-        for key in node.attr
-        if not key.startswith("_")
-        and (known := registered(node.op)) is not None
-        and key not in known.attributes
+        for key in stale.unknown_attributes(node)
     ]
     if found:
         yield Diagnosis(
-            "unknown_attribute", ERROR,
-            "attributes from a newer TensorFlow: 'NodeDef mentions attr not in Op', where their"
-            " values are not the default",
-            some(found, 4), failures.OTHER_RELEASE,
+            "unknown_attribute", WARNING,
+            "attributes that this TensorFlow does not know, of a newer one or of another library:"
+            " it ignores them, older releases say 'NodeDef mentions attr not in Op'",
+            some(found, 4), f"zoo convert {case.at} OUT --to FORMAT leaves them out, by name",
         )  # fmt: skip
 
 
@@ -182,12 +176,7 @@ def reference_inputs(case: Case) -> Iterator[Diagnosis]:
 
 def stale_shapes(case: Case) -> Iterator[Diagnosis]:
     """Find shapes noted by an older release that today's contradicts."""
-    found = []
-    for name in case.view.named(*_GRAD):
-        attributes = case.view.nodes[name].attr
-        noted = attributes["_output_shapes"].list.shape if "_output_shapes" in attributes else ()
-        if any(at < len(noted) and [d.size for d in noted[at].dim] != [0] for at in _NO_MORE):
-            found.append(name)
+    found = stale.stale_shapes(case.view.nodes.values())
     if found:
         yield Diagnosis(
             "stale_shapes", ERROR,

@@ -64,7 +64,8 @@ def _halved(model: Model, dtype: str, *, trains: bool) -> tuple[Model, list[str]
     if not trains and any(is_variable(node) for node in model.graph.node):
         whole = model.prune(model.outputs())
         gone = len(model.graph.node) - len(whole.graph.node)
-        notes = [f"left out nodes that the outputs do not need: {gone}"] if gone > 0 else []
+        told = f"training-nodes: left out nodes that the outputs do not need: {gone}"
+        notes = [told] if gone > 0 else []
     halved = whole.with_weights_as(dtype)
     return halved, notes + half_precision.changes(whole.weights, halved.weights)
 

@@ -11,8 +11,10 @@ from zoo.advice import advising
 from zoo.alterations import Alterations
 from zoo.both_sides import Asked
 from zoo.contrast import Tolerance
+from zoo.cutting import Wanted
 from zoo.library import Library
 from zoo.renaming import Wishes, rules_of
+from zoo.repairs import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,6 +133,7 @@ def convert(
     rename_inputs: Mapping[str, str] | None = None,
     rename_outputs: Mapping[str, str] | None = None,
     dtype: str | None = None,
+    repairs: Mapping[str, bool] | None = None,
     clear_devices: bool = False,
     force: bool = False,
     verify: bool | Mapping[str, Any] = False,
@@ -157,6 +160,9 @@ def convert(
         New names by the old ones.
     dtype
         What floating weights are stored as, ``"float16"`` or ``"bfloat16"``.
+    repairs
+        By name of a repair, whether it is made: ``{"dropout": True, "devices": False}``; ``"all"``
+        stands for those not named.  The others are made where that is usual.
     clear_devices
         Whether operations are freed of the devices that the source names.
     force
@@ -175,11 +181,10 @@ def convert(
             ref,
             dest,
             to,
-            inputs=inputs,
-            outputs=outputs,
-            signature=signature,
+            wanted=Wanted(inputs or {}, outputs, signature),
             wishes=_wishes(architecture, graph, rename, ema, drop_slots),
             altering=Alterations(shapes or {}, rename_inputs or {}, rename_outputs or {}, dtype),
+            repairs=Choice(repairs or {}),
             clear_devices=clear_devices,
             force=force,
             options=options,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zoo import ops, plain, plausible
@@ -44,11 +44,17 @@ class Asked:
         the model says of the input.
     rtol, atol
         How far numbers may differ: by `atol` and `rtol` times what they are.  0: not at all.
+    feeds
+        What the source is fed besides, by tensor: what a repair made constant.
+    moved
+        The source's tensors by those of the target that are fed in their place.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
     rtol: float = 0.0
     atol: float = 0.0
+    feeds: Mapping[str, Any] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 class Source:
@@ -84,7 +90,8 @@ class Comparison:
     def __init__(
         self, side: Source, key: str | None, stated: Signature, target: Model, asked: Asked
     ) -> None:
-        self.side, self.key, self.stated, self.asked = side, key, stated, asked
+        self.side, self.key, self.asked = side, key, asked
+        self.stated = _of_source(stated, asked.moved)
         self.theirs = target.signatures.get(key) if key is not None else None
         self.outputs = {name: spec.tensor for name, spec in stated.outputs.items()}
 
@@ -100,7 +107,8 @@ class Comparison:
         """
         feeds, ours = self._answered()
         random = self._random(feeds, ours)
-        fed = {self._there(name): value for name, value in feeds.values.items()}
+        values = {n: v for n, v in feeds.values.items() if n not in self.asked.feeds}
+        fed = {self._there(name): value for name, value in values.items()}
         with opening() as run:
             there = run(fed, [self._fetched(name) for name in ours])
         differences = {
@@ -148,7 +156,8 @@ class Comparison:
         made = plausible.values(self.side.view, self.stated, plan, _SEED)
         given = {n: self._given(n) for n in self.asked.inputs if n in self.stated.inputs}
         fetches = [self.outputs[name] for name in names]
-        feeds = self.side.checks.checked(self.stated, {**made, **given}, fetches)
+        values = {**made, **given, **self.asked.feeds}
+        feeds = self.side.checks.checked(self.stated, values, fetches)
         return feeds, dict(zip(names, self.side.run(fetches, feeds), strict=True))
 
     def _given(self, name: str) -> Any:
@@ -180,7 +189,9 @@ class Comparison:
         """Return the tensor of the target for one that is fed to the source."""
         named = self.theirs.inputs if self.theirs is not None else {}
         names = (name for name, spec in self.stated.inputs.items() if spec.tensor == tensor)
-        return next((named[name].tensor for name in names if name in named), tensor)
+        there = {old: new for new, old in self.asked.moved.items()}
+        own = there.get(tensor, tensor)
+        return next((named[name].tensor for name in names if name in named), own)
 
     def _fetched(self, name: str) -> str:
         named = self.theirs.outputs if self.theirs is not None else {}
@@ -213,6 +224,15 @@ class Comparison:
             found=how,
             hint="nothing was published; --rtol and --atol say how much may differ",
         )
+
+
+def _of_source(stated: Signature, moved: Mapping[str, str]) -> Signature:
+    """Return `stated` with the tensors by which the source takes the same values."""
+    inputs = {
+        name: replace(spec, tensor=moved.get(spec.tensor, spec.tensor))
+        for name, spec in stated.inputs.items()
+    }
+    return replace(stated, inputs=inputs)
 
 
 def _draws(node: protos.NodeDef) -> bool:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import atomic, detect, output, plugins
 from zoo.alterations import NONE as UNALTERED
 from zoo.alterations import Alterations
+from zoo.cutting import ALL, Wanted, prepared
 from zoo.engine import tensorflow
-from zoo.errors import UsageError, WriteError, some
-from zoo.graph import by_name, source, upstream
+from zoo.errors import UsageError, WriteError
 from zoo.library import Opened
 from zoo.renaming import NONE, Wishes
-from zoo.signatures import DEFAULT
+from zoo.repairs import USUAL, Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from zoo.both_sides import Asked
+    from zoo.cutting import Prepared
     from zoo.formats import Format
     from zoo.library import Library
     from zoo.model import Model
@@ -41,7 +41,8 @@ class Conversion:
     bytes
         Size of the target.
     repairs
-        A sentence for each thing that was changed or left out.
+        A sentence for each thing that was changed or left out, one that can be switched off with
+        its name in front: ``"devices: ..."``.
     verified
         What a verification found; None where none was asked for.
     """
@@ -59,11 +60,10 @@ def convert(
     dest: str | Path,
     to: str,
     *,
-    inputs: Mapping[str, str] | None = None,
-    outputs: Iterable[str] | Mapping[str, str] = (),
-    signature: str | None = None,
+    wanted: Wanted = ALL,
     wishes: Wishes = NONE,
     altering: Alterations = UNALTERED,
+    repairs: Choice = USUAL,
     clear_devices: bool = False,
     force: bool = False,
     format: str | None = None,  # noqa: A002  (the word users know)
@@ -75,17 +75,14 @@ def convert(
 
     Parameters
     ----------
-    inputs
-        Tensors by the names that the new signature has for them.
-    outputs
-        Signature outputs or tensors to keep, with what they need; by default all there are.  Given
-        by name, they are the outputs of a new signature.
-    signature
-        The signature whose outputs are kept; with names, what the new one is called.
+    wanted
+        The outputs to keep, with what they need, and under which names; by default all there are.
     wishes
         A graph to attach the weights to, and what becomes of them before.
     altering
         Other shapes and names of inputs and outputs, weights in half precision.
+    repairs
+        What is repaired of the graph, where other than usual.
     clear_devices
         Whether operations are freed of the devices that the source names.
     force
@@ -110,28 +107,16 @@ def convert(
         raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
     read = library.open(ref, format=format, wishes=wishes, options=load_options)
     model = read.model.placed(None) if clear_devices else read.model
-    model = _chosen(model, inputs or {}, outputs, signature)
-    model, altered = altering.made(model, signatures=form.signatures)
+    ready = prepared(model, wanted, repairs, outputs_only=not form.signatures)
+    model, altered = altering.made(ready.model, signatures=form.signatures)
     proof = None
     if verify is not None:
         _refuse_renamed(form, altering)
-        proof = _proven(form, read.model, model, target, options or {}, verify)
+        proof = _proven(form, ready, model, target, options or {}, verify)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*library.left_at(read, load_options), *altered, *saved.notes)
+    notes = (*library.left_at(read, load_options), *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
-
-
-def _chosen(
-    model: Model,
-    inputs: Mapping[str, str],
-    outputs: Iterable[str] | Mapping[str, str],
-    signature: str | None,
-) -> Model:
-    """Return `model` with the outputs that are wanted, under the names that they are given."""
-    if inputs or isinstance(outputs, Mapping):
-        return _signed(model, inputs, outputs, signature)
-    return _cut(model, [outputs] if isinstance(outputs, str) else [*outputs], signature)
 
 
 def _refuse_renamed(form: Format, altering: Alterations) -> None:
@@ -145,13 +130,13 @@ def _refuse_renamed(form: Format, altering: Alterations) -> None:
 
 def _proven(
     form: Format,
-    original: Model,
+    ready: Prepared,
     model: Model,
     target: Path,
     options: Mapping[str, Any],
     asked: Asked,
 ) -> Verified:
-    """Return what comes of comparing `original` with what `form` writes of `model`.
+    """Return what comes of comparing `ready`'s reference with what `form` writes of `model`.
 
     It is written beside the target for that, and gone afterwards: the same model is written as the
     same bytes.
@@ -165,7 +150,8 @@ def _proven(
         written = form.read(draft, {})
         own = functools.partial(_own, written)
         opening = own if form.judge is None else functools.partial(form.judge, draft)
-        return verify(original, model, written, opening, asked)
+        asked = replace(asked, feeds=ready.feeds, moved=ready.moved)
+        return verify(ready.reference, model, written, opening, asked)
 
 
 @contextmanager
@@ -173,43 +159,3 @@ def _own(model: Model) -> Iterator[Run]:
     """Have zoo run what only zoo reads."""
     yield lambda feeds, fetches: list(model.run(list(fetches), feeds))
     model.close()
-
-
-def _cut(model: Model, outputs: list[str], signature: str | None) -> Model:
-    """Return `model` with what the outputs named need; as it is if none is."""
-    if not outputs and signature is None:
-        return model
-    stated = model.signature(signature).outputs
-    if not outputs:
-        return model.prune([spec.tensor for spec in stated.values()])
-    return model.prune([stated[name].tensor if name in stated else name for name in outputs])
-
-
-def _signed(
-    model: Model,
-    inputs: Mapping[str, str],
-    outputs: Iterable[str] | Mapping[str, str],
-    key: str | None,
-) -> Model:
-    """Return `model` with what `outputs` need, and a signature `key` with these names."""
-    if not isinstance(outputs, Mapping):
-        outputs = {source(name): name for name in outputs or model.outputs()}
-    pruned = model.prune(outputs.values())
-    if not inputs:
-        shown = pruned.signature().inputs
-        inputs = {name: spec.tensor for name, spec in shown.items()}
-    _check_suffice(pruned, inputs, outputs)
-    return pruned.with_signature(inputs, outputs, key or DEFAULT)
-
-
-def _check_suffice(model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> None:
-    nodes = by_name(model.graph)
-    given = {source(tensor) for tensor in inputs.values()}
-    needed = upstream(nodes, outputs.values(), stop=given) - given
-    missing = sorted(name for name in needed if nodes[name].op == "Placeholder")
-    if missing:
-        raise UsageError(
-            "the inputs named do not suffice for the outputs",
-            found=f"{some(missing)} would be left to feed",
-            hint="name them too, as in -i NAME=TENSOR",
-        )

@@ -22,7 +22,8 @@ _BATCH_NORM = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _BRANCHES = ("Case", "If", "StatelessCase", "StatelessIf")
 _ENTERS = ("Enter", "RefEnter")
 _LOOPS = ("StatelessWhile", "While")
-_RANDOM = ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2")
+RANDOM = ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2")
+"""The operations that dropout draws its numbers by."""
 _DROPS = {"Floor", "Greater", "GreaterEqual", "Less", "LessEqual"}
 _AROUND = {"Add", "AddV2", "Cast", "Identity", "Mul", "Sub"}
 _ADDS = {"Add", "AddV2"}
@@ -119,7 +120,7 @@ def training(view: View, needed: set[str]) -> dict[str, Any]:
         "gradients": any(is_backward(name) for name in view.ops),
         "updates": sorted(op for op in set(view.ops.values()) if "Apply" in op),
         "batch_norm": [n for n in view.named(*_BATCH_NORM) if n in needed and _trains(view, n)],
-        "dropout": [n for n in view.named(*_RANDOM) if n in needed and _drops(view, n)],
+        "dropout": [n for n in view.named(*RANDOM) if n in needed and _drops(view, n)],
     }
 
 

@@ -19,7 +19,7 @@ from zoo.graph import (
 )
 from zoo.handles import Freezing
 from zoo.inline import inline
-from zoo.signatures import sides
+from zoo.signatures import fed_only, sides
 from zoo.tensor_protos import header
 from zoo.variables import is_variable, readable
 
@@ -49,7 +49,7 @@ def freeze(
     require(by_name(meta_graph.graph_def), wanted)
     wanted = readable(meta_graph, wanted)
     flat = inline(meta_graph.graph_def)
-    flat = subgraph(flat, upstream(by_name(flat), [*wanted, *_inputs(meta_graph, flat, wanted)]))
+    flat = subgraph(flat, upstream(by_name(flat), [*wanted, *fed_only(meta_graph, flat, wanted)]))
     named = {node.name for node in flat.node if is_variable(node)}
     missing = sorted(named - set(weights))
     if missing:
@@ -78,23 +78,6 @@ def _refuse_inner(graph: protos.GraphDef) -> None:
     ]
     if inner:
         raise UnsupportedError("a variable inside a function cannot be frozen", found=some(inner))
-
-
-def _inputs(
-    meta_graph: protos.MetaGraphDef, graph: protos.GraphDef, outputs: list[str]
-) -> list[str]:
-    """Return the inputs of signatures that put out `outputs`, where they are only fed.
-
-    One that no output needs is still an input.
-    """
-    kept = upstream(by_name(graph), outputs)
-    placeholders = {node.name for node in graph.node if node.op.startswith("Placeholder")}
-    found = []
-    for stated in meta_graph.signature_def.values():
-        inputs, given = sides(stated)
-        if given and all(source(tensor) in kept for tensor in given):
-            found += [tensor for tensor in inputs if source(tensor) in placeholders]
-    return found
 
 
 def _filled_shapes(graph: protos.GraphDef, weights: Weights, names: set[str]) -> protos.GraphDef:

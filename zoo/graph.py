@@ -182,12 +182,12 @@ def subgraph(graph: protos.GraphDef, names: set[str]) -> protos.GraphDef:
             if len(edges) != len(node.input):
                 del copy.input[:]
                 copy.input.extend(edges)
-            _colocate_within(copy, names)
+            colocate_within(copy, names)
     keep_called_functions(kept)
     return kept
 
 
-def _colocate_within(node: protos.NodeDef, names: set[str]) -> None:
+def colocate_within(node: protos.NodeDef, names: set[str]) -> None:
     """Take out of `node` that it stands with nodes that are not among `names`."""
     if "_class" not in node.attr:
         return

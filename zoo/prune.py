@@ -42,8 +42,9 @@ def prune(
     refuse_tables(meta_graph, upstream(by_name(meta_graph.graph_def), wanted))
     pruned = protos.MetaGraphDef()
     pruned.CopyFrom(meta_graph)
-    pruned.graph_def.CopyFrom(inline(_needed(meta_graph.graph_def, wanted)))
-    pruned.graph_def.CopyFrom(_needed(pruned.graph_def, wanted))
+    roots = [*wanted, *signatures.fed_only(meta_graph, meta_graph.graph_def, wanted)]
+    pruned.graph_def.CopyFrom(inline(_needed(meta_graph.graph_def, roots)))
+    pruned.graph_def.CopyFrom(_needed(pruned.graph_def, roots))
     pruned.ClearField("object_graph_def")
     pruned.ClearField("saver_def")
     kept = {node.name for node in pruned.graph_def.node}

@@ -77,7 +77,7 @@ def averaged(weights: Weights) -> Weights:
     UsageError
         None has one.
     """
-    averages = {_AVERAGE.sub("", name): name for name in weights if _AVERAGE.search(name)}
+    averages = averages_of(weights)
     if not averages:
         raise UsageError(
             "there are no moving averages among the weights",
@@ -86,6 +86,11 @@ def averaged(weights: Weights) -> Weights:
         )
     kept = weights.only(name for name in weights if name not in averages.values())
     return kept.overlay({name: weights.tensor(of) for name, of in averages.items()})
+
+
+def averages_of(weights: Weights) -> dict[str, str]:
+    """Return the names of moving averages among `weights`, by the weight that each is of."""
+    return {_AVERAGE.sub("", name): name for name in weights if _AVERAGE.search(name)}
 
 
 def rules_of(rename: Mapping[str, str] | Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoo import dtypes, protos, session_bundle
 from zoo.ends import found_inputs, found_outputs
 from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean, some
-from zoo.graph import by_name, port, source
+from zoo.graph import by_name, port, source, upstream
 from zoo.nodes import shape as shape_proto
 from zoo.specs import TensorSpec, sizes_of, spec_of
 from zoo.tensor_protos import from_proto
@@ -258,6 +258,24 @@ def sides(stated: protos.SignatureDef) -> tuple[list[str], list[str]]:
     inputs = [tensor for info in stated.inputs.values() for tensor in tensors(info)]
     outputs = [tensor for info in stated.outputs.values() for tensor in tensors(info)]
     return inputs, outputs
+
+
+def fed_only(
+    meta_graph: protos.MetaGraphDef, graph: protos.GraphDef, outputs: Iterable[str]
+) -> list[str]:
+    """Return the placeholders in `graph` that are inputs of signatures with no other outputs.
+
+    One that no output needs is still an input.
+    """
+    nodes = by_name(graph)
+    kept = upstream(nodes, outputs)
+    placeholders = {name for name, node in nodes.items() if node.op.startswith("Placeholder")}
+    found = []
+    for stated in meta_graph.signature_def.values():
+        inputs, given = sides(stated)
+        if given and all(source(tensor) in kept for tensor in given):
+            found += [tensor for tensor in inputs if source(tensor) in placeholders]
+    return found
 
 
 def _specs(infos: Mapping[str, protos.TensorInfo]) -> dict[str, TensorSpec]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
 from zoo.errors import UnsupportedError
-from zoo.graph import source, unique
+from zoo.graph import by_name, source, unique, upstream
 from zoo.nodes import Dims, whole_numbers
 from zoo.nodes import node as make_node
 from zoo.objects import SLOT, trained_keys
@@ -153,6 +153,17 @@ def declare(
         entries[name] = entry
     _list(meta_graph, ALL, [*entries.values()])
     _list(meta_graph, TRAINABLE, [entry for name, entry in entries.items() if name in trained])
+
+
+def declaring(meta_graph: protos.MetaGraphDef) -> set[str]:
+    """Return the nodes by which variables are declared: they initialize them, and read them."""
+    ends = (
+        name
+        for entry in all_definitions(meta_graph).values()
+        for name in (entry.initializer_name, entry.initial_value_name, entry.snapshot_name)
+    )
+    nodes = by_name(meta_graph.graph_def)
+    return {name for name in upstream(nodes, ends) if not is_variable(nodes[name])}
 
 
 def detached(meta_graph: protos.MetaGraphDef, weights: Weights) -> protos.MetaGraphDef:

@@ -155,7 +155,7 @@ def test_a_frozen_graph_does_not_train(fixtures, tmp_path):
 
     weights = zoo.load(done.target.path).weights
     assert {str(weights.tensor(n).dtype) for n in weights if weights.tensor(n).shape} == {"float16"}
-    assert any(note.startswith("left out nodes") for note in done.repairs)
+    assert any(note.startswith("training-nodes: left out nodes") for note in done.repairs)
 
 
 @pytest.mark.parametrize("form", FORMS)

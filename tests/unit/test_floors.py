@@ -35,7 +35,7 @@ FLOORS = [  # from the roof down
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     {"zoo.matched_ends", "zoo.nets", "zoo.walk", "zoo.weight_pairs"},
     # the one value
-    {"zoo.verifying"},
+    {"zoo.cutting", "zoo.verifying"},
     {"zoo.both_sides"},
     {"zoo.model"},
     {"zoo.edits"},
@@ -50,8 +50,11 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
+    {"zoo.batch_norm", "zoo.dropout"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
+    {"zoo.fed_pipelines", "zoo.fixed_switches"},
+    {"zoo.updates"},
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
     {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
@@ -61,10 +64,11 @@ FLOORS = [  # from the roof down
     {"zoo.keras_errors", "zoo.keras_names", "zoo.keras_nodes"},
     {"zoo.bundle", "zoo.constants", "zoo.engine", "zoo.graph_file", "zoo.inline", "zoo.signatures"}
     | {"zoo.bundle_v1", "zoo.handles"},
+    {"zoo.folding", "zoo.stale"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
-    {"zoo.matching", "zoo.renaming", "zoo.variables"},
+    {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
     # registries, the store, graphs and tensors
     {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"}

@@ -10,6 +10,7 @@ import zoo_checkpoint
 import zoo_frozen
 import zoo_saved_model
 from zoo.conversions import convert
+from zoo.cutting import Wanted
 from zoo.errors import (
     FormatError,
     UnknownNameError,
@@ -161,9 +162,8 @@ def test_outputs_can_be_chosen(tmp_path):
     """A tensor or a signature's output, with what it needs."""
     zoo_frozen.save(sample_model(), tmp_path / "net.pb")
 
-    convert(
-        Library(), tmp_path / "net.pb", tmp_path / "cut", "saved_model", outputs=["dense/MatMul"]
-    )
+    wanted = Wanted(outputs=["dense/MatMul"])
+    convert(Library(), tmp_path / "net.pb", tmp_path / "cut", "saved_model", wanted=wanted)
 
     model = Library().open(tmp_path / "cut").model
     assert list(model.weights) == ["dense/kernel"]
@@ -367,15 +367,14 @@ def test_a_signature_names_all_that_its_outputs_need(tmp_path):
     """One that nobody could call is not written; an inner tensor may stand for what is before."""
     library, place = Library(), tmp_path / "net.pb"
     zoo_frozen.save(sample_model(), place)
-    wanted = {"outputs": {"p": "probabilities:0"}}
+    outputs = {"p": "probabilities:0"}
 
+    too_few = Wanted({"b": "dense/bias:0"}, outputs)
     with pytest.raises(UsageError, match="do not suffice") as caught:
-        convert(
-            library, place, tmp_path / "m", "saved_model", inputs={"b": "dense/bias:0"}, **wanted
-        )
+        convert(library, place, tmp_path / "m", "saved_model", wanted=too_few)
     assert "x" in caught.value.found
 
-    inputs = {"before": "dense/MatMul:0"}
-    convert(library, place, tmp_path / "m", "saved_model", inputs=inputs, **wanted)
+    enough = Wanted({"before": "dense/MatMul:0"}, outputs)
+    convert(library, place, tmp_path / "m", "saved_model", wanted=enough)
     signature = library.open(tmp_path / "m").model.signature()
     assert (list(signature.inputs), list(signature.outputs)) == (["before"], ["p"])

@@ -17,12 +17,14 @@ from zoo.commands.options import (
     quiet_tensorflow,
     registry_option,
     remark,
+    repairing_options,
     saving_options,
     signature_option,
     speech_options,
     tags_option,
 )
 from zoo.commands.verifying import verifying_options
+from zoo.cutting import Wanted
 from zoo.errors import UsageError
 from zoo.graph import source
 from zoo.library import Library
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from zoo.alterations import Alterations
     from zoo.both_sides import Asked
     from zoo.renaming import Wishes
+    from zoo.repairs import Choice
 
 
 @click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
 @altering_options
+@repairing_options
 @attaching_options
 @format_option
 @registry_option
@@ -64,6 +68,7 @@ def convert(
     force: bool,
     clear_devices: bool,
     altering: Alterations,
+    repairs: Choice,
     wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
@@ -83,11 +88,10 @@ def convert(
             ref,
             dest,
             form,
-            inputs=dict(map(_input, inputs)),
-            outputs=dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs,
-            signature=signature,
+            wanted=_wanted(inputs, outputs, signature),
             wishes=wishes,
             altering=altering,
+            repairs=repairs,
             clear_devices=clear_devices,
             force=force,
             options=options,
@@ -120,6 +124,11 @@ def _say(done: conversions.Conversion, as_json: bool) -> None:
     for name, worst in done.verified.differences.items() if done.verified else ():
         found = f"differs by at most {worst:.3g}" if worst else "the same bits"
         output.say(f"verified: {name}: {found}")
+
+
+def _wanted(inputs: tuple[str, ...], outputs: tuple[str, ...], signature: str | None) -> Wanted:
+    named = dict(map(_named, outputs)) if any("=" in o for o in outputs) else outputs
+    return Wanted(dict(map(_input, inputs)), named, signature)
 
 
 def _named(argument: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from zoo import output
 from zoo.alterations import Alterations
 from zoo.errors import UsageError
 from zoo.renaming import Wishes
+from zoo.repairs import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -122,6 +123,34 @@ def saving_options(command: Command) -> Command:
 
     whole: Any = gathered
     for option in reversed(_SAVING):
+        whole = option(whole)
+    return cast("Command", whole)
+
+
+_REPAIRING = (
+    click.option(
+        "--repair",
+        "asked",
+        metavar="NAME",
+        multiple=True,
+        help="Repair this too: batch-norm, dropout, moving-averages...; or all.",
+    ),
+    click.option(
+        "--no-repair", "refused", metavar="NAME", multiple=True, help="Leave this as it is; or all."
+    ),
+)
+
+
+def repairing_options(command: Command) -> Command:
+    """Give `command` what says which repairs are made: its argument `repairs`."""
+
+    @functools.wraps(command)
+    def gathered(asked: tuple[str, ...], refused: tuple[str, ...], **given: Any) -> Any:
+        """Call the command with one argument in the place of two."""
+        return command(repairs=Choice.of(asked, refused), **given)
+
+    whole: Any = gathered
+    for option in reversed(_REPAIRING):
         whole = option(whole)
     return cast("Command", whole)
 
