@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from zoo import facts, protos, ranking, stale
+from zoo import in_training, protos, ranking, stale
 from zoo.batch_norm import with_moving_averages
 from zoo.dropout import without_dropout
 from zoo.errors import UsageError, counted, some
@@ -21,6 +21,7 @@ from zoo.inline import inline
 from zoo.renaming import averaged, averages_of
 from zoo.repairs import Repaired
 from zoo.signatures import DEFAULT
+from zoo.slots import slots
 from zoo.updates import without_updates
 from zoo.variables import declaring, is_variable
 from zoo.view import View
@@ -152,7 +153,10 @@ class _Preparing:
             if self._makes(name):
                 self._apply(name, repair_of(self.model.meta_graph, outputs))
         reference = self.model
-        self._say_of_training(outputs)
+        view, needed = View(self.model.graph), _needed(self.model, outputs)
+        self.notes += in_training.modes(view, needed)
+        if not self.for_use and not self.model.signatures:
+            self.notes += in_training.needs(view, needed)
         if self.for_use:
             self._make_useful(outputs)
             self._cut(outputs)
@@ -197,20 +201,6 @@ class _Preparing:
             self.notes.append(f"took for outputs, since no signature states any: {told}")
         return sorted({tensor for end in best for tensor in end.tensors})
 
-    def _say_of_training(self, outputs: list[str]) -> None:
-        """Say where the model, as it is now, still behaves as in training."""
-        found = facts.training(View(self.model.graph), _needed(self.model, outputs))
-        if found["batch_norm"]:
-            self.notes.append(
-                "the graph is in training mode: batch normalisation uses the statistics of each"
-                f" batch in {some(found['batch_norm'], 3)} (--repair batch-norm)"
-            )
-        if found["dropout"]:
-            self.notes.append(
-                f"the graph is in training mode: dropout is on in {some(found['dropout'], 3)}"
-                " (--repair dropout)"
-            )
-
     def _make_useful(self, outputs: list[str]) -> None:
         """Repair what keeps the outputs from being computed outside of training."""
         flat = protos.MetaGraphDef()
@@ -241,7 +231,9 @@ class _Preparing:
             gone -= declaring(before.meta_graph)
             if gone:
                 told = f"left out nodes that the outputs do not need: {len(gone)}"
-                self.notes.append(f"training-nodes: {told}")
+                count = len(set(slots(before.weights)) - {*self.model.weights})
+                also = f", and {counted(count, 'slot')} of optimizers" if count else ""
+                self.notes.append(f"training-nodes: {told}{also}")
         if not self.wanted.is_named:
             return
         if not isinstance(names, Mapping):

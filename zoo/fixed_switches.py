@@ -38,16 +38,7 @@ def with_switches_fixed(
     keep
         Nodes that stay inputs.
     """
-    view = View(meta_graph.graph_def)
-    changing = any(is_mutator(view.ops[name]) for name in needed)
-    values = {
-        name: found.value
-        for name in view.named(*INPUTS)
-        if name in needed
-        and name not in keep
-        and (changing or not _is_right(view, name))
-        and (found := constant_of(view, name)) is not None
-    }
+    values = values_for_use(View(meta_graph.graph_def), needed, keep)
     graph, count = folded(_with_constants(meta_graph.graph_def, values))
     if graph is meta_graph.graph_def:
         return Repaired(meta_graph)
@@ -59,6 +50,27 @@ def with_switches_fixed(
     branches = [f"left out the branches of {decided}"] if count else []
     feeds = {f"{name}:0": value for name, value in values.items()}
     return Repaired(edited, "; ".join([some(said, 5), *branches] if said else branches), feeds)
+
+
+def values_for_use(
+    view: View, needed: Collection[str], keep: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the right values of switches, by name, where they are not what the graph itself says.
+
+    Parameters
+    ----------
+    needed, keep
+        As in `with_switches_fixed`.
+    """
+    changing = any(is_mutator(view.ops[name]) for name in needed)
+    return {
+        name: found.value
+        for name in view.named(*INPUTS)
+        if name in needed
+        and name not in keep
+        and (changing or not _is_right(view, name))
+        and (found := constant_of(view, name)) is not None
+    }
 
 
 def _is_right(view: View, name: str) -> bool:

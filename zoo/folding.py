@@ -59,8 +59,9 @@ class _Folding:
         self.dead = self._dead()
 
     def count(self) -> int:
-        """Return how many conditionals are gone: those of one condition are one."""
-        conditions = {self._condition(data_inputs(self.nodes[name])[1]) for name in self.decided}
+        """Return how many conditionals are gone; each has a node of its own for its condition."""
+        pairs = [data_inputs(self.nodes[name])[:2] for name in self.decided]
+        conditions = {source(condition) for value, condition in pairs if value != condition}
         return len(conditions) + len(self.calls)
 
     def made(self) -> protos.GraphDef:
@@ -88,15 +89,6 @@ class _Folding:
                 if port(edge) == 1 and source(edge) in index:
                     node.input[at] = index[source(edge)]
         return graph
-
-    def _condition(self, edge: str) -> str:
-        """Return the node that a condition goes back to."""
-        for _ in range(_DEEPEST):
-            node = self.nodes.get(source(edge))
-            if node is None or node.op not in _PASS:
-                break
-            edge = node.input[0]
-        return source(edge)
 
     def _known(self, edge: str, depth: int = 0) -> bool | None:
         """Return the truth of `edge` where constants alone decide on it."""

@@ -52,6 +52,8 @@ _WHOLE_BELOW = 2
 _COLOURS = 3
 _DENSE_KEYS_OF_V2 = 3
 _BATCHES_AND_SIZES = ((2, 8), (2, 32), (1, 64), (1, 3), (2, 1), (1, 224), (4, 16), (1, 1))
+_OF_PICTURES = ((1, 224), (1, 299))
+"""Tried first for pictures: on one that is too small, a kernel may divide by its size, zero."""
 _RANKS = (2, 4, 1, 0, 3)
 _RANKS_OF_TEXTS = (0, 1, 2)
 _TEXTS = 4
@@ -85,8 +87,16 @@ def plans(signature: Signature) -> Iterator[Plan]:
     ranks = usual if None in shapes else usual[:1]
     open_axes = None in shapes or any(None in shape for shape in shapes if shape is not None)
     pairs = _BATCHES_AND_SIZES if open_axes else _BATCHES_AND_SIZES[:1]
+    if any(_is_picture(spec) for spec in signature.inputs.values()):
+        pairs = (*_OF_PICTURES, *pairs)
     for rank, (batch, size) in itertools.product(ranks, pairs):
         yield Plan(batch, size, rank)
+
+
+def _is_picture(spec: TensorSpec) -> bool:
+    """Tell whether an input takes pictures of any size, in the usual numbers of colours."""
+    shape = spec.shape
+    return shape is not None and len(shape) == 4 and None in shape[1:3] and shape[3] in (1, 3, 4)
 
 
 def values(view: View, signature: Signature, plan: Plan, seed: int) -> dict[str, np.ndarray]:

@@ -50,7 +50,7 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.batch_norm", "zoo.dropout"},
+    {"zoo.batch_norm", "zoo.dropout", "zoo.in_training"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"},
     {"zoo.ranking"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
