@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from zoo import dtypes, protos
 from zoo.errors import counted, some
 from zoo.folding import folded
+from zoo.inline import inline
 from zoo.nodes import node as make_node
 from zoo.repairs import Repaired
 from zoo.specs import INPUTS
 from zoo.switches import constant_of
-from zoo.tensor_protos import from_proto
+from zoo.tensor_protos import number
 from zoo.tensors import ArrayTensor
 from zoo.updates import is_mutator
 from zoo.view import View
@@ -44,7 +45,7 @@ def with_switches_fixed(
         return Repaired(meta_graph)
     edited = protos.MetaGraphDef()
     edited.CopyFrom(meta_graph)
-    edited.graph_def.CopyFrom(graph)
+    edited.graph_def.CopyFrom(inline(graph))
     said = [f"fixed {name} to {str(value).lower()}" for name, value in sorted(values.items())]
     decided = counted(count, "decided conditional")
     branches = [f"left out the branches of {decided}"] if count else []
@@ -79,7 +80,7 @@ def _is_right(view: View, name: str) -> bool:
     found = constant_of(view, name)
     if default is None or default.op != "Const" or found is None:
         return False
-    return bool((from_proto(default.attr["value"].tensor).read() == found.value).all())
+    return bool(number(default.attr["value"].tensor) == found.value)
 
 
 def _with_constants(graph: protos.GraphDef, values: dict[str, Any]) -> protos.GraphDef:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from zoo.graph import CONTROL, by_name, consumers, data_inputs, port, shell, source, unique
 from zoo.nodes import whole_number
-from zoo.tensor_protos import from_proto
+from zoo.tensor_protos import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -160,10 +160,8 @@ class _Folding:
 
 def _truth(node: protos.NodeDef) -> bool | None:
     """Return the truth of a constant, None for one that is several or none."""
-    tensor = from_proto(node.attr["value"].tensor)
-    if tensor.size != 1 or not tensor.dtype.name.startswith(("bool", "int", "uint")):
-        return None
-    return bool(tensor.read().reshape(-1)[0])
+    value = number(node.attr["value"].tensor)
+    return bool(value) if isinstance(value, int) else None
 
 
 def _as_identity(merge: protos.NodeDef) -> None:

@@ -115,6 +115,20 @@ def to_proto(tensor: Tensor) -> protos.TensorProto:
     return proto
 
 
+def number(proto: protos.TensorProto) -> Any:
+    """Return the number or truth that `proto` holds.
+
+    None where it holds several or a text; and where its values are not in it, which a message of
+    zeros may leave out, too.
+    """
+    tensor = from_proto(proto)
+    if tensor.dtype is dtypes.STRING or not tensor.dtype.itemsize or tensor.size != 1:
+        return None
+    if not proto.tensor_content and not getattr(proto, _list_field(tensor.dtype)):
+        return None
+    return tensor.read().reshape(-1)[0].item()
+
+
 def header(tensor: Tensor) -> protos.TensorProto:
     """Return the message for `tensor` without its values: dtype and shape."""
     proto = protos.TensorProto(dtype=tensor.dtype.number)

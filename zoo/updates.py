@@ -12,6 +12,7 @@ from zoo import ops, protos
 from zoo.errors import counted, some
 from zoo.graph import CONTROL, data_inputs, source
 from zoo.repairs import Repaired
+from zoo.tensor_protos import number
 from zoo.variables import VARIABLES
 from zoo.view import View
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HANDED_ON = {"Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch"}
+_NORMALISED = 3
+"""The inputs of a fused normalisation that count where it takes the statistics of the batch."""
+_DEEPEST = 20
 _WRITES = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
 
 
@@ -27,7 +31,8 @@ def without_updates(
 ) -> Repaired:
     """Return the graph with `outputs` that do not wait for changes of variables.
 
-    A change of a variable whose value the outputs need stays: they may be to see it.
+    A change of a variable whose value the outputs need stays: they may be to see it.  One by a
+    constant zero is none.
 
     Parameters
     ----------
@@ -64,6 +69,24 @@ def is_mutator(op: str) -> bool:
     return bool(known.refs) or op.startswith(_WRITES)
 
 
+def _number(view: View, edge: str, steps: int) -> float | None:
+    """Return the one number that `edge` always is, None where that does not show."""
+    name = source(edge)
+    op = view.ops.get(name, "")
+    if op == "Const":
+        value = number(view.nodes[name].attr["value"].tensor)
+        return value if isinstance(value, float) else None
+    if not steps or op not in ("Cast", "Identity", "Mul", "Sub"):
+        return None
+    sides = [_number(view, one, steps - 1) for one in view.data_inputs(name)]
+    if op == "Mul":
+        return 0.0 if 0 in sides else None
+    if op == "Sub":
+        first, second = sides
+        return None if first is None or second is None else first - second
+    return sides[0]
+
+
 class _Cutting:
     """One graph, looked at for the waits that can be left out."""
 
@@ -74,6 +97,7 @@ class _Cutting:
         self.mutators = mutators
         self.outputs = outputs
         self.unseen = unseen
+        self.seen = self._seen()
         self.later = view.downstream(mutators)
         self.changed: dict[str, set[str]] = {}
         """By the edge that was left out, the variables that are not changed any more."""
@@ -93,6 +117,7 @@ class _Cutting:
                     continue
                 new = self.view.upstream([source(edge)], control=False) - needed
                 needed |= new
+                self.seen |= new
                 todo += new
         return found
 
@@ -102,11 +127,36 @@ class _Cutting:
             return False
         before = self.view.upstream([source(edge)])
         changing = (before & self.mutators) - needed
-        variables = {self._variable(name) for name in changing}
-        if not changing or None in variables or (variables & needed) - self.unseen:
+        variables = {self._variable(name) for name in changing if not self._is_nothing(name)}
+        if not changing or None in variables or (variables & self.seen) - self.unseen:
             return False
-        self.changed[edge] = {str(name) for name in variables}
+        self.changed[edge] = {str(self._variable(name)) for name in changing}
         return True
+
+    def _seen(self) -> set[str]:
+        """Return what the outputs depend on; normalising by a batch, they ignore the averages."""
+        found: set[str] = set()
+        todo = [source(tensor) for tensor in self.outputs]
+        while todo:
+            name = todo.pop()
+            if name in found or name not in self.view.ops:
+                continue
+            found.add(name)
+            edges = self.view.data_inputs(name)
+            todo += map(source, edges[:_NORMALISED] if self._is_by_batch(name) else edges)
+        return found
+
+    def _is_by_batch(self, name: str) -> bool:
+        attributes = self.view.nodes[name].attr
+        fused = self.view.ops[name].startswith("FusedBatchNorm") and "Grad" not in name
+        return fused and ("is_training" not in attributes or attributes["is_training"].b)
+
+    def _is_nothing(self, mutator: str) -> bool:
+        """Tell whether `mutator` adds or subtracts a product with zero."""
+        given = self.view.data_inputs(mutator)
+        if not self.view.ops[mutator].startswith(("AssignAdd", "AssignSub")) or len(given) < 2:
+            return False
+        return _number(self.view, given[1], _DEEPEST) == 0
 
     def _variable(self, mutator: str) -> str | None:
         """Return the variable that `mutator` changes, None where that does not show."""

@@ -98,7 +98,7 @@ def verify(
         raise UnsupportedError(
             "no output can be compared",
             found=some(remarks) or "no signature with tensors as inputs",
-            hint="choose outputs that can: -o",
+            hint="choose outputs that can: -o; dropout is switched off by --repair dropout",
         )
     return Verified(differences, count, (*remarks, *_left_out(written)))
 

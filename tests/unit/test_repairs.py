@@ -155,6 +155,53 @@ def test_an_update_that_the_outputs_see_stays():
     assert without_updates(before, ["read:0"]).meta_graph is before
 
 
+@pytest.mark.parametrize(("share", "goes"), [(0.0, True), (0.1, False)])
+def test_an_update_by_nothing_goes(share, goes):
+    """Where training is switched off, averages are moved by a share of zero."""
+    before = meta(
+        placeholder("x", FLOAT, []),
+        node("average", "VariableV2", dtype=FLOAT),
+        node("old", "Identity", ["average"], T=FLOAT),
+        const("one", 1.0),
+        const("momentum", 1.0 - share),
+        node("decay", "Sub", ["one", "momentum"], T=FLOAT),
+        node("delta", "Sub", ["old", "x"], T=FLOAT),
+        node("by", "Mul", ["delta", "decay"], T=FLOAT),
+        node("move", "AssignSub", ["average", "by"], T=FLOAT),
+        node("y", "Add", ["x", "old", "^move"], T=FLOAT),
+    )
+
+    repaired = without_updates(before, ["y:0"])
+
+    assert bool(repaired.said) is goes
+    assert ("^move" in edges(repaired.meta_graph.graph_def)["y"][1]) is not goes
+
+
+def test_averages_that_training_ignores():
+    """Fused normalisation takes them in training too, where they make no difference."""
+
+    def net(training):
+        names = ["x", "gamma", "beta", "mean", "variance"]
+        return meta(
+            *(placeholder(name, FLOAT, [None]) for name in names[:3]),
+            *(node(name, "VariableV2", dtype=FLOAT) for name in names[3:]),
+            node("net", "FusedBatchNorm", names, T=FLOAT, is_training=training),
+            node("move", "Assign", ["mean", "net:1"], T=FLOAT),
+            node("y", "Identity", ["net", "^move"], T=FLOAT),
+        )
+
+    assert without_updates(net(training=True), ["y:0"]).said
+    assert not without_updates(net(training=False), ["y:0"]).said
+
+
+def test_constants_whose_values_are_elsewhere_decide_nothing():
+    """A lifted constant is not zero because its message is empty."""
+    empty = const("training", value=True, dtype=BOOL)
+    empty.attr["value"].tensor.ClearField("tensor_content")
+
+    assert folded(conditional(empty))[1] == 0
+
+
 @pytest.mark.parametrize(("default", "kept"), [(1.0, True), (0.5, False)])
 def test_a_switch_with_a_default(default, kept):
     """One that is right already is left alone."""
