@@ -54,6 +54,17 @@ class Alterations:
             notes += restorable.changes(model.meta_graph, altered.meta_graph)
         return altered, notes
 
+    def called(self, before: Model, after: Model) -> dict[str, str]:
+        """Return the tensors of `before` by those of `after`, where they are called otherwise."""
+        found: dict[str, str] = {}
+        for key, one in after.signatures.items():
+            was = before.signatures.get(key) or before.signature()
+            inputs = (self.inputs, one.inputs, was.inputs)
+            for names, now, then in (inputs, (self.outputs, one.outputs, was.outputs)):
+                old = {new: name for name, new in names.items()}
+                found |= {s.tensor: then[old.get(name, name)].tensor for name, s in now.items()}
+        return {new: old for new, old in found.items() if new != old}
+
 
 def _halved(model: Model, dtype: str, *, trains: bool) -> tuple[Model, list[str]]:
     """Return `model` with weights in half precision, and what is to be said of that.

@@ -11,6 +11,7 @@ from zoo.feeds import Checks
 from zoo.graph import by_name, called_functions, upstream
 from zoo.inline import expanded
 from zoo.running import Runner
+from zoo.signatures import Signature
 from zoo.state import may_change_state
 from zoo.view import View
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from zoo.feeds import Feeds
     from zoo.model import Model
     from zoo.plain import Run
-    from zoo.signatures import Signature
+    from zoo.specs import TensorSpec
 
     Opening = Callable[[], AbstractContextManager[Run]]
     """Opens what was written, anew each time: what a run changes is gone then."""
@@ -47,7 +48,7 @@ class Asked:
     feeds
         What the source is fed besides, by tensor: what a repair made constant.
     moved
-        The source's tensors by those of the target that are fed in their place.
+        The source's tensors by those of the target that have their values.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -92,8 +93,8 @@ class Comparison:
     ) -> None:
         self.side, self.key, self.asked = side, key, asked
         self.stated = _of_source(stated, asked.moved)
-        self.theirs = target.signatures.get(key) if key is not None else None
-        self.outputs = {name: spec.tensor for name, spec in stated.outputs.items()}
+        self.theirs = (target.signatures.get(key) if key is not None else None) or stated
+        self.outputs = {name: spec.tensor for name, spec in self.stated.outputs.items()}
 
     def made(self, opening: Opening) -> tuple[dict[str, float], list[str]]:
         """Return by how much each output differs, and a sentence for what cannot be compared.
@@ -187,14 +188,12 @@ class Comparison:
 
     def _there(self, tensor: str) -> str:
         """Return the tensor of the target for one that is fed to the source."""
-        named = self.theirs.inputs if self.theirs is not None else {}
+        named = self.theirs.inputs
         names = (name for name, spec in self.stated.inputs.items() if spec.tensor == tensor)
-        there = {old: new for new, old in self.asked.moved.items()}
-        own = there.get(tensor, tensor)
-        return next((named[name].tensor for name in names if name in named), own)
+        return next((named[name].tensor for name in names if name in named), tensor)
 
     def _fetched(self, name: str) -> str:
-        named = self.theirs.outputs if self.theirs is not None else {}
+        named = self.theirs.outputs
         return named[name].tensor if name in named else self.outputs[name]
 
     def _difference(
@@ -227,12 +226,16 @@ class Comparison:
 
 
 def _of_source(stated: Signature, moved: Mapping[str, str]) -> Signature:
-    """Return `stated` with the tensors by which the source takes the same values."""
-    inputs = {
-        name: replace(spec, tensor=moved.get(spec.tensor, spec.tensor))
-        for name, spec in stated.inputs.items()
-    }
-    return replace(stated, inputs=inputs)
+    """Return `stated` with the tensors by which the source has the same values."""
+
+    def called(specs: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
+        """Return `specs` as the source calls them."""
+        return {
+            name: replace(spec, tensor=moved.get(spec.tensor, spec.tensor))
+            for name, spec in specs.items()
+        }
+
+    return Signature(called(stated.inputs), called(stated.outputs))
 
 
 def _draws(node: protos.NodeDef) -> bool:

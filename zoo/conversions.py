@@ -13,7 +13,7 @@ from zoo.alterations import NONE as UNALTERED
 from zoo.alterations import Alterations
 from zoo.cutting import ALL, Wanted, prepared
 from zoo.engine import tensorflow
-from zoo.errors import UsageError, WriteError
+from zoo.errors import WriteError
 from zoo.library import Opened
 from zoo.renaming import NONE, Wishes
 from zoo.repairs import USUAL, Choice
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from zoo.both_sides import Asked
-    from zoo.cutting import Prepared
     from zoo.formats import Format
     from zoo.library import Library
     from zoo.model import Model
@@ -111,32 +110,25 @@ def convert(
     model, altered = altering.made(ready.model, signatures=form.signatures)
     proof = None
     if verify is not None:
-        _refuse_renamed(form, altering)
-        proof = _proven(form, ready, model, target, options or {}, verify)
+        called = {} if form.signatures else altering.called(ready.model, model)
+        moved = {**ready.moved, **{new: ready.moved.get(old, old) for new, old in called.items()}}
+        asked = replace(verify, feeds=ready.feeds, moved=moved)
+        proof = _proven(form, ready.reference, model, target, options or {}, asked)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
     notes = (*library.left_at(read, load_options), *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
 
 
-def _refuse_renamed(form: Format, altering: Alterations) -> None:
-    """Refuse to verify where the names by which both sides are compared are given away."""
-    if not form.signatures and (altering.inputs or altering.outputs):
-        raise UsageError(
-            f"--verify goes by names, which {form.name} has only of the nodes that are renamed",
-            hint="verify without renaming first, then rename",
-        )
-
-
 def _proven(
     form: Format,
-    ready: Prepared,
+    original: Model,
     model: Model,
     target: Path,
     options: Mapping[str, Any],
     asked: Asked,
 ) -> Verified:
-    """Return what comes of comparing `ready`'s reference with what `form` writes of `model`.
+    """Return what comes of comparing `original` with what `form` writes of `model`.
 
     It is written beside the target for that, and gone afterwards: the same model is written as the
     same bytes.
@@ -150,8 +142,7 @@ def _proven(
         written = form.read(draft, {})
         own = functools.partial(_own, written)
         opening = own if form.judge is None else functools.partial(form.judge, draft)
-        asked = replace(asked, feeds=ready.feeds, moved=ready.moved)
-        return verify(ready.reference, model, written, opening, asked)
+        return verify(original, model, written, opening, asked)
 
 
 @contextmanager
