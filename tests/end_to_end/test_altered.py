@@ -143,20 +143,17 @@ def test_names_of_nodes(plain, tmp_path):
     assert "images" not in {node.name for node in zoo.load(path).graph.node}
 
 
-@pytest.mark.parametrize(
-    "names",
-    [{"rename_inputs": {"w1": "w2", "w2": "w1"}}, {"rename_outputs": {"op_to_restore": "sum"}}],
-)
+@pytest.mark.parametrize("names", [{side: NAMES[side]} for side in NAMES])
 @pytest.mark.parametrize("form", ["frozen", "saved_model"])
 def test_what_is_renamed_can_be_verified(tmp_path, form, names):
-    """Each output is held against what it was called, on the inputs as they were called."""
-    done = zoo.convert(
-        "toy-adder", tmp_path / "m", to=form, verify={"inputs": {"w1": 3.0}}, **names
-    )
+    """Each output is held against what it was called, on inputs by their new names."""
+    given = {"inputs": {"pixels": IMAGES}} if "rename_inputs" in names else True
+
+    done = zoo.convert("vgg-digits", tmp_path / "m", to=form, verify=given, **names)
 
     assert done.verified.max_abs_diff == 0
     (output,) = done.verified.differences
-    assert output.endswith("sum" if "rename_outputs" in names else "op_to_restore")
+    assert output.endswith("digits" if "rename_outputs" in names else "probabilities")
 
 
 def test_names_of_a_model_of_tensorflow_2(plain, fixtures, tmp_path):
