@@ -131,7 +131,6 @@ class _Preparing:
         self.averages = averages_of(model.weights)
         self.averaging = choice.makes("moving-averages", for_use=False)
         self.for_use = needs_cut or not wanted.is_all or choice.cuts
-        self.for_use = self.for_use or (self.averaging and bool(self.averages))
         self.notes: list[str] = []
         self.feeds: dict[str, Any] = {}
         self.moved: dict[str, str] = {}
@@ -171,7 +170,7 @@ class _Preparing:
         if repaired.said:
             self.notes.append(f"{name}: {repaired.said}")
         elif self.choice.wanted.get(name):
-            self.notes.append(f"{name}: there was nothing to repair")
+            self.notes.append(f"{name}: found nothing that it repairs")
         self.feeds.update(repaired.feeds)
         self.moved.update(repaired.moved)
         self.model = replace(self.model, meta_graph=repaired.meta_graph)

@@ -12,14 +12,15 @@ from zoo import facts, protos
 from zoo.errors import some
 from zoo.graph import by_name, source
 from zoo.repairs import Repaired
+from zoo.tensor_protos import number
 from zoo.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_AROUND = {"Add", "AddV2", "Cast", "Floor", "GreaterEqual", "Identity", "Less", "Mul", "Sub"}
+_DECIDES = {"Floor", "Greater", "GreaterEqual", "Less", "LessEqual"}
+_AROUND = {"Add", "AddV2", "Cast", "Identity", "Mul", "Sub", *_DECIDES}
 _SCALES = {"Div", "Mul", "RealDiv"}
-_DEEPEST = 10
 
 
 def without_dropout(meta_graph: protos.MetaGraphDef, outputs: Sequence[str]) -> Repaired:
@@ -41,29 +42,26 @@ def without_dropout(meta_graph: protos.MetaGraphDef, outputs: Sequence[str]) -> 
 
 def _last(view: View, random: str) -> str | None:
     """Return the node where the numbers `random` meet the values that they decide on."""
-    todo, seen = [(random, 0)], {random}
+    todo, seen = [(random, False)], {random}
     while todo:
-        name, steps = todo.pop()
+        name, decided = todo.pop()
         for user, at in view.data_users.get(name, ()):
-            if user in seen or steps > _DEEPEST:
-                continue
-            seen.add(user)
-            if _meets(view, user, at, random):
+            if decided and _meets(view, user, at):
                 return user
-            if view.ops[user] in _AROUND:
-                todo.append((user, steps + 1))
+            if user not in seen and view.ops[user] in _AROUND:
+                seen.add(user)
+                todo.append((user, decided or view.ops[user] in _DECIDES))
     return None
 
 
-def _meets(view: View, user: str, at: int, random: str) -> bool:
-    """Tell whether `user` puts values and a mask at its input `at` together."""
+def _meets(view: View, user: str, at: int) -> bool:
+    """Tell whether `user` puts values together with the decisions that are its input `at`."""
     if view.ops[user] in ("Select", "SelectV2"):
         return at == 0
-    others = [edge for place, edge in enumerate(view.data_inputs(user)) if place != at]
-    if view.ops[user] != "Mul" or len(others) != 1 or _is_one_number(view, others[0]):
+    if view.ops[user] != "Mul":
         return False
-    mask = view.upstream([view.inputs[user][at]], control=False)
-    return bool({view.ops[n] for n in mask} & {"Cast", "Floor"}) and random in mask
+    other = view.nodes.get(source(view.data_inputs(user)[1 - at]))
+    return other is None or other.op != "Const" or number(other.attr["value"].tensor) is None
 
 
 def _value(view: View, last: str, random: str) -> str | None:

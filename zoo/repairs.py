@@ -35,9 +35,9 @@ class Repair:
     when: str
 
     @property
-    def changes_results(self) -> bool:
-        """Whether the model computes something else afterwards, or takes less."""
-        return self.when == _ASKED
+    def is_for_use(self) -> bool:
+        """Whether it makes sense only in a model that is not trained any more."""
+        return self.when == _FOR_USE or (self.when == _ASKED and self.name != "unused-inputs")
 
 
 REPAIRS = {
@@ -111,7 +111,7 @@ class Choice:
     @property
     def cuts(self) -> bool:
         """Whether a repair is asked for that leaves only what the outputs need."""
-        cutting = (name for name, repair in REPAIRS.items() if repair.when == _FOR_USE)
+        cutting = (name for name, repair in REPAIRS.items() if repair.is_for_use)
         return any(self.wanted.get(name, self.wanted.get(ALL, False)) for name in cutting)
 
 
