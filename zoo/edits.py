@@ -234,14 +234,16 @@ class Edits:
         return self._with(*prune(self.meta_graph, self.weights, wanted))
 
     def outputs(self) -> list[str]:
-        """Return the tensors that some signature puts out, or that look like outputs.
+        """Return the tensors that some signature puts out, or that look most like outputs.
 
         Raises
         ------
         UnsupportedError
             The graph has none.
         """
-        return signatures.all_outputs(self.meta_graph)
+        from zoo.guessing import outputs
+
+        return outputs(self.meta_graph)
 
     def _with(self, meta_graph: protos.MetaGraphDef, weights: Weights) -> Self:
         return replace(self, meta_graph=meta_graph, weights=weights)  # type: ignore[type-var]

@@ -50,7 +50,8 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"},
+    {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"}
+    | {"zoo.guessing"},
     {"zoo.ranking"},
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
     {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
