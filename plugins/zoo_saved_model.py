@@ -185,8 +185,6 @@ def save(
             draft.mkdir()
             write(draft)
     notes = [*guessing.said(model.meta_graph), *changes(model.meta_graph, meta_graph)]
-    if tags is None and model.signatures and not model.meta_graph.meta_info_def.tags:
-        notes.append(f"tagged {saved_model_file.SERVE}, as loaders expect: it had no tags")
     return Saved(path, [*notes, *saved_model_file.remarks(meta_graph)])
 
 
@@ -242,6 +240,8 @@ def leaves(path: Path, *, tags: Iterable[str] | None = None) -> list[str]:
     notes = []
     if others:
         notes.append(f"left out the MetaGraphs with other tags: {some(others)}")
+    if not chosen.meta_info_def.tags:
+        notes.append(f"has no tags; as a SavedModel it is tagged {saved_model_file.SERVE} now")
     if strange:
         notes.append(f"left out files that are no part of the model: {some(strange)}")
     return notes

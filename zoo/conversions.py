@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import atomic, detect, output, plugins
+from zoo import atomic, detect, guessing, output, plugins, prune
 from zoo.alterations import NONE as UNALTERED
 from zoo.alterations import Alterations
 from zoo.engine import tensorflow
@@ -111,14 +111,17 @@ def convert(
     read = library.open(ref, format=format, wishes=wishes, options=load_options)
     model = read.model.placed(None) if clear_devices else read.model
     model = _chosen(model, inputs or {}, outputs, signature)
+    told = _told_of_choice(read.model, model)
     model, altered = altering.made(model, signatures=form.signatures)
+    if model.signatures and not outputs:
+        told += guessing.said(read.model.meta_graph)
     proof = None
     if verify is not None:
         _refuse_renamed(form, altering)
         proof = _proven(form, read.model, model, target, options or {}, verify)
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*library.left_at(read, load_options), *altered, *saved.notes)
+    notes = (*library.left_at(read, load_options), *told, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
 
 
@@ -132,6 +135,11 @@ def _chosen(
     if inputs or isinstance(outputs, Mapping):
         return _signed(model, inputs, outputs, signature)
     return _cut(model, [outputs] if isinstance(outputs, str) else [*outputs], signature)
+
+
+def _told_of_choice(before: Model, after: Model) -> list[str]:
+    """Return a sentence for each thing that goes where outputs are chosen."""
+    return [] if after is before else prune.left_out(before.meta_graph, after.meta_graph)
 
 
 def _refuse_renamed(form: Format, altering: Alterations) -> None:

@@ -54,7 +54,7 @@ FLOORS = [  # from the roof down
     | {"zoo.guessing"},
     {"zoo.ranking"},
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
-    {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
+    {"zoo.fillers", "zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
