@@ -90,7 +90,17 @@ class Plain:
         with tempfile.TemporaryDirectory() as folder:
             copy = shutil.copytree(path, f"{folder}/model")
             self._stop_rewriting(Path(copy, "saved_model.pb"))
-            self.v1.saved_model.load(session, list(tags), str(copy))
+            meta_graph = self.v1.saved_model.load(session, list(tags), str(copy))
+            session.run(self.v1.tables_initializer(), self._files(meta_graph, Path(copy, "assets")))
+
+    def _files(self, meta_graph, folder):
+        """Return the paths of files by the tensors that take them, as the loader feeds them."""
+        from tensorflow.core.protobuf import meta_graph_pb2
+
+        files = list(meta_graph.asset_file_def)
+        for item in meta_graph.collection_def["saved_model_assets"].any_list.value:
+            files.append(meta_graph_pb2.AssetFileDef.FromString(item.value))
+        return {file.tensor_info.name: str(folder / file.filename) for file in files}
 
     def _stop_rewriting(self, path):
         from tensorflow.core.protobuf import saved_model_pb2
