@@ -220,3 +220,22 @@ SAID = {
 """Where one of TensorFlow's loaders refuses what was written, or cannot be asked."""
 
 UNRUN = {"made-here-gaps/pyfunc_meta", "tfx-bench-trained-saved-model"}
+
+UNOPENED = {
+    "tfnet-meta-inceptionv3/InceptionV3.meta": "376 variables without values",
+    "tfnet-meta-vd-cnn/vd_cnn.meta": "110 variables without values",
+    "tfnet-meta-xor/xor.meta": "3 variables without values",
+    "tf-metrics-metagraph-only/metrics_export_meta_graph.pb": "2 variables without values",
+    "rust-regression-checkpoint-pb/model.pb": "2 variables without values",
+    "dl4j-pbtxt-controlflow/train_iris.pb": "8 variables without values",
+    "dl4j-pbtxt-controlflow/train_iris.pbtxt": "8 variables without values",
+    "dl4j-pbtxt-controlflow/simple_while.pb.txt": "1 variable without values",
+    "dl4j-pbtxt-controlflow/nested_while.pb.txt": "3 variables without values",
+    "dl4j-pbtxt-controlflow/three_arg_while.pb.txt": "3 variables without values",
+    "dl4j-pbtxt-controlflow/max_graph.pb.txt": "opType",
+    "dl4j-pbtxt-controlflow/max_log_reg.pb.txt": "opType",
+    "dl4j-keras-lambda-h5/model_lambda.h5": "Lambda layers with Python code",
+    "dl4j-keras-lambda-h5/sequential_lambda.h5": "Lambda layers with Python code",
+    "dotnet-mnist-missing-weights": "no variables.data-00000-of-00001",
+}
+"""What nobody can open: graphs whose values are elsewhere, other people's fields and code."""

@@ -27,6 +27,7 @@ from tests.end_to_end.models_of_others import (
     REASONS,
     REFUSED,
     SAID,
+    UNOPENED,
     UNRUN,
     WEIGHTS,
 )
@@ -423,3 +424,14 @@ def whole_page(lines):
     ]
     table = [f"| model | held to | {' | '.join(titles)} |", "| --- " * (len(WAYS) + 2) + "|"]
     return head + "\n".join([*table, *lines, "", *notes, ""])
+
+
+@pytest.mark.parametrize("path", sorted(UNOPENED))
+def test_what_does_not_open_says_why(fixtures, tmp_path, path):
+    """In every direction the same true reason."""
+    for form in FORMS:
+        with pytest.raises(zoo.ZooError) as caught:
+            zoo.convert(fixtures / path, tmp_path / form / "model", to=form)
+
+        assert UNOPENED[path] in f"{caught.value.problem} {caught.value.found}"
+        assert not (tmp_path / form).exists() or not [*(tmp_path / form).iterdir()]
