@@ -27,7 +27,7 @@ from zoo import (
     protos,
 )
 from zoo.attach import attach
-from zoo.errors import FormatError, counted
+from zoo.errors import FormatError, counted, some
 from zoo.formats import Format, Option, Saved, flag, hours, keys, size, whole
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
@@ -244,7 +244,11 @@ def _without_assets(model: Model) -> tuple[protos.MetaGraphDef, list[str]]:
     if not assets.asset_files(model.meta_graph):
         return model.meta_graph, []
     notes = assets.left_out(model.meta_graph, model.outputs(), "a checkpoint", tables=False)
-    return assets.without_assets(model.meta_graph), notes
+    bare = assets.without_assets(model.meta_graph)
+    gone = {*model.meta_graph.collection_def} - {*bare.collection_def, assets.ASSETS}
+    if gone:
+        notes.append(f"left out collections that speak of these files: {some(sorted(gone))}")
+    return bare, notes
 
 
 def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import assets, atomic, graph_file, graph_source, plain, protos
+from zoo import assets, atomic, graph_file, graph_source, guessing, plain, protos
 from zoo.errors import FormatError, UnsupportedError, counted, some
 from zoo.formats import Format, Option, Saved, flag
 from zoo.hookspecs import hookimpl
@@ -30,8 +30,10 @@ _OPTIONS = (
         kind=flag,
     ),
 )
-_OF_NODES = {"cond_context", "queue_runners", "saved_model_assets", "savers", "while_context"}
+_OF_NODES = {"cond_context", "queue_runners", "savers", "while_context"}
 """Collections of bytes that speak of nodes, and mean nothing without these."""
+_OF_EXPORTS = {"saved_model_assets", "serving_assets", "serving_graph", "serving_signatures"}
+"""Collections that state signatures and files, which are said by themselves."""
 
 
 @hookimpl
@@ -130,6 +132,8 @@ def _refuse_values(meta_graph: protos.MetaGraphDef) -> None:
 
 def _notes_values(meta_graph: protos.MetaGraphDef, key: str) -> bool:
     collection = meta_graph.collection_def[key]
+    if key in _OF_EXPORTS:
+        return False
     kind = collection.WhichOneof("kind")
     if kind == "bytes_list":
         named = key in _OF_NODES or definitions(meta_graph, key)
@@ -145,6 +149,8 @@ def _left_out(model: Model, frozen: Model) -> list[str]:
     """Return a sentence for each thing that `model` has and a frozen graph cannot say."""
     kept = [node.name for node in frozen.graph.node]
     notes = assets.left_out(model.meta_graph, kept, "a frozen graph", tables=True)
+    if frozen is not model:
+        notes += guessing.said(model.meta_graph)
     gone = {node.name for node in model.graph.node} - {*kept} - declaring(model.meta_graph)
     if gone:
         notes.append(f"training-nodes: left out nodes that the outputs do not need: {len(gone)}")
@@ -153,6 +159,21 @@ def _left_out(model: Model, frozen: Model) -> list[str]:
             {s.tensor for one in model.signatures.values() for s in one.outputs.values()}
         )
         notes.append(f"a frozen graph has no signatures; the outputs are {some(names)}")
+    notes += _beside_the_graph(model, frozen)
+    return notes
+
+
+def _beside_the_graph(model: Model, frozen: Model) -> list[str]:
+    """Return a sentence for each thing that `model` knows besides its graph, and that goes."""
+    notes = []
+    stored = [name for name in model.weights if name not in frozen.weights]
+    if stored:
+        notes.append(f"left out weights that the outputs do not need: {len(stored)}")
+    if model.meta_graph.object_graph_def.nodes:
+        notes.append("a frozen graph has no object graph, which also says which weights train")
+    tags = sorted(model.meta_graph.meta_info_def.tags)
+    if tags:
+        notes.append(f"a frozen graph has no tags: {some(tags)} went")
     collections = sorted(model.meta_graph.collection_def)
     if collections:
         notes.append(f"a frozen graph has no collections: {some(collections)} went")

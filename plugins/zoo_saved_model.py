@@ -19,11 +19,11 @@ from zoo import (
     bundle,
     bundle_v1,
     graph_file,
+    guessing,
     plain,
     protos,
     saved_model_file,
     serving,
-    signatures,
 )
 from zoo.attach import attach
 from zoo.errors import FormatError, UnsupportedError, WriteError, some
@@ -174,7 +174,8 @@ def save(
     _refuse_strange(path, served=version is not None)
     meta_graph, weights = model.meta_graph, model.weights
     if not (object_graph and _is_whole(model)):
-        meta_graph, weights = restorable(signatures.completed(meta_graph), weights, resources=True)
+        stated = guessing.completed(saved_model_file.in_layout_1(meta_graph))
+        meta_graph, weights = restorable(stated, weights, resources=True)
     written = replace(model, meta_graph=meta_graph, weights=weights)
     write = partial(_write, written, tags or _own_tags(model), shard_size)
     if version is not None:
@@ -183,7 +184,8 @@ def save(
         with atomic.replacing(path) as draft:
             draft.mkdir()
             write(draft)
-    return Saved(path, [*changes(model.meta_graph, meta_graph), *_needs(meta_graph)])
+    notes = [*guessing.said(model.meta_graph), *changes(model.meta_graph, meta_graph)]
+    return Saved(path, [*notes, *saved_model_file.remarks(meta_graph)])
 
 
 def target(path: Path, *, version: serving.Version | None = None, **_: object) -> Path:
@@ -238,6 +240,8 @@ def leaves(path: Path, *, tags: Iterable[str] | None = None) -> list[str]:
     notes = []
     if others:
         notes.append(f"left out the MetaGraphs with other tags: {some(others)}")
+    if not chosen.meta_info_def.tags:
+        notes.append(f"has no tags; as a SavedModel it is tagged {saved_model_file.SERVE} now")
     if strange:
         notes.append(f"left out files that are no part of the model: {some(strange)}")
     return notes
@@ -276,16 +280,6 @@ def _tensors(folder: Path, *, whole: bool) -> dict[str, Tensor]:
 def _is_whole(model: Model) -> bool:
     """Tell whether `model` is a SavedModel of TensorFlow 2 as it was read."""
     return bool(model.meta_graph.object_graph_def.nodes and model.weights.metadata)
-
-
-def _needs(meta_graph: protos.MetaGraphDef) -> list[str]:
-    """Return a sentence on what loading needs besides TensorFlow, if anything."""
-    if not any(node.slot_variables for node in meta_graph.object_graph_def.nodes):
-        return []
-    return [
-        "kept the optimizer of Keras 2, so that tf.saved_model.load needs the package tf_keras;"
-        " the option object_graph=false leaves it out"
-    ]
 
 
 def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights, tags: Iterable[str]) -> bytes:

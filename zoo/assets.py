@@ -17,7 +17,7 @@ from zoo.inline import inline
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_COLLECTION = "saved_model_assets"
+ASSETS = "saved_model_assets"
 _TABLES = ("HashTable", "MutableHashTable", "MutableDenseHashTable")
 
 
@@ -33,9 +33,9 @@ def asset_files(meta_graph: protos.MetaGraphDef) -> list[protos.AssetFileDef]:
 
     if meta_graph.asset_file_def:
         return list(meta_graph.asset_file_def)
-    if _COLLECTION not in meta_graph.collection_def:
+    if ASSETS not in meta_graph.collection_def:
         return []
-    stored = meta_graph.collection_def[_COLLECTION].any_list.value
+    stored = meta_graph.collection_def[ASSETS].any_list.value
     try:
         return [protos.AssetFileDef.FromString(item.value) for item in stored]
     except DecodeError as error:
@@ -94,7 +94,7 @@ def without_assets(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
             del edited.signature_def[key]
     for key in list(edited.collection_def):
         named = edited.collection_def[key].node_list.value
-        if key == _COLLECTION or any(source(name) in gone for name in named):
+        if key == ASSETS or any(source(name) in gone for name in named):
             del edited.collection_def[key]
     return edited
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from zoo import in_training, protos, ranking, stale
+from zoo import guessing, in_training, protos, stale
 from zoo.batch_norm import with_moving_averages
 from zoo.dropout import without_dropout
 from zoo.errors import UsageError, counted, some
@@ -18,12 +18,13 @@ from zoo.fed_pipelines import with_placeholders
 from zoo.fixed_switches import with_switches_fixed
 from zoo.graph import by_name, source, upstream
 from zoo.inline import inline
+from zoo.prune import left_out
 from zoo.renaming import averaged, averages_of
 from zoo.repairs import Repaired
 from zoo.signatures import DEFAULT
 from zoo.slots import slots
 from zoo.updates import without_updates
-from zoo.variables import declaring, is_variable
+from zoo.variables import is_variable
 from zoo.view import View
 
 if TYPE_CHECKING:
@@ -189,16 +190,9 @@ class _Preparing:
     def _outputs(self) -> list[str]:
         """Return the tensors to keep, those that look most like outputs where none are stated."""
         named = self.wanted.tensors(self.model)
-        if named or self.model.signatures:
-            return named or self.model.outputs()
-        _, found = ranking.ranked(self.model.meta_graph, View(self.model.graph))
-        best = ranking.best(found) if found else []
-        if not best:
-            return self.model.outputs()
-        if self.for_use:
-            told = some(f"{end.spec.tensor} ({end.why})" for end in best)
-            self.notes.append(f"took for outputs, since no signature states any: {told}")
-        return sorted({tensor for end in best for tensor in end.tensors})
+        if not named and self.for_use:
+            self.notes += guessing.said(self.model.meta_graph)
+        return named or self.model.outputs()
 
     def _make_useful(self, outputs: list[str]) -> None:
         """Repair what keeps the outputs from being computed outside of training."""
@@ -226,13 +220,11 @@ class _Preparing:
         names = self.wanted.outputs
         if self._makes("training-nodes"):
             self.model = self.model.prune(outputs)
-            gone = {*by_name(before.graph)} - {*by_name(self.model.graph)}
-            gone -= declaring(before.meta_graph)
-            if gone:
-                told = f"left out nodes that the outputs do not need: {len(gone)}"
-                count = len(set(slots(before.weights)) - {*self.model.weights})
-                also = f", and {counted(count, 'slot')} of optimizers" if count else ""
-                self.notes.append(f"training-nodes: {told}{also}")
+            self.notes += left_out(before.meta_graph, self.model.meta_graph)
+            gone = {*before.weights} - {*self.model.weights}
+            count = counted(len(gone & {*slots(before.weights)}), "slot")
+            told = f"training-nodes: left out weights that the outputs do not need: {len(gone)}"
+            self.notes += [f"{told}, {count} of optimizers among them"] if gone else []
         if not self.wanted.is_named:
             return
         if not isinstance(names, Mapping):

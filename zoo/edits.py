@@ -11,6 +11,7 @@ from zoo.signatures import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
     from zoo.weights import Weights
@@ -21,6 +22,7 @@ class Edits:
 
     meta_graph: protos.MetaGraphDef
     weights: Weights
+    assets: Mapping[str, Path]
 
     def captured(self, session: Any) -> Self:
         """Return the model with the values that its variables have in `session`.
@@ -228,20 +230,27 @@ class Edits:
 
     def prune(self, outputs: str | Iterable[str]) -> Self:
         """Return the model with only what the tensors `outputs` need."""
+        from zoo.assets import asset_files
         from zoo.prune import prune
 
         wanted = tensor_names(outputs)
-        return self._with(*prune(self.meta_graph, self.weights, wanted))
+        meta_graph, weights = prune(self.meta_graph, self.weights, wanted)
+        kept = {file.filename for file in asset_files(meta_graph)}
+        files = {name: path for name, path in self.assets.items() if name in kept}
+        pruned = self._with(meta_graph, weights)
+        return replace(pruned, assets=files)  # type: ignore[type-var]
 
     def outputs(self) -> list[str]:
-        """Return the tensors that some signature puts out, or that look like outputs.
+        """Return the tensors that some signature puts out, or that look most like outputs.
 
         Raises
         ------
         UnsupportedError
             The graph has none.
         """
-        return signatures.all_outputs(self.meta_graph)
+        from zoo.guessing import outputs
+
+        return outputs(self.meta_graph)
 
     def _with(self, meta_graph: protos.MetaGraphDef, weights: Weights) -> Self:
         return replace(self, meta_graph=meta_graph, weights=weights)  # type: ignore[type-var]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from zoo import protos
 from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean, some
 from zoo.graph import COLOCATED, CONTROL, by_name, port, source, tensor_name
+from zoo.guessing import completed
 from zoo.nodes import node as make_node
-from zoo.signatures import completed, tensors
+from zoo.signatures import tensors
 from zoo.specs import INPUTS, spec_of
 from zoo.variables import detached, rename_listed
 

@@ -112,7 +112,15 @@ def prepared(model: Model, wishes: Wishes) -> Model:
         )
     weights = averaged(model.weights) if wishes.ema else model.weights
     kept = replace(model, weights=weights)
-    return kept.prune(kept.outputs()) if wishes.drop_slots or wishes.ema else kept
+    return _without_training(kept) if wishes.drop_slots or wishes.ema else kept
+
+
+def _without_training(model: Model) -> Model:
+    """Return `model` with what its outputs need; a guess of these is not made a signature."""
+    pruned = model.prune(model.outputs())
+    if not model.signatures:
+        pruned.meta_graph.signature_def.clear()
+    return pruned
 
 
 def _keyed(weights: Weights, *, by_objects: bool) -> Weights:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from zoo import signatures
+from zoo import guessing
 from zoo.graph import port, source, tensor_name
 from zoo.specs import output_dtypes
 from zoo.variables import all_definitions
@@ -37,7 +37,7 @@ class Ends:
 
     @cached_property
     def _known(self) -> list[Signature]:
-        return [*self.stated.values()] or [signatures.inferred(self.model.meta_graph)]
+        return [*self.stated.values()] or [guessing.signature(self.model.meta_graph)]
 
     @property
     def inputs(self) -> list[str]:

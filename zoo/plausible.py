@@ -56,6 +56,8 @@ _OF_PICTURES = ((1, 224), (1, 299))
 """Tried first for pictures: on one that is too small, a kernel may divide by its size, zero."""
 _RANKS = (2, 4, 1, 0, 3)
 _RANKS_OF_TEXTS = (0, 1, 2)
+_ROWS = 2
+"""The rank of a batch of rows."""
 _TEXTS = 4
 """How many different texts an input is given at most."""
 
@@ -150,7 +152,7 @@ def _uses(view: View, tensor: str) -> list[protos.NodeDef]:
 def _value(spec: TensorSpec, view: View, plan: Plan, drawn: Any) -> np.ndarray:
     import numpy as np
 
-    shape = _shape(spec, plan)
+    shape = _shape(replace(spec, shape=_reshaped(spec, view, plan)), plan)
     if spec.dtype is dtypes.STRING:
         made = np.empty(shape, object)
         users = _uses(view, spec.tensor)
@@ -244,6 +246,44 @@ def _strings(nodes: Nodes, edge: str) -> list[str]:
     if node is None or node.op != "Const":
         return []
     return [text.decode() for text in from_proto(node.attr["value"].tensor).read().ravel().tolist()]
+
+
+def _reshaped(spec: TensorSpec, view: View, plan: Plan) -> tuple[int | None, ...] | None:
+    """Return the shape of `spec`, its one open size or its rank as what reshapes it needs them.
+
+    Rows of 784 numbers are what a graph takes that makes images of 28 by 28 pixels of them.
+    """
+    needed = _sizes_of_rows(spec.tensor, view)
+    if spec.shape is None:
+        return (None, needed[0]) if needed and plan.rank == _ROWS else None
+    known = math.prod(size for size in spec.shape[1:] if size is not None)
+    if spec.shape[1:].count(None) != 1 or not needed or not known or needed[0] % known:
+        return spec.shape
+    return tuple(needed[0] // known if at and s is None else s for at, s in enumerate(spec.shape))
+
+
+def _sizes_of_rows(tensor: str, view: View) -> list[int]:
+    """Return how many numbers a row has in the shapes that `tensor` is given, its batch open."""
+    found = []
+    for user, at in view.data_users.get(source(tensor), ()):
+        if view.ops[user] != "Reshape" or at:
+            continue
+        first, *others = _given_sizes(view, source(view.inputs[user][1])) or [0]
+        if first is None and len(others) >= _ROWS:
+            found += [math.prod(size for size in others if size)] if all(others) else []
+    return found
+
+
+def _given_sizes(view: View, name: str) -> list[int | None]:
+    """Return the shape that the node `name` gives, as far as it is constant."""
+    op = view.ops.get(name)
+    if op == "Const":
+        sizes = from_proto(view.nodes[name].attr["value"].tensor).read().ravel().tolist()
+        return [None if size < 0 else size for size in sizes]
+    if op == "Pack":
+        parts = [_given_sizes(view, source(edge)) for edge in view.data_inputs(name)]
+        return [part[0] if len(part) == 1 else None for part in parts]
+    return []
 
 
 def _shape(spec: TensorSpec, plan: Plan) -> tuple[int, ...]:

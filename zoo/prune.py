@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import protos, signatures
+from zoo.assets import ASSETS, asset_files
 from zoo.ends import found_inputs
+from zoo.errors import some
+from zoo.fillers import with_fillers
 from zoo.graph import by_name, require, source, subgraph, tensor_name, upstream
 from zoo.inline import inline
 from zoo.saver import refuse_tables
 from zoo.signatures import DEFAULT
-from zoo.variables import declare, definitions, is_variable, readable, trainable
+from zoo.variables import declare, declaring, definitions, is_variable, readable, trainable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +28,9 @@ def prune(
 ) -> tuple[protos.MetaGraphDef, Weights]:
     """Return the model with what the tensors `outputs` need and nothing else.
 
-    Signatures that are still whole stay; if none puts out just `outputs`, they are the new
-    default. The saver goes (a writer makes a new one), and of the collections what spoke of nodes
-    that are gone.
+    What fills the tables that they look up in is needed, too.  Signatures that are still whole
+    stay; if none puts out just `outputs`, they are the new default.  The saver goes (a writer makes
+    a new one), and of the collections what spoke of nodes that are gone.
 
     Raises
     ------
@@ -45,14 +48,43 @@ def prune(
     roots = [*wanted, *signatures.fed_only(meta_graph, meta_graph.graph_def, wanted)]
     pruned.graph_def.CopyFrom(inline(_needed(meta_graph.graph_def, roots)))
     pruned.graph_def.CopyFrom(_needed(pruned.graph_def, roots))
+    with_fillers(pruned, meta_graph.graph_def)
     pruned.ClearField("object_graph_def")
     pruned.ClearField("saver_def")
     kept = {node.name for node in pruned.graph_def.node}
     _prune_collections(pruned, kept)
     _declare(pruned, meta_graph, weights)
-    _prune_assets(pruned, kept)
+    _prune_assets(pruned, meta_graph, kept)
     _prune_signatures(pruned, meta_graph, wanted)
     return pruned, weights.only({node.name for node in pruned.graph_def.node}).plain()
+
+
+def left_out(before: protos.MetaGraphDef, after: protos.MetaGraphDef) -> list[str]:
+    """Return a sentence for each thing of `before` that pruning to `after` left out."""
+    notes = []
+    gone = _names(before) - _names(after) - declaring(before)
+    if gone:
+        notes.append(f"training-nodes: left out nodes that the outputs do not need: {len(gone)}")
+    if before.object_graph_def.nodes and not after.object_graph_def.nodes:
+        notes.append("left out the object graph, which describes TensorFlow 2's Python objects")
+    kinds: dict[str, tuple[Iterable[str], Iterable[str]]] = {
+        "signatures": (signatures.signatures(before), signatures.signatures(after)),
+        "collections": ({*before.collection_def} - {ASSETS}, after.collection_def),
+        "files": (_files(before), _files(after)),
+    }
+    for kind, (was, now) in kinds.items():
+        lost = sorted({*was} - {*now})
+        if lost:
+            notes.append(f"left out {kind} of what the outputs do not need: {some(lost)}")
+    return notes
+
+
+def _names(meta_graph: protos.MetaGraphDef) -> set[str]:
+    return {node.name for node in meta_graph.graph_def.node}
+
+
+def _files(meta_graph: protos.MetaGraphDef) -> set[str]:
+    return {file.filename for file in asset_files(meta_graph)}
 
 
 def _needed(graph: protos.GraphDef, outputs: list[str]) -> protos.GraphDef:
@@ -87,8 +119,10 @@ def _declare(
         declare(pruned, shapes, trainable(meta_graph, shapes, weights))
 
 
-def _prune_assets(pruned: protos.MetaGraphDef, kept: set[str]) -> None:
-    assets = [a for a in pruned.asset_file_def if source(a.tensor_info.name) in kept]
+def _prune_assets(
+    pruned: protos.MetaGraphDef, meta_graph: protos.MetaGraphDef, kept: set[str]
+) -> None:
+    assets = [a for a in asset_files(meta_graph) if source(a.tensor_info.name) in kept]
     del pruned.asset_file_def[:]
     pruned.asset_file_def.extend(assets)
 

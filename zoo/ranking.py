@@ -16,7 +16,7 @@ from zoo import ends, pipelines, signatures
 from zoo.endpoints import endpoints
 from zoo.graph import port, source
 from zoo.operands import PASS_ON
-from zoo.specs import TensorSpec, spec_of
+from zoo.specs import INPUTS, TensorSpec, spec_of
 from zoo.supervision import Supervision, origin, passed
 from zoo.switches import constant_of
 from zoo.variables import VARIABLES
@@ -146,7 +146,9 @@ class _Looking:
     def _logits(self) -> Iterator[End]:
         """Yield what losses compare with labels, and what probabilities are made of."""
         for tensor, why in self.learning.predicted.items():
-            yield End(self._spec(tensor), why, 0)
+            name = source(tensor)
+            if not self._is_constant(name) and self.view.ops[name] not in INPUTS:
+                yield End(self._spec(tensor), why, 0)
         for output in self.sinks:
             kind, node = self._last(source(output.spec.tensor))
             if kind in _LIKELY and self.view.data_inputs(node):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import graph_file, protos
-from zoo.errors import FormatError, UnknownNameError, UsageError
+from zoo.errors import FormatError, UnknownNameError, UsageError, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
 SERVE = "serve"
+_MAIN, _MAIN_SIGNATURE = "saved_model_main_op", "__saved_model_init_op"
 
 
 def folder_of(path: Path) -> Path:
@@ -92,9 +93,53 @@ def chosen(
     raise UsageError(f"{folder} has several MetaGraphs", found=there, hint="choose one with --tags")
 
 
+def in_layout_1(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return `meta_graph` with the operation that runs at loading listed as TensorFlow 1 does.
+
+    TensorFlow 2 states it as a signature, too.  Without an object graph ``tf.saved_model.load``
+    takes that for one to be called, and refuses it where it needs the path of an asset.
+    """
+    if _MAIN_SIGNATURE not in meta_graph.signature_def:
+        return meta_graph
+    edited = protos.MetaGraphDef()
+    edited.CopyFrom(meta_graph)
+    stated = edited.signature_def.pop(_MAIN_SIGNATURE)
+    if _MAIN not in edited.collection_def:
+        names = [info.name for info in stated.outputs.values()]
+        edited.collection_def[_MAIN].node_list.value.extend(names)
+    return edited
+
+
 def tagged(meta_graph: protos.MetaGraphDef) -> str:
     """Return the tags of `meta_graph` as one line."""
     return ",".join(sorted(meta_graph.meta_info_def.tags)) or "(no tags)"
+
+
+def remarks(meta_graph: protos.MetaGraphDef) -> list[str]:
+    """Return a sentence for each thing that loaders need for `meta_graph`, or refuse of it."""
+    notes = []
+    if any(node.slot_variables for node in meta_graph.object_graph_def.nodes):
+        notes.append(
+            "kept the optimizer of Keras 2, so that tf.saved_model.load needs the package tf_keras;"
+            " the option object_graph=false leaves it out"
+        )
+    return notes + ([] if meta_graph.object_graph_def.nodes else _named_twice(meta_graph))
+
+
+def _named_twice(meta_graph: protos.MetaGraphDef) -> list[str]:
+    """Return a sentence on each input of a signature that has two names."""
+    notes = []
+    for key, stated in sorted(meta_graph.signature_def.items()):
+        named: dict[str, list[str]] = {}
+        for name, info in sorted(stated.inputs.items()):
+            named.setdefault(info.name or name, []).append(name)
+        notes += [
+            f"the signature {key} calls one tensor {some(names)}, which tf.saved_model.load"
+            " refuses; TensorFlow 1's loader takes it"
+            for names in named.values()
+            if len(names) > 1
+        ]
+    return notes
 
 
 def _parsed_text(path: Path) -> protos.SavedModel:

@@ -19,7 +19,7 @@ from zoo.variables import detached
 from zoo.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from zoo.weights import Weights
 
@@ -98,15 +98,27 @@ def signature(meta_graph: protos.MetaGraphDef, key: str | None = None) -> Signat
     )
 
 
-def inferred(meta_graph: protos.MetaGraphDef, view: View | None = None) -> Signature:
+def inferred(
+    meta_graph: protos.MetaGraphDef,
+    view: View | None = None,
+    outputs: Sequence[TensorSpec] | None = None,
+) -> Signature:
     """Return what the graph shows as a signature, each tensor called by its node.
 
     A placeholder with a default (a dropout rate, a training switch) is an input only where there
     is no other, or where its default is a shape with an open size, as that of a sparse value: it
     can still be fed by its name.
+
+    Parameters
+    ----------
+    view
+        The graph as it is viewed already.
+    outputs
+        What it puts out; by default everything that no operation uses.
     """
     view = View(meta_graph.graph_def) if view is None else view
-    outputs = [output.spec for output in found_outputs(meta_graph, view)]
+    if outputs is None:
+        outputs = [output.spec for output in found_outputs(meta_graph, view)]
     needed = view.upstream(spec.tensor for spec in outputs)
     inputs = [spec for spec in found_inputs(meta_graph, view) if source(spec.tensor) in needed]
     must = [s for s in inputs if _must_be_given(view.nodes[source(s.tensor)], view.nodes)]
@@ -123,26 +135,6 @@ def _must_be_given(node: protos.NodeDef, nodes: Mapping[str, protos.NodeDef]) ->
     if value.dtype != dtypes.named("int64").number or len(value.tensor_shape.dim) != 1:
         return False
     return bool((from_proto(value).read() < 0).any())
-
-
-def all_outputs(meta_graph: protos.MetaGraphDef) -> list[str]:
-    """Return the tensors that some signature puts out, or that look like outputs.
-
-    Raises
-    ------
-    UnsupportedError
-        The graph has none.
-    """
-    stated = signatures(meta_graph) or {"": inferred(meta_graph)}
-    specs = [spec for one in stated.values() for spec in one.outputs.values()]
-    found = {tensor for spec in specs for tensor in spec.tensor.split(",")}
-    if not found:
-        raise UnsupportedError(
-            "the model has no outputs",
-            found=f"{len(meta_graph.graph_def.node)} nodes",
-            hint="name the tensors that you want",
-        )
-    return sorted(found)
 
 
 def state(
@@ -204,19 +196,6 @@ def stating(
         edited = protos.MetaGraphDef()
         edited.CopyFrom(meta_graph)
     edited.signature_def[key].CopyFrom(made)
-    return edited
-
-
-def completed(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
-    """Return `meta_graph` with a signature, from what the graph shows where it states none."""
-    if any(not key.startswith("__") for key in meta_graph.signature_def):
-        return meta_graph
-    edited = protos.MetaGraphDef()
-    edited.CopyFrom(meta_graph)
-    stated = signatures(meta_graph)
-    for key, one in (stated or {DEFAULT: inferred(meta_graph)}).items():
-        if one.outputs:
-            edited.signature_def[key].CopyFrom(to_proto(one))
     return edited
 
 

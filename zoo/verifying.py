@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes
+from zoo import dtypes, guessing
 from zoo.both_sides import Comparison, Source
 from zoo.errors import DifferenceError, InputError, UnsupportedError, some
 
@@ -106,7 +106,7 @@ def verify(
 def _comparable(model: Model) -> Iterator[tuple[str | None, Signature]]:
     """Yield the signatures of `model` whose inputs and outputs are single tensors."""
     stated: list[tuple[str | None, Signature]] = [*model.signatures.items()]
-    for key, one in stated or [(None, model.signature())]:
+    for key, one in stated or [(None, guessing.signature(model.meta_graph))]:
         if not _is_composite(one):
             yield key, one
 

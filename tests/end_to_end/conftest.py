@@ -1,5 +1,6 @@
 """TensorFlow, the oracle: imported once, quietly, with its graph rewriting switched off."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -49,29 +50,57 @@ class Plain:
 
     def checkpoint(self, prefix, feeds, fetches):
         """Open a checkpoint by ``import_meta_graph`` and ``restore``."""
-        with self.tf.Graph().as_default(), self.v1.Session(config=self.config) as session:
-            saver = self.v1.train.import_meta_graph(f"{prefix}.meta")
-            if saver is not None:
-                saver.restore(session, str(prefix))
-            return session.run(fetches, feeds)
+        with self.opened("checkpoint", prefix) as run:
+            return run(fetches, feeds)
 
     def frozen(self, path, feeds, fetches):
         """Open a frozen graph by ``import_graph_def``."""
-        graph = self.v1.GraphDef.FromString(path.read_bytes())
-        with self.tf.Graph().as_default(), self.v1.Session(config=self.config) as session:
-            self.tf.import_graph_def(graph, name="")
-            return session.run(fetches, feeds)
+        with self.opened("frozen", path) as run:
+            return run(fetches, feeds)
 
     def saved_model(self, path, feeds, fetches, tags=("serve",)):
-        """Open a SavedModel by TensorFlow 1's loader.
+        """Open a SavedModel by TensorFlow 1's loader."""
+        with self.opened("saved_model", path, tags) as run:
+            return run(fetches, feeds)
+
+    @contextlib.contextmanager
+    def opened(self, form, path, tags=("serve",)):
+        """Open a file as its format is opened, and yield what runs it: `fetches`, then `feeds`.
 
         A call of a function carries a configuration of its own, which switches rewriting on again
         inside; it is changed in a copy of the model.
         """
+        with self.tf.Graph().as_default(), self.v1.Session(config=self.config) as session:
+            if form == "saved_model":
+                self._load(session, path, tags)
+            elif form == "checkpoint":
+                self._restore(session, path)
+            else:
+                graph = self.v1.GraphDef.FromString(Path(path).read_bytes())
+                self.tf.import_graph_def(graph, name="")
+            yield session.run
+
+    def _restore(self, session, prefix):
+        saver = self.v1.train.import_meta_graph(f"{prefix}.meta")
+        if saver is not None:
+            saver.restore(session, str(prefix))
+        session.run(self.v1.tables_initializer())
+
+    def _load(self, session, path, tags):
         with tempfile.TemporaryDirectory() as folder:
             copy = shutil.copytree(path, f"{folder}/model")
             self._stop_rewriting(Path(copy, "saved_model.pb"))
-            return self._loaded(copy, feeds, fetches, tags)
+            meta_graph = self.v1.saved_model.load(session, list(tags), str(copy))
+            session.run(self.v1.tables_initializer(), self._files(meta_graph, Path(copy, "assets")))
+
+    def _files(self, meta_graph, folder):
+        """Return the paths of files by the tensors that take them, as the loader feeds them."""
+        from tensorflow.core.protobuf import meta_graph_pb2
+
+        files = list(meta_graph.asset_file_def)
+        for item in meta_graph.collection_def["saved_model_assets"].any_list.value:
+            files.append(meta_graph_pb2.AssetFileDef.FromString(item.value))
+        return {file.tensor_info.name: str(folder / file.filename) for file in files}
 
     def _stop_rewriting(self, path):
         from tensorflow.core.protobuf import saved_model_pb2
@@ -85,11 +114,6 @@ class Plain:
                 if node.op in ("PartitionedCall", "StatefulPartitionedCall"):
                     node.attr["config_proto"].s = self.config.SerializeToString()
         path.write_bytes(model.SerializeToString())
-
-    def _loaded(self, path, feeds, fetches, tags):
-        with self.tf.Graph().as_default(), self.v1.Session(config=self.config) as session:
-            self.v1.saved_model.load(session, list(tags), str(path))
-            return session.run(fetches, feeds)
 
     def signature(self, path, key, **inputs):
         """Open a SavedModel by ``tf.saved_model.load`` and call one of its signatures."""

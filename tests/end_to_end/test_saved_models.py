@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,3 +203,67 @@ def test_what_keras_3_saves_through_tensorflow(tf, tmp_path):
     assert document["head"]["outputs"] == 3
     assert document["parameters"] == sum(weight.shape.num_elements() for weight in net.weights)
     assert len(model.function().trainable_variables) == 4
+
+
+def test_files_without_objects(tf, plain, fixtures, tmp_path):
+    """In the layout of TensorFlow 1 what runs at loading is no signature: it needs a file."""
+    path = fixtures / "serving-sm-half-plus-two-tf2-cpu" / "00000123"
+
+    zoo.convert(path, tmp_path / "m", to="saved_model", object_graph=False)
+
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    x = tf.constant([1.0, 2.0])
+    assert loaded.signatures["serving_default"](x=x)["y"].numpy().tolist() == [2.5, 3.0]
+    assert [Path(one.asset_path.numpy().decode()).name for one in loaded.asset_paths] == ["foo.txt"]
+    fetches = {"y": zoo.load(tmp_path / "m").signature("serving_default").outputs["y"].tensor}
+    values = plain.saved_model(tmp_path / "m", {"serving_default_x:0": [1.0]}, fetches)
+    assert values["y"].tolist() == [2.5]
+
+
+def test_a_chosen_output_keeps_its_table(plain, fixtures, tmp_path):
+    """What fills it, and the file that this reads; the other table and file go, and it is said."""
+    path = fixtures / "tfx-transform-fn" / "transform_fn"
+    signature = zoo.load(path).signature()
+    values, indices, shape = signature.inputs["company"].tensor.split(",")
+    feeds = {values: [b"Chicago Taxicab", b"?"], indices: [[0, 0], [1, 0]], shape: [2, 1]}
+    wanted = signature.outputs["company_xf"].tensor
+    expected = plain.saved_model(path, feeds, wanted, tags=["transform"])
+
+    done = zoo.convert(path, tmp_path / "m", to="saved_model", outputs=["company_xf"])
+
+    found = plain.saved_model(tmp_path / "m", feeds, wanted, tags=["transform"])
+    assert found.tolist() == expected.tolist() != [[-1], [-1]]
+    assert zoo.load(tmp_path / "m").run(wanted, feeds).tolist() == expected.tolist()
+    gone, kept = (f"vocab_compute_and_apply_vocabulary{n}_vocabulary" for n in ("", "_1"))
+    assert [file.name for file in (tmp_path / "m" / "assets").iterdir()] == [kept]
+    assert any("left out files" in note and gone in note for note in done.repairs)
+
+
+def test_a_chosen_output_of_a_function_keeps_its_table(tf, tmp_path):
+    """What fills it is a function, too, that runs when the model is loaded."""
+    (tmp_path / "words.txt").write_text("hello\nzoo\n")
+
+    class Lookup(tf.Module):
+        """Numbers of words in a file."""
+
+        def __init__(self):
+            super().__init__()
+            lines, words = tf.lookup.TextFileIndex.LINE_NUMBER, tf.lookup.TextFileIndex.WHOLE_LINE
+            path = str(tmp_path / "words.txt")
+            fill = tf.lookup.TextFileInitializer(path, tf.string, words, tf.int64, lines)
+            self.table = tf.lookup.StaticHashTable(fill, -1)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def __call__(self, word):
+            return {"number": self.table.lookup(word), "length": tf.strings.length(word)}
+
+    model = Lookup()
+    tf.saved_model.save(model, str(tmp_path / "m"), signatures=model.__call__)
+
+    number = zoo.load(tmp_path / "m").signature().outputs["number"].tensor
+    zoo.convert(tmp_path / "m", tmp_path / "cut", to="saved_model", outputs={"n": number})
+
+    signature = tf.saved_model.load(str(tmp_path / "cut")).signatures["serving_default"]
+    (word,) = signature.structured_input_signature[1]
+    assert signature(**{word: tf.constant(["zoo", "?"])})["n"].numpy().tolist() == [1, -1]
+    assert zoo.load(tmp_path / "cut").run("n", {word: [b"zoo"]}).tolist() == [1]

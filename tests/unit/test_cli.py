@@ -165,8 +165,13 @@ def test_convert(zoo, net, tmp_path):
     assert code == 0
     assert document["source"] == {"format": "frozen", "path": str(net)}
     assert document["target"]["format"] == "saved_model"
-    assert document["repairs"] == ["made variables of constants that are weights: 2"]
+    assert document["repairs"] == [
+        "no signature says what the outputs are: took probabilities:0 (no other operation uses it,"
+        " and it depends on the inputs: probabilities that add up to one); -o names others",
+        "made variables of constants that are weights: 2",
+    ]
     assert document["verified"] is None
+    assert "note: no signature says" in err
     assert "note: made variables" in err
 
 

@@ -51,12 +51,13 @@ FLOORS = [  # from the roof down
     | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
     {"zoo.batch_norm", "zoo.dropout", "zoo.in_training"},
-    {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"},
+    {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"}
+    | {"zoo.guessing"},
     {"zoo.ranking"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
     {"zoo.updates"},
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
-    {"zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
+    {"zoo.fillers", "zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
