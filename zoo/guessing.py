@@ -69,7 +69,7 @@ def said(meta_graph: protos.MetaGraphDef) -> list[str]:
         return []
     told = some([f"{end.spec.tensor} ({end.why})" for end in taken])
     loose = [end.spec.tensor for end in aside if end.rank >= _LOOSE]
-    rest = f", not {some(loose)}" if loose else ""
+    rest = f", not {some(loose, 3)}" if loose else ""
     return [f"no signature says what the outputs are: took {told}{rest}; -o names others"]
 
 
