@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+FIRST, SERVED = "expected.npz", "expected__00000123.npz"
 FORMS = ("checkpoint", "frozen", "saved_model")
 ANSWERS, RUNS, WEIGHTS = "its recorded answer", "what the source gives", "its weights"
 
@@ -13,7 +14,7 @@ class Case:
 
     Attributes
     ----------
-    path, record
+    path, records
         Where they lie in the folder of fixtures.
     outputs, feeds
         What the record calls otherwise than the model; None for what is not the model's.
@@ -24,16 +25,17 @@ class Case:
     """
 
     path: str
-    record: str | None = None
+    records: tuple = ()
     outputs: dict = field(default_factory=dict)
     feeds: dict = field(default_factory=dict)
     held_to: str = ANSWERS
     slow: bool = False
 
 
-def beside(path, record="expected.npz", **more):
-    """Return a model whose record lies at the top of its folder."""
-    return Case(path, f"{Path(path).parts[0]}/{record}", **more)
+def beside(path, *records, **more):
+    """Return a model whose records lie at the top of its folder."""
+    folder = Path(path).parts[0]
+    return Case(path, tuple(f"{folder}/{name}" for name in records or [FIRST]), **more)
 
 
 def hearing(net, **more):
@@ -53,8 +55,7 @@ def pair(name, **more):
 
 def made(name, **more):
     """Return one of the models that stand for kinds of which there was no specimen."""
-    folder = f"made-here-gaps/{Path(name).parts[0]}"
-    return Case(f"made-here-gaps/{name}", f"{folder}/expected.npz", **more)
+    return beside(f"made-here-gaps/{name}", f"{Path(name).parts[0]}/{FIRST}", **more)
 
 
 OTHERS = "_S.pb/labels_softmax:0", "_L.pb/labels_softmax:0"
@@ -84,7 +85,7 @@ MODELS = [
     hearing("GRU/GRU_S.pb"),
     hearing("LSTM/LSTM_S.pb"),
     beside("dl4j-lenet-frozen-pb/lenet_frozen.pb"),
-    beside("tf2onnx-ae0/frozen.pb"),
+    beside("tf2onnx-ae0/frozen.pb", FIRST, "expected__frozen.pb.npz"),
     beside("tf2onnx-gru/frozen.pb", slow=True),
     loop("tensor_array"),
     loop("tensor_array_loop"),
@@ -104,13 +105,13 @@ MODELS = [
     made("quantized_dequantize/frozen.pb"),
     made("decodejpeg_frozen/frozen.pb", feeds={"contents:0(jpeg bytes)": "contents:0"}),
     beside("tf-savedmodel-hpt-v1-variables"),
-    beside("tf-savedmodel-half-plus-two-pbtxt/00000123"),
-    beside("tf-savedmodel-half-plus-two-main-op/00000123"),
-    beside("tf-savedmodel-hpt-fwdcompat/00000123"),
-    beside("serving-sm-half-plus-two-cpu/00000123"),
+    beside("tf-savedmodel-half-plus-two-pbtxt/00000123", FIRST, SERVED),
+    beside("tf-savedmodel-half-plus-two-main-op/00000123", FIRST, SERVED),
+    beside("tf-savedmodel-hpt-fwdcompat/00000123", FIRST, SERVED),
+    beside("serving-sm-half-plus-two-cpu/00000123", FIRST, SERVED),
     beside("serving-sm-half-plus-three/00000123"),
-    beside("serving-sm-half-plus-two-tf2-cpu/00000123"),
-    beside("serving-sm-counter/00000123", "expected__00000123.npz"),
+    beside("serving-sm-half-plus-two-tf2-cpu/00000123", FIRST, SERVED),
+    beside("serving-sm-counter/00000123", SERVED),
     beside("dotnet-mnist-conv-model"),
     beside("dotnet-model-string-test"),
     beside("dotnet-model-types-test"),
@@ -121,9 +122,15 @@ MODELS = [
     beside("rust-keras-multiple-inputs-saved-model"),
     beside("tfjs-module-with-multiple-signatures"),
     beside("tfjs-model-multi-output"),
-    beside("mlperf-tiny-kws-savedmodel/kws_ref_model", "expected__kws_ref_model.npz", slow=True),
+    beside(
+        "mlperf-tiny-kws-savedmodel/kws_ref_model",
+        FIRST,
+        "expected__kws_ref_model.npz",
+        outputs={"serving_default": "serving_default/dense"},
+        slow=True,
+    ),
     beside("hub-hub-module-v1-mini"),
-    beside("hub-half-plus-two-v1/unpacked"),
+    beside("hub-half-plus-two-v1/unpacked", FIRST, "expected__unpacked.npz"),
     beside("hub-saved-model-v2-mini"),
     *(
         Case(f"dl4j-keras-optimizers/{name}.h5", held_to=RUNS, slow=name != "adam")
@@ -137,7 +144,9 @@ MODELS = [
     ),
     beside(
         "mlperf-tiny-resnet-cifar10-h5/pretrainedResnet.h5",
-        outputs={"softmax": "dense", "repo_tflite": None},
+        FIRST,
+        "expected__pretrainedResnet.h5.npz",
+        outputs={"softmax": "dense", "0": "dense", "repo_tflite": None},
         slow=True,
     ),
 ]

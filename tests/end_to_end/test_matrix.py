@@ -66,7 +66,12 @@ class Call:
 
 def recorded(case, model, fixtures):
     """Return the calls that are recorded of a model, in their order."""
-    with np.load(fixtures / case.record) as record:
+    return [call for name in case.records for call in calls_in(fixtures / name, case, model)]
+
+
+def calls_in(path, case, model):
+    """Return the calls of one record."""
+    with np.load(path) as record:
         stored = {key: record[key] for key in record.files}
     made = {}
     for place, value in stored.items():
@@ -157,7 +162,8 @@ def as_functions(tf, path, calls):
         if key is None:
             continue
         inputs, outputs = stated[key]
-        given = {name: known[tensor] for name, tensor in inputs.items()}
+        fed = {**known, **call.feeds}
+        given = {name: fed[tensor] for name, tensor in inputs.items()}
         keys_of = {tensor: name for name, tensor in outputs.items()}
         for function in functions(tf, loaded, path, key, first=not results):
             values = called(tf, function, loaded.signatures[key], given)
