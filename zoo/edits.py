@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from zoo.after_head import Activation
     from zoo.weights import Weights
 
 
@@ -227,6 +228,43 @@ class Edits:
         from zoo.restorable import thawed
 
         return self._with(*thawed(self.meta_graph, self.weights))
+
+    def replace_head(
+        self,
+        outputs: int,
+        *,
+        features: str | None = None,
+        activation: Activation | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Return the model with a last layer of `outputs` outputs, its weights new.
+
+        Parameters
+        ----------
+        outputs
+            How many; 0 for the features before the last layer, and no such layer.
+        features
+            The tensor before the last layer, where nobody can tell which that is.
+        activation
+            What follows the logits: ``"softmax"``, ``"sigmoid"`` or ``"none"``; by default as it
+            was, but a sigmoid on one output where there was a softmax.
+        seed
+            Of the generator that the new kernel is drawn from.
+
+        Raises
+        ------
+        UsageError
+            Nobody can tell which layer is the last; the candidates are listed.
+        """
+        from zoo.new_head import features_alone, with_new_head
+
+        if not outputs:
+            return self._with(*features_alone(self.meta_graph, self.weights, features))
+        made = with_new_head(
+            self.meta_graph, self.weights, outputs, self.outputs(),
+            features=features, activation=activation, seed=seed,
+        )  # fmt: skip
+        return self._with(made.meta_graph, made.weights)
 
     def prune(self, outputs: str | Iterable[str]) -> Self:
         """Return the model with only what the tensors `outputs` need."""

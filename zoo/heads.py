@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from zoo import protos
     from zoo.weights import Weights
 
-_FORM = PASS_ON | {
+FORM = PASS_ON | {
     "ArgMax",
     "LogSoftmax",
     "Max",
@@ -37,7 +37,7 @@ _FORM = PASS_ON | {
     "TopKV2",
 }
 """What comes after the logits without weights of its own; its value is its first input."""
-_ACTIVATIONS = {"Elu", "LeakyRelu", "Relu", "Relu6", "Selu", "Softplus", "Tanh"}
+ACTIVATIONS = {"Elu", "LeakyRelu", "Relu", "Relu6", "Selu", "Softplus", "Tanh"}
 """What may come after a dense layer that is the last; after a convolution it makes features."""
 _SAME = {"Cast", "Enter", "Identity", "ReadVariableOp", "StopGradient"}
 """What hands a kernel on in its own shape, whose last axis is then the width."""
@@ -64,6 +64,8 @@ class Head:
         Its width.
     why
         One sentence on how it was found.
+    is_flipped
+        Whether the kernel has the width on its last axis but one.
     """
 
     features: str
@@ -71,6 +73,7 @@ class Head:
     weights: tuple[str, ...]
     outputs: int
     why: str
+    is_flipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,21 @@ def find(view: View, outputs: Sequence[str], weights: Weights) -> Heads:
     return Heads(found[0], found, "")
 
 
+def layer_on(view: View, features: str, weights: Weights) -> Head | None:
+    """Return the only layer that takes the tensor `features` and may be a head, None where none is.
+
+    Parameters
+    ----------
+    view
+        The graph with its calls inlined.
+    """
+    looking = _Looking(view, weights)
+    users = [user for user, _ in view.data_users.get(source(features), ())]
+    found = [looking.layer_at(user) for user in users if view.ops[user] in _PRODUCTS]
+    layers = [one for one in found if one is not None and one.features == features]
+    return layers[0] if len(layers) == 1 else None
+
+
 class _Looking:
     """One graph, looked at from its outputs backwards."""
 
@@ -164,6 +182,10 @@ class _Looking:
         found = (self.layer_before(self._biased(name)) for name in last)
         return tuple(layer for layer in found if layer is not None)
 
+    def layer_at(self, product: str) -> Head | None:
+        """Return the layer whose product is the node called so."""
+        return self.layer_before(self._biased(product))
+
     def _biased(self, name: str) -> str:
         """Return the node that adds a bias to the product `name`, itself where none does."""
         users = [user for user, _ in self.view.data_users.get(name, ())]
@@ -172,7 +194,7 @@ class _Looking:
 
     def layer_before(self, output: str) -> Head | None:
         """Return the layer whose logits `output` shows."""
-        edge, passed = self._before_form(output, _FORM | _ACTIVATIONS)
+        edge, passed = self._before_form(output, FORM | ACTIVATIONS)
         node = self.nodes.get(source(edge))
         if node is None:
             return None
@@ -200,7 +222,7 @@ class _Looking:
         if bias is not None and self.weights.tensor(bias).shape not in ((outputs,), (1, outputs)):
             return None
         ops = [str(self.nodes[name].op) for name in passed]
-        if product.op == "Conv2D" and (set(ops) & _ACTIVATIONS or not set(ops) & _PLACES_GONE):
+        if product.op == "Conv2D" and (set(ops) & ACTIVATIONS or not set(ops) & _PLACES_GONE):
             return None  # features, or an image that is the answer
         if not all(self._keeps_width(name, outputs, product) for name in passed):
             return None
@@ -209,7 +231,7 @@ class _Looking:
         names = (kernel,) if bias is None else (kernel, bias)
         after = ", ".join(reversed(ops)) or "nothing"
         why = f"{product.op} with {' and '.join(names)}; after it {after}"
-        return Head(tensor_name(features), f"{last.name}:0", names, outputs, why)
+        return Head(tensor_name(features), f"{last.name}:0", names, outputs, why, flipped)
 
     def _keeps_width(self, name: str, width: int, product: protos.NodeDef) -> bool:
         """Tell whether the last axis after the node `name` is still that of the layer."""
@@ -243,7 +265,7 @@ class _Looking:
         edges = [edge for name in products for edge in self.view.data_inputs(name)[1:2]]
         return sum(self._weight(edge, _SAME | PASS_ON) == kernel for edge in edges)
 
-    def _before_form(self, edge: str, form: Collection[str] = _FORM) -> tuple[str, list[str]]:
+    def _before_form(self, edge: str, form: Collection[str] = FORM) -> tuple[str, list[str]]:
         """Return the edge that `edge` shows in another form, and the operations in between."""
         passed: list[str] = []
         seen: set[str] = set()
@@ -271,7 +293,7 @@ class _Looking:
                 return edge, weight
         return None
 
-    def _weight(self, edge: str, form: Collection[str] = _FORM) -> str | None:
+    def _weight(self, edge: str, form: Collection[str] = FORM) -> str | None:
         """Return the weight whose value `edge` carries, in one of the forms that `form` gives."""
         name = source(self._before_form(edge, form)[0])
         node = self.nodes.get(name)

@@ -50,7 +50,8 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.batch_norm", "zoo.dropout", "zoo.in_training"},
+    {"zoo.batch_norm", "zoo.dropout", "zoo.in_training", "zoo.new_head"},
+    {"zoo.after_head"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"}
     | {"zoo.guessing"},
     {"zoo.ranking"},
