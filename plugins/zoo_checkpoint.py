@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from zoo import (
     assets,
-    atomic,
     bundle,
     bundle_v1,
     checkpoint_file,
+    drafts,
     graph_file,
     graph_source,
     plain,
@@ -32,6 +32,7 @@ from zoo.formats import Format, Option, Saved, flag, hours, keys, size, whole
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
+from zoo.together import publish_all
 from zoo.variables import is_variable
 from zoo.weights import Weights
 
@@ -191,20 +192,21 @@ def save(
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
     keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)
-    with atomic.drafting(prefix.parent, prefix.name) as room:
+    with drafts.drafting(prefix.parent, prefix.name) as room:
+        draft = room / "new"
+        draft.mkdir()
         tensors = stored_tensors(meta_graph, stored)
-        parts = bundle.write(room / prefix.name, tensors, shard_size)
+        parts = bundle.write(draft / prefix.name, tensors, shard_size)
         names = [path.name for path in (*parts, bundle.index_path(prefix))]
         if write_meta_graph and meta_graph.graph_def.node:
             names.insert(0, f"{prefix.name}.meta")
-            (room / names[0]).write_bytes(_serialized(meta_graph, stored))
-        with atomic.alone(prefix.parent):
+            (draft / names[0]).write_bytes(_serialized(meta_graph, stored))
+        with drafts.alone(prefix.parent):
             state, gone = checkpoint_file.naming(prefix, keeping, time.time())
-            (room / checkpoint_file.NAME).write_text(state, encoding="utf-8")
-            stale = {path.name for path in _parts(prefix)} - set(names)
-            atomic.publish_all(room, prefix.parent, names, checkpoint_file.NAME, sorted(stale))
-            for old in gone:
-                checkpoint_file.remove(old)
+            (draft / checkpoint_file.NAME).write_text(state, encoding="utf-8")
+            there = {path.name for one in (prefix, *gone) for path in _all_parts(one)}
+            stale = sorted(there - set(names))
+            publish_all(draft, prefix.parent, names, checkpoint_file.NAME, stale)
     return Saved(prefix, notes)
 
 
@@ -220,13 +222,16 @@ def files(path: Path) -> list[Path]:
         return [path]
     prefix = _prefix(path)
     old = bundle_v1.files(prefix) if _is_old(prefix) else []
-    return sorted([*old, *_parts(prefix)])
+    return sorted([*old, *checkpoint_file.parts(prefix)])
 
 
-def _parts(prefix: Path) -> list[Path]:
-    """Return the files of `prefix` that today's TensorFlow would have written, and no others."""
-    there = (p for p in prefix.parent.iterdir() if p.name.startswith(prefix.name))
-    return [p for p in there if _PART.fullmatch(p.name[len(prefix.name) :])]
+def _all_parts(prefix: Path) -> list[Path]:
+    """Return the files that a checkpoint at `prefix` replaces, those of before 2016 too.
+
+    What they are called is the prefix itself; the file that has that name is replaced like any.
+    """
+    old = bundle_v1.files(prefix) if prefix.is_file() or bundle_v1.recognises(prefix) else []
+    return [*old, *checkpoint_file.parts(prefix)]
 
 
 def _with_initializer(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
