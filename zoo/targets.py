@@ -1,4 +1,4 @@
-"""Where a conversion may write: not over what is there, unless asked; never among another's files."""
+"""Where a conversion may write: over nothing, unless asked; never among the files of another."""
 
 from __future__ import annotations
 
@@ -32,13 +32,19 @@ def refuse_taken(loaded: Loaded, form: Format, dest: Path, target: Path, *, forc
     """
     if not force and (target.is_file() or form.recognises(target)):
         raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
-    others = {name: other for name, other in plugins.formats(loaded).items() if name != form.name}
     for path in {dest: None, target: None}:
-        found = [] if path.is_file() else [n for n, o in others.items() if o.recognises(path)]
-        if found:
+        if found := _others(loaded, form, path):
             raise WriteError(
                 f"{path} is a model in another format",
                 found=" and ".join(found),
-                hint="choose another name, or remove it first; --force replaces a file,"
-                f" or a {form.name}",
+                hint="choose another name, or remove it first;"
+                f" --force replaces a file, or a model in the format {form.name}",
             )
+
+
+def _others(loaded: Loaded, form: Format, path: Path) -> list[str]:
+    """Return the formats besides `form` of which `path` is a folder, or the prefix of files."""
+    if path.exists() and not path.is_dir():
+        return []
+    known = plugins.formats(loaded).items()
+    return [name for name, other in known if name != form.name and other.recognises(path)]

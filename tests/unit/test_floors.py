@@ -20,7 +20,8 @@ FLOORS = [  # from the roof down
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
     | {"zoo.report"},
-    {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"} | {"zoo_architectures.train_vgg_digits"},
+    {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
+    | {"zoo_architectures.train_vgg_digits"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
