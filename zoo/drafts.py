@@ -30,7 +30,7 @@ from zoo.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OLD, NOW = "old", "now"
+OLD, NOW, _GONE = "old", "now", "gone"
 _MARK, _LONGEST = ".zoo-", 60
 _ROOM = re.compile(r"\..*\.zoo-\w{8}")
 _PATIENCE, _PAUSE = 60.0, 0.01
@@ -122,7 +122,14 @@ def _bring_back(folder: Path, old: Path) -> None:
 def _clear(room: Path) -> None:
     """Delete `room`, unless something in it is nowhere else."""
     if not any(_needed(room)):
+        give_up_old(room)  # in one step: a part of it would look needed
         shutil.rmtree(room, ignore_errors=True)
+
+
+def give_up_old(room: Path) -> None:
+    """Say that what was set aside in `room`, if anything was, need not come back."""
+    with suppress(FileNotFoundError):
+        (room / OLD).rename(room / _GONE)
 
 
 def _needed(room: Path) -> Iterator[Path]:

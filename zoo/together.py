@@ -144,4 +144,4 @@ def _move(
         for start, end in reversed(done):
             end.rename(start)
         raise
-    old.rename(draft.parent / "gone")
+    drafts.give_up_old(draft.parent)
