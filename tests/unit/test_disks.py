@@ -83,3 +83,21 @@ def test_a_process_that_dies_leaves_nothing_or_the_whole(large, tmp_path, form):
             whole += 1
     assert len(ends) - whole >= 5
     assert whole > 1
+
+
+def test_a_verification_that_was_killed(tmp_path):
+    """The draft that it wrote goes with the next conversion to the same target."""
+    program = (
+        "import os, sys, zoo; from zoo import conversions, verifying\n"
+        "conversions.tensorflow = lambda: None\n"
+        "verifying.verify = lambda *_: os._exit(99)\n"
+        "zoo.convert('toy-adder', sys.argv[1], to='frozen', verify=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "m"])
+    assert done.returncode == 99
+    (room,) = tmp_path.iterdir()
+    assert room.name.startswith(".m.zoo-")
+
+    zoo_frozen.save(sample_model(), tmp_path / "m")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
