@@ -192,9 +192,7 @@ def save(
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
     keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)
-    with drafts.drafting(prefix.parent, prefix.name) as room:
-        draft = room / "new"
-        draft.mkdir()
+    with drafts.drafting(prefix.parent, prefix.name) as draft:
         tensors = stored_tensors(meta_graph, stored)
         parts = bundle.write(draft / prefix.name, tensors, shard_size)
         names = [path.name for path in (*parts, bundle.index_path(prefix))]

@@ -43,8 +43,8 @@ def replacing(path: Path) -> Iterator[Path]:
     disk.refuse_special(path)
     if path.is_symlink():  # the link stays, what it leads to is replaced
         path = _end_of(path)
-    with drafting(path.parent, path.name) as room:
-        draft = room / path.name
+    with drafting(path.parent, path.name) as new:
+        draft = new / path.name
         yield draft
         with written(path):
             _publish(draft, path)
@@ -103,7 +103,7 @@ def _publish(draft: Path, path: Path) -> None:
 
 def _move(draft: Path, path: Path) -> None:
     """Rename `draft` to `path`; what no folder can be renamed over goes aside, back if it fails."""
-    aside = draft.parent / OLD / path.name
+    aside = draft.parent.parent / OLD / path.name
     try:
         if draft.is_dir() and os.path.lexists(path):
             aside.parent.mkdir()
@@ -121,8 +121,8 @@ def add(folder: Path, write: Callable[[Path], None], place: Callable[[], Path]) 
     Nothing is replaced: where another process was faster the rename fails, and `place` is asked
     again, until it names a free one or raises.
     """
-    with drafting(folder, place().name) as room:
-        draft = room / "draft"
+    with drafting(folder, place().name) as new:
+        draft = new / "draft"
         draft.mkdir()
         write(draft)
         disk.sync(draft)

@@ -4,8 +4,10 @@ A process that was killed leaves its room behind.  The next one that writes to t
 clears it away: who lives holds a lock on the room, and the system takes that from who dies.
 Where the file system has no locks, nobody can tell, and rooms stay.
 
-A room that holds more than a draft of ours has these in it:
+What is in a room:
 
+``new``
+    The folder in which the drafts are made.
 ``old``
     What was at the target, under its names.
 ``now``
@@ -30,7 +32,7 @@ from zoo.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OLD, NOW, _GONE = "old", "now", "gone"
+NEW, OLD, NOW, _GONE = "new", "old", "now", "gone"
 _MARK, _LONGEST = ".zoo-", 60
 _ROOM = re.compile(r"\..*\.zoo-\w{8}")
 _PATIENCE, _PAUSE = 60.0, 0.01
@@ -39,10 +41,10 @@ _PATIENCE, _PAUSE = 60.0, 0.01
 
 @contextmanager
 def drafting(folder: Path, name: str) -> Iterator[Path]:
-    """Yield an empty room inside `folder`, gone when the block ends; disk errors become ours.
+    """Yield an empty folder in a room inside `folder`, gone when the block ends.
 
-    If the block fails, folders that were made for it go too.  Rooms for the same `name` that dead
-    processes left go first, so that their space is there for this one.
+    Disk errors become ours.  If the block fails, folders that were made for it go too.  Rooms for
+    the same `name` that dead processes left go first, so that their space is there for this one.
     """
     with written(folder / name):
         new = [parent for parent in (folder, *folder.parents) if not parent.exists()]
@@ -51,7 +53,8 @@ def drafting(folder: Path, name: str) -> Iterator[Path]:
         room, descriptor = _moved_in(folder, name)
     try:
         with written(folder / name):
-            yield room
+            (room / NEW).mkdir()
+            yield room / NEW
     except BaseException:
         _clear(room)
         with suppress(OSError):  # one that holds something by now stays

@@ -38,7 +38,7 @@ def publish_all(
     Parameters
     ----------
     draft
-        A folder in a room of `folder`.
+        What `zoo.drafts.drafting` gave for `folder`, with the files in it.
     names
         Files, new ones or such as replace others, which keep their permissions.  The one that
         readers look for is the last.

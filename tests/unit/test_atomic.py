@@ -38,6 +38,24 @@ def test_a_folder_takes_the_place_of_a_folder(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.parametrize("name", ["new", "old", "now", "gone", "link"])
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_no_name_is_special(tmp_path, monkeypatch, name, exchanging):
+    """Also not one that a folder in a room has."""
+    watched(monkeypatch, exchanging)
+    for text in ("first", "second"):
+        with atomic.replacing(tmp_path / name) as draft:
+            draft.mkdir()
+            (draft / "file").write_text(text)
+    with pytest.raises(KeyError), atomic.replacing(tmp_path / name) as draft:
+        draft.mkdir()
+        (draft / "half").touch()
+        raise KeyError
+
+    assert (tmp_path / name / "file").read_text() == "second"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_a_failing_block_leaves_the_old(tmp_path, kind):
     """An error in the block leaves what was there, and no draft."""

@@ -34,8 +34,8 @@ def found(folder):
 
 def published(folder, files=NAMES, stale=()):
     """Publish new files in `folder`."""
-    with drafts.drafting(folder, "m") as room:
-        draft = written(room / "new", "new", (*files, "pointer"))
+    with drafts.drafting(folder, "m") as draft:
+        written(draft, "new", (*files, "pointer"))
         publish_all(draft, folder, files, pointer="pointer", stale=stale)
 
 
