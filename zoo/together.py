@@ -6,7 +6,8 @@ one, by one rename; then each name becomes what it leads to.  Only the rename in
 what a reader finds, and it changes all of it.
 
 A process that is killed in between leaves links that lead to the old or to the new, all of them,
-and the room to which they lead; the next one that writes there settles that (`zoo.drafts`).
+and the room to which they lead; the next one that writes there settles that (`zoo.drafts`).  What
+is not promised: a reader that opened one file before that rename and the next one after it.
 """
 
 from __future__ import annotations

@@ -81,6 +81,23 @@ def test_many_processes_at_once(tmp_path):
     assert names(tmp_path / "m") == ["a", "b"]
 
 
+def test_a_room_that_is_cleared_before_it_is_locked(tmp_path, monkeypatch):
+    """Its lock is one on nothing then, and another room is made."""
+    real, rooms = drafts.locked, []
+
+    def locked(descriptor):
+        if not rooms:
+            rooms.extend(tmp_path.iterdir())
+            rooms[0].rmdir()
+        return real(descriptor)
+
+    monkeypatch.setattr(drafts, "locked", locked)
+    replaced(tmp_path / "m")
+
+    assert len(rooms) == 1
+    assert names(tmp_path) == ["m"]
+
+
 def test_what_only_looks_like_a_room(tmp_path):
     """Folders of others, files and links stay, and so does what the links lead to."""
     precious = tmp_path / "far"
