@@ -27,7 +27,7 @@ from zoo import (
     protos,
 )
 from zoo.attach import attach
-from zoo.errors import FormatError, counted
+from zoo.errors import FormatError, WriteError, counted
 from zoo.formats import Format, Option, Saved, flag, hours, keys, size, whole
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
@@ -185,7 +185,7 @@ def save(
     """
     from zoo.restorable import changes, restorable, selected, stored_tensors
 
-    prefix = target(path, global_step=global_step)
+    prefix = _target(path, global_step)
     bare, notes = _without_assets(model)
     meta_graph, stored = restorable(_with_initializer(bare), model.weights, resources=False)
     notes += changes(model.meta_graph, meta_graph)
@@ -209,7 +209,23 @@ def save(
 
 
 def target(path: Path, *, global_step: int | None = None, **_: object) -> Path:
-    """Return the prefix that `save` would write."""
+    """Return the prefix that `save` would write.
+
+    Raises
+    ------
+    WriteError
+        A file has that name, and is no checkpoint: it would stay, and be taken for the model.
+    """
+    prefix = _target(path, global_step)
+    if prefix.is_file() and not bundle_v1.recognises(prefix):
+        raise WriteError(
+            f"{prefix} is a file, where the prefix of a checkpoint should go",
+            hint="choose another name, or remove it first",
+        )
+    return prefix
+
+
+def _target(path: Path, global_step: int | None) -> Path:
     prefix = path / "model" if path.is_dir() else path
     return prefix if global_step is None else prefix.with_name(f"{prefix.name}-{global_step}")
 
@@ -224,11 +240,8 @@ def files(path: Path) -> list[Path]:
 
 
 def _all_parts(prefix: Path) -> list[Path]:
-    """Return the files that a checkpoint at `prefix` replaces, those of before 2016 too.
-
-    What they are called is the prefix itself; the file that has that name is replaced like any.
-    """
-    old = bundle_v1.files(prefix) if prefix.is_file() or bundle_v1.recognises(prefix) else []
+    """Return the files that a checkpoint at `prefix` replaces, those of before 2016 too."""
+    old = bundle_v1.files(prefix) if bundle_v1.recognises(prefix) else []
     return [*old, *checkpoint_file.parts(prefix)]
 
 

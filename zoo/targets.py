@@ -22,7 +22,7 @@ def refuse_taken(loaded: Loaded, form: Format, dest: Path, target: Path, *, forc
     dest
         What the user named, of which the format made `target`: the same, or a folder of it.
     force
-        Whether what is at `target` may be replaced: a file, or a model in the same format.
+        Whether what is at `target` may be replaced: a file, or a model in the format `form`.
 
     Raises
     ------
@@ -37,8 +37,7 @@ def refuse_taken(loaded: Loaded, form: Format, dest: Path, target: Path, *, forc
             raise WriteError(
                 f"{path} is a model in another format",
                 found=" and ".join(found),
-                hint="choose another name, or remove it first;"
-                f" --force replaces a file, or a model in the format {form.name}",
+                hint="choose another name, or remove it first",
             )
 
 

@@ -72,9 +72,21 @@ def test_a_model_takes_its_own_place(tmp_path, form):
     np.testing.assert_array_equal(done.source.model.weights["dense/kernel"], kernel)
 
 
-@pytest.mark.parametrize("form", ["checkpoint", "saved_model"])
-def test_a_file_makes_room(tmp_path, form):
-    """A model in one file is replaced by what it is itself converted to, with other files."""
+@pytest.mark.parametrize("force", [False, True])
+def test_a_file_at_the_prefix_of_a_checkpoint(tmp_path, force):
+    """It would stay beside the files of the checkpoint, and nobody could tell what is meant."""
+    saved(tmp_path / "m", "frozen")
+    before = contents(tmp_path)
+
+    with pytest.raises(WriteError, match="is a file, where the prefix"):
+        zoo.convert(tmp_path / "m", tmp_path / "m", to="checkpoint", force=force)
+
+    assert contents(tmp_path) == before
+
+
+def test_a_file_makes_room_for_a_folder(tmp_path):
+    """A model in one file is replaced by what it is itself converted to."""
+    form = "saved_model"
     kernel = saved(tmp_path / "m", "frozen")
 
     with pytest.raises(WriteError, match="exists"):
