@@ -136,3 +136,21 @@ def test_where_an_old_model_was(tf, plain, models, tmp_path, form, way):
     outcomes = check(plain, folders, form, before, models, tmp_path)
     assert (outcomes[0], outcomes[-1]) == (OLD, NEW)
     assert set(outcomes) == {OLD, NEW}
+
+
+def test_what_is_killed_while_it_settles_what_a_kill_left(tf, plain, models, tmp_path):
+    """A second kill leaves old or new as the first one did, in whichever state that was."""
+    before = tmp_path / "before"
+    zoo.convert(models / "old", before / "m", to="checkpoint", shard_size=4)
+    first = killed("changes", models / "new", "checkpoint", before, tmp_path / "first")
+    linked = [folder for folder in first if (folder / "m.index").is_symlink()]
+    given = [by_tensorflow(plain, folder / "m", "checkpoint") for folder in linked]
+    turn = given.index(NEW)
+    assert given == [OLD] * turn + [NEW] * (len(given) - turn)
+
+    for left in (linked[turn - 1], linked[-1]):
+        again = tmp_path / left.name
+        folders = killed("changes", models / "new", "checkpoint", left, again)
+        outcomes = check(plain, folders, "checkpoint", before, models, again)
+        assert outcomes == sorted(outcomes)
+        assert outcomes[-1] == NEW
