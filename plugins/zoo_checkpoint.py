@@ -17,21 +17,22 @@ from typing import TYPE_CHECKING
 
 from zoo import (
     assets,
-    atomic,
     bundle,
     bundle_v1,
     checkpoint_file,
+    drafts,
     graph_file,
     graph_source,
     plain,
     protos,
 )
 from zoo.attach import attach
-from zoo.errors import FormatError, counted, some
+from zoo.errors import FormatError, WriteError, counted, some
 from zoo.formats import Format, Option, Saved, flag, hours, keys, size, whole
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
 from zoo.model import Model
+from zoo.together import publish_all
 from zoo.variables import is_variable
 from zoo.weights import Weights
 
@@ -184,32 +185,47 @@ def save(
     """
     from zoo.restorable import changes, restorable, selected, stored_tensors
 
-    prefix = target(path, global_step=global_step)
+    prefix = _target(path, global_step)
     bare, notes = _without_assets(model)
     meta_graph, stored = restorable(_with_initializer(bare), model.weights, resources=False)
     notes += changes(model.meta_graph, meta_graph)
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
     keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)
-    with atomic.drafting(prefix.parent, prefix.name) as room:
+    with drafts.drafting(prefix.parent, prefix.name) as draft:
         tensors = stored_tensors(meta_graph, stored)
-        parts = bundle.write(room / prefix.name, tensors, shard_size)
+        parts = bundle.write(draft / prefix.name, tensors, shard_size)
         names = [path.name for path in (*parts, bundle.index_path(prefix))]
         if write_meta_graph and meta_graph.graph_def.node:
             names.insert(0, f"{prefix.name}.meta")
-            (room / names[0]).write_bytes(_serialized(meta_graph, stored))
-        with atomic.alone(prefix.parent):
+            (draft / names[0]).write_bytes(_serialized(meta_graph, stored))
+        with drafts.alone(prefix.parent):
             state, gone = checkpoint_file.naming(prefix, keeping, time.time())
-            (room / checkpoint_file.NAME).write_text(state, encoding="utf-8")
-            stale = {path.name for path in _parts(prefix)} - set(names)
-            atomic.publish_all(room, prefix.parent, names, checkpoint_file.NAME, sorted(stale))
-            for old in gone:
-                checkpoint_file.remove(old)
+            (draft / checkpoint_file.NAME).write_text(state, encoding="utf-8")
+            there = {path.name for one in (prefix, *gone) for path in _all_parts(one)}
+            stale = sorted(there - set(names))
+            publish_all(draft, prefix.parent, names, checkpoint_file.NAME, stale)
     return Saved(prefix, notes)
 
 
 def target(path: Path, *, global_step: int | None = None, **_: object) -> Path:
-    """Return the prefix that `save` would write."""
+    """Return the prefix that `save` would write.
+
+    Raises
+    ------
+    WriteError
+        A file has that name, and is no checkpoint: it would stay, and be taken for the model.
+    """
+    prefix = _target(path, global_step)
+    if prefix.is_file() and not bundle_v1.recognises(prefix):
+        raise WriteError(
+            f"{prefix} is a file, where the prefix of a checkpoint should go",
+            hint="choose another name, or remove it first",
+        )
+    return prefix
+
+
+def _target(path: Path, global_step: int | None) -> Path:
     prefix = path / "model" if path.is_dir() else path
     return prefix if global_step is None else prefix.with_name(f"{prefix.name}-{global_step}")
 
@@ -220,13 +236,13 @@ def files(path: Path) -> list[Path]:
         return [path]
     prefix = _prefix(path)
     old = bundle_v1.files(prefix) if _is_old(prefix) else []
-    return sorted([*old, *_parts(prefix)])
+    return sorted([*old, *checkpoint_file.parts(prefix)])
 
 
-def _parts(prefix: Path) -> list[Path]:
-    """Return the files of `prefix` that today's TensorFlow would have written, and no others."""
-    there = (p for p in prefix.parent.iterdir() if p.name.startswith(prefix.name))
-    return [p for p in there if _PART.fullmatch(p.name[len(prefix.name) :])]
+def _all_parts(prefix: Path) -> list[Path]:
+    """Return the files that a checkpoint at `prefix` replaces, those of before 2016 too."""
+    old = bundle_v1.files(prefix) if bundle_v1.recognises(prefix) else []
+    return [*old, *checkpoint_file.parts(prefix)]
 
 
 def _with_initializer(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:

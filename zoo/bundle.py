@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from zoo import atomic, dtypes, ordered_code, protos, stored_strings, table, wire
+from zoo import dtypes, ordered_code, protos, stored_strings, table, wire
 from zoo.checksums import crc32c, masked, unmasked
+from zoo.disk import written
 from zoo.errors import FormatError, UnsupportedError
 from zoo.mapped import MappedFile
 from zoo.parts import JoinedTensor, extents_of
@@ -203,7 +204,7 @@ def write(prefix: Path, tensors: Mapping[str, Tensor], shard_size: int | None = 
     """
     shards = [_in_order(tensors)] if shard_size is None else _shards(tensors, shard_size)
     paths = [data_path(prefix, number, len(shards)) for number in range(len(shards))]
-    with atomic.written(paths[0]):
+    with written(paths[0]):
         pairs = {_HEADER_KEY: _header(len(shards))}
         for number, keys in enumerate(shards):
             with Stream(paths[number]) as file:

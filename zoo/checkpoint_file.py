@@ -147,13 +147,15 @@ def naming(prefix: Path, keeping: Keeping, now: float) -> tuple[str, list[Path]]
     return _text(state), gone
 
 
-def remove(prefix: Path) -> None:
-    """Delete the checkpoint `prefix`; its index first, without which it is none."""
-    bundle.index_path(prefix).unlink(missing_ok=True)
-    for path in prefix.parent.iterdir():
-        name = path.name.removeprefix(prefix.name)
-        if path.name.startswith(prefix.name) and (name == ".meta" or bundle.is_data_suffix(name)):
-            path.unlink()
+def parts(prefix: Path) -> list[Path]:
+    """Return the files of `prefix` that today's TensorFlow would have written, and no others."""
+    length = len(prefix.name)
+    there = (path for path in prefix.parent.iterdir() if path.name.startswith(prefix.name))
+    return [path for path in there if _is_suffix(path.name[length:])]
+
+
+def _is_suffix(text: str) -> bool:
+    return text in (".index", ".meta") or bundle.is_data_suffix(text)
 
 
 def _saved(folder: Path, state: protos.CheckpointState) -> list[tuple[str, float]]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import atomic, detect, output, plugins
+from zoo import detect, drafts, output, plugins
 from zoo.alterations import NONE as UNALTERED
 from zoo.alterations import Alterations
 from zoo.cutting import ALL, Wanted, prepared
 from zoo.engine import tensorflow
-from zoo.errors import WriteError
 from zoo.library import Opened
 from zoo.renaming import NONE, Wishes
 from zoo.repairs import USUAL, Choice
+from zoo.targets import refuse_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,14 +96,13 @@ def convert(
     Raises
     ------
     WriteError
-        There is something at `dest`.
+        There is something at `dest`, see `zoo.targets`.
     DifferenceError
         The target computes something else; nothing is at `dest` then but what was there.
     """
     form = plugins.format_named(library.plugins, to)
     target = form.written_at(Path(dest), options or {})
-    if not force and (target.is_file() or form.recognises(target)):
-        raise WriteError(f"{target} exists", hint="--force replaces it; or choose another name")
+    refuse_taken(library.plugins, form, Path(dest), target, force=force)
     read = library.open(ref, format=format, wishes=wishes, options=load_options)
     model = read.model.placed(None) if clear_devices else read.model
     ready = prepared(model, wanted, repairs, outputs_only=not form.signatures)
@@ -114,9 +113,10 @@ def convert(
         moved = {**ready.moved, **{new: ready.moved.get(old, old) for new, old in called.items()}}
         asked = replace(verify, feeds=ready.feeds, moved=moved)
         proof = _proven(form, ready.reference, model, target, options or {}, asked)
+    left = library.left_at(read, load_options)  # before it is replaced, if it is
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*library.left_at(read, load_options), *ready.notes, *altered, *saved.notes)
+    notes = (*left, *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
 
 
@@ -137,7 +137,7 @@ def _proven(
 
     with output.hushed():
         tensorflow()
-    with atomic.drafting(target.parent, target.name) as room:
+    with drafts.drafting(target.parent, target.name) as room:
         draft = form.write(model, room / target.name, options).path
         written = form.read(draft, {})
         own = functools.partial(_own, written)

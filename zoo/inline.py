@@ -235,7 +235,7 @@ class _Call:
 
     def _effects(self) -> list[str]:
         """Return the nodes of the body that run though no output may need them."""
-        stated = list(self.function.control_ret.values())
+        stated = [name for _, name in sorted(self.function.control_ret.items())]
         strange = [name for name in stated if name not in self.body]
         if strange:
             raise self._dangling(strange[0])

@@ -239,7 +239,7 @@ def body(function: protos.FunctionDef, library: Mapping[str, protos.FunctionDef]
         nodes[node.name].input[:] = [_edge(edge, inner, library) for edge in node.input]
     returned = [function.ret[output.name] for output in function.signature.output_arg]
     edges = [_edge(edge, inner, library) for edge in returned]
-    edges += [f"{CONTROL}{name}" for name in function.control_ret.values()]
+    edges += [f"{CONTROL}{name}" for _, name in sorted(function.control_ret.items())]
     nodes[RETURN] = protos.NodeDef(name=RETURN, op=OUTPUT, input=edges)
     return Net(nodes, {}, library)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import atomic, home, names, registry_edit, sources
+from zoo import atomic, disk, drafts, home, names, registry_edit, sources
 from zoo.entries import validated
 from zoo.errors import RegistryError, UnknownNameError, UsageError
 from zoo.names import NAME_RULE
@@ -197,9 +196,9 @@ def _edited(path: Path) -> Iterator[list[str]]:
     One process at a time; whoever reads meanwhile finds the old file or the new one.
     """
     path = path.resolve()
-    with atomic.written(path):
+    with disk.written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.alone(path.parent, _PATIENCE):
+    with drafts.alone(path.parent, _PATIENCE):
         text = [_text(path) if path.is_file() else registry_edit.EMPTY]
         yield text
         _write(path, text[0])
@@ -215,5 +214,3 @@ def _text(path: Path) -> str:
 def _write(path: Path, text: str) -> None:
     with atomic.replacing(path) as draft:
         draft.write_bytes(text.encode())
-        if path.is_file():
-            shutil.copymode(path, draft)

@@ -63,8 +63,8 @@ def to_resources(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
     edited.CopyFrom(meta_graph)
     rewriter = _Rewriter(meta_graph)
     edited.graph_def.CopyFrom(rewriter.rewritten())
-    for signature in edited.signature_def.values():
-        for info in signature.outputs.values():
+    for _, signature in sorted(edited.signature_def.items()):
+        for _, info in sorted(signature.outputs.items()):
             info.name = rewriter.value_of(info.name)
     rename_listed(edited, rewriter.value_of)
     mark_resources(edited, rewriter.variables)

@@ -13,8 +13,9 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import atomic, home
+from zoo import disk, home
 from zoo.digests import folder_digest
+from zoo.drafts import drafting
 from zoo.errors import IntegrityError
 from zoo.streams import Stream
 
@@ -87,16 +88,16 @@ class Store:
             The disk is full.
         """
         drafts = self.root / "drafts"
-        with atomic.drafting(drafts, "fetch") as room:
+        with drafting(drafts, "fetch") as room:
             home.mark(self.root)
             draft = room / "bytes"
             sha256, size = _write(draft, chunks, pin, source)
-            atomic.sync(draft)
+            disk.sync(draft)
             path = self._path(sha256)
             path.parent.mkdir(parents=True, exist_ok=True)
             draft.chmod(0o444)
             draft.replace(path)
-            atomic.sync_folder(path.parent)
+            disk.sync_folder(path.parent)
         return Kept(path, sha256, size)
 
     def folder(self, parts: Sequence[Part]) -> tuple[Path, str]:
@@ -104,7 +105,7 @@ class Store:
         digest = folder_digest((p.path, p.kept.size, p.kept.sha256) for p in parts)
         path = self._folder(digest)
         if not _is_whole(path, parts):
-            with atomic.drafting(path.parent, digest) as room:
+            with drafting(path.parent, digest) as room:
                 if path.is_dir():
                     path.rename(room / "damaged")
                 draft = room / "folder"
@@ -112,7 +113,7 @@ class Store:
                     target = draft / part.path
                     target.parent.mkdir(parents=True, exist_ok=True)
                     _link(part.kept.path, target)
-                atomic.sync(draft)
+                disk.sync(draft)
                 try:
                     draft.rename(path)
                 except OSError:

@@ -75,7 +75,7 @@ def all_definitions(meta_graph: protos.MetaGraphDef) -> dict[str, protos.Variabl
         if name.endswith("variables") and collection.HasField("bytes_list")
     ]
     found: dict[str, protos.VariableDef] = {}
-    for name in sorted(names, key=lambda name: name != ALL):
+    for name in sorted(names, key=lambda name: (name != ALL, name)):
         for node, definition in definitions(meta_graph, name).items():
             found.setdefault(node, definition)
     return found
@@ -186,7 +186,7 @@ def listed_tensors(meta_graph: protos.MetaGraphDef) -> list[str]:
     """Return the tensors, not the operations, that collections name."""
     return [
         name
-        for collection in meta_graph.collection_def.values()
+        for _, collection in sorted(meta_graph.collection_def.items())
         for name in collection.node_list.value
         if ":" in name
     ]
@@ -194,7 +194,7 @@ def listed_tensors(meta_graph: protos.MetaGraphDef) -> list[str]:
 
 def rename_listed(meta_graph: protos.MetaGraphDef, renamed: Callable[[str], str]) -> None:
     """Let collections of `meta_graph` call each of their tensors as `renamed` says."""
-    for collection in meta_graph.collection_def.values():
+    for _, collection in sorted(meta_graph.collection_def.items()):
         if collection.HasField("node_list"):
             names = collection.node_list.value
             names[:] = [renamed(name) if ":" in name else name for name in names]

@@ -114,6 +114,25 @@ def test_a_conversion_that_changes_something_is_not_published(
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [(flipped, {"conv1_1/kernel"}), (swapped, {"conv1_1/bias", "conv1_2/bias"})],
+)
+def test_diff_finds_what_verify_does(tmp_path, monkeypatch, capsys, form, change, names):
+    """Where a conversion was not verified, a wrong one is found later; a right one is not."""
+    zoo.convert("vgg-digits", tmp_path / "right", to=form)
+    wrong(monkeypatch, change)
+    zoo.convert("vgg-digits", tmp_path / "wrong", to=form)
+
+    assert run(["diff", "vgg-digits", str(tmp_path / "right"), "--json"]) == 0
+    capsys.readouterr()
+    assert run(["diff", "vgg-digits", str(tmp_path / "wrong"), "--json"]) == 1
+
+    found = json.loads(capsys.readouterr().out)["weights"]
+    assert {one["a"] for one in found["different"]} == names
+
+
 def test_a_tolerance_lets_small_differences_pass(tf, tmp_path, monkeypatch):
     """And says how large they are."""
 

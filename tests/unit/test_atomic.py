@@ -2,12 +2,13 @@
 
 import os
 import socket
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
-from zoo import atomic
+from zoo import atomic, disk
 from zoo.errors import DiskError, UnsupportedError, WriteError
 
 
@@ -37,6 +38,24 @@ def test_a_folder_takes_the_place_of_a_folder(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.parametrize("name", ["new", "old", "now", "gone", "link"])
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_no_name_is_special(tmp_path, monkeypatch, name, exchanging):
+    """Also not one that a folder in a room has."""
+    watched(monkeypatch, exchanging)
+    for text in ("first", "second"):
+        with atomic.replacing(tmp_path / name) as draft:
+            draft.mkdir()
+            (draft / "file").write_text(text)
+    with pytest.raises(KeyError), atomic.replacing(tmp_path / name) as draft:
+        draft.mkdir()
+        (draft / "half").touch()
+        raise KeyError
+
+    assert (tmp_path / name / "file").read_text() == "second"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_a_failing_block_leaves_the_old(tmp_path, kind):
     """An error in the block leaves what was there, and no draft."""
@@ -51,18 +70,62 @@ def test_a_failing_block_leaves_the_old(tmp_path, kind):
     assert list(tmp_path.iterdir()) == before
 
 
-def test_a_failing_rename_brings_the_old_folder_back(tmp_path, monkeypatch):
-    """The old folder is set aside for a moment only."""
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_a_folder_takes_the_place_of_what_is_there(tmp_path, monkeypatch, kind, exchanging):
+    """In one step where the file system can do that, else in two, and nothing else is left."""
     target = tmp_path / "model"
-    target.mkdir()
-    (target / "old").touch()
+    target.mkdir() if kind == "folder" else target.write_text("old")
+    seen = watched(monkeypatch, exchanging)
+
+    with atomic.replacing(target) as draft:
+        draft.mkdir()
+        (draft / "new").touch()
+
+    assert seen == [exchanging]
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def watched(monkeypatch, exchanging):
+    """Return what comes of each exchange from now on; without `exchanging` there is none."""
+    seen, real = [], disk.exchange
+
+    def exchange(one, other):
+        seen.append(exchanging and real(one, other))
+        return seen[-1]
+
+    monkeypatch.setattr(disk, "exchange", exchange)
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_failing_rename_brings_the_old_back(tmp_path, monkeypatch, kind):
+    """Where it has to be set aside, that is for a moment only."""
+    target = tmp_path / "model"
+    target.mkdir() if kind == "folder" else target.write_text("old")
+    before = target.stat().st_ino
+    watched(monkeypatch, exchanging=False)
     monkeypatch.setattr("os.replace", full)
 
     with pytest.raises(DiskError), atomic.replacing(target) as draft:
         draft.mkdir()
 
-    assert [path.name for path in target.iterdir()] == ["old"]
+    assert target.stat().st_ino == before
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_permissions_stay(tmp_path, kind):
+    """What was private is not opened to all by its successor."""
+    target = tmp_path / "model"
+    target.mkdir() if kind == "folder" else target.touch()
+    target.chmod(0o700)
+
+    with atomic.replacing(target) as draft:
+        draft.mkdir() if kind == "folder" else draft.touch()
+
+    assert stat.S_IMODE(target.stat().st_mode) == 0o700
 
 
 def full(*_):
@@ -101,47 +164,6 @@ def test_errors_of_ours_pass_unchanged(tmp_path):
     """Only what the operating system says is translated."""
     with pytest.raises(UnsupportedError), atomic.replacing(tmp_path / "file"):
         raise UnsupportedError("no")
-
-
-@pytest.mark.parametrize("failing", range(1, 6))
-def test_several_files_are_published_together(tmp_path, monkeypatch, failing):
-    """If the rename of any of them fails, the old ones are there again, all of them."""
-    room, folder = tmp_path / "room", tmp_path / "folder"
-    room.mkdir(), folder.mkdir()
-    for name in ("data", "index", "pointer"):
-        (room / name).write_text("new")
-        (folder / name).write_text("old")
-    calls, real = [], os.replace
-
-    def replace(source, target):
-        calls.append(source)
-        if len(calls) == failing:
-            full()
-        real(source, target)
-
-    monkeypatch.setattr("os.replace", replace)
-    with pytest.raises(OSError, match="No space"):
-        atomic.publish_all(room, folder, ["data", "index"], pointer="pointer")
-
-    assert {path.name: path.read_text() for path in folder.iterdir()} == {
-        "data": "old",
-        "index": "old",
-        "pointer": "old",
-    }
-
-
-def test_the_last_file_is_published_last(tmp_path, monkeypatch):
-    """Readers look for the index; it comes after the data, and the pointer after the index."""
-    room, folder = tmp_path / "room", tmp_path / "folder"
-    room.mkdir(), folder.mkdir()
-    for name in ("data", "index", "pointer"):
-        (room / name).write_text("new")
-    order, real = [], os.replace
-    monkeypatch.setattr("os.replace", lambda a, b: (order.append(b.name), real(a, b)))
-
-    atomic.publish_all(room, folder, ["data", "index"], pointer="pointer")
-
-    assert order == ["data", "index", "pointer"]
 
 
 def test_a_link_stays_a_link(tmp_path):
@@ -238,20 +260,25 @@ def test_no_folder_is_made_for_what_is_received(tmp_path, name):
     assert not (tmp_path / "no").exists()
 
 
-@pytest.mark.parametrize("way", ["replacing", "link", "publish"])
+@pytest.mark.parametrize("way", ["pipe", "link"])
 def test_a_file_does_not_replace_a_pipe(tmp_path, pipe, way):
     """Programs wait at it, and would wait for ever."""
     (tmp_path / "link").symlink_to(pipe)
-    (tmp_path / "draft").touch()
 
-    with pytest.raises(WriteError, match="is a pipe"):
-        if way == "publish":
-            atomic.publish(tmp_path / "draft", pipe, aside=tmp_path / "old")
-        with atomic.replacing(tmp_path / "link" if way == "link" else pipe) as draft:
-            draft.touch()
+    with pytest.raises(WriteError, match="is a pipe"), atomic.replacing(tmp_path / way) as draft:
+        draft.touch()
 
     assert pipe.is_fifo()
-    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link", "draft"}
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+def test_a_pipe_that_came_meanwhile(tmp_path):
+    """It is no more replaced than one that was there."""
+    with pytest.raises(WriteError, match="is a pipe"), atomic.replacing(tmp_path / "p") as draft:
+        draft.touch()
+        os.mkfifo(tmp_path / "p")
+
+    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
 
 
 def test_a_file_does_not_replace_a_socket(tmp_path, monkeypatch):
@@ -265,18 +292,3 @@ def test_a_file_does_not_replace_a_socket(tmp_path, monkeypatch):
             pass
 
     assert (tmp_path / "s").is_socket()
-
-
-@pytest.mark.parametrize("name", ["data", "pointer"])
-def test_several_files_do_not_replace_a_pipe(tmp_path, name):
-    """None of them is moved then."""
-    room, folder = tmp_path / "room", tmp_path / "folder"
-    room.mkdir(), folder.mkdir()
-    os.mkfifo(folder / name)
-    for new in ("data", "pointer"):
-        (room / new).touch()
-
-    with pytest.raises(WriteError, match="is a pipe"):
-        atomic.publish_all(room, folder, ["data"], pointer="pointer")
-
-    assert [(path.name, path.is_fifo()) for path in folder.iterdir()] == [(name, True)]

@@ -37,16 +37,15 @@ def test_what_lies_elsewhere_is_not_deleted(folder):
     assert text.count("m-3") == 2
 
 
-def test_a_checkpoint_goes_with_all_its_files(folder):
-    """And with none of another whose name begins alike."""
+def test_the_files_of_a_checkpoint(folder):
+    """All of them, and none of another whose name begins alike."""
     (folder / "m-1.meta").touch()
     (folder / "m-1.notes").touch()
     (folder / "m-10.index").touch()
 
-    checkpoint_file.remove(folder / "m-1")
+    names = {path.name for path in checkpoint_file.parts(folder / "m-1")}
 
-    names = {path.name for path in folder.iterdir()}
-    assert names == {"m-1.notes", "m-10.index", "m-2.index", "m-2.data-00000-of-00001"}
+    assert names == {"m-1.meta", "m-1.index", "m-1.data-00000-of-00001"}
 
 
 def test_a_path_below_the_folder_is_taken_at_its_word(folder):

@@ -8,7 +8,7 @@ import pytest
 import zoo_checkpoint
 import zoo_frozen
 import zoo_saved_model
-from zoo import atomic, registering
+from zoo import drafts, registering
 from zoo.errors import BusyError, FormatError, UnknownNameError, UsageError
 from zoo.library import Library
 from zoo.samples import sample_model
@@ -117,7 +117,7 @@ def test_many_processes_add_at_once(models, home):
 def test_one_that_edits_for_long_is_not_waited_for(models, home, monkeypatch):
     """Exit code 75 says that trying again may do."""
     monkeypatch.setattr(registering, "_PATIENCE", 0.05)
-    with atomic.alone(home), pytest.raises(BusyError) as caught:
+    with drafts.alone(home), pytest.raises(BusyError) as caught:
         registering.add(Library(), models / "net.pb", "mine")
 
     assert caught.value.code == 75
