@@ -415,3 +415,11 @@ def test_functions_are_what_their_bodies_are():
     """Their names make no difference; an operation within does."""
     assert compare(branch(), branch(name="renamed"))["equal"]
     assert places(compare(branch(), branch("Exp"))) == [("operation", "inner", "")]
+
+
+def test_a_function_that_only_one_of_two_has():
+    """The other one's is somebody's operation; there is nothing to look into."""
+    lacking = edited(lambda _, meta: meta.graph_def.library.function.__delitem__(0), branch())
+
+    for first, second in ((branch(), lacking), (lacking, branch()), (lacking, lacking)):
+        assert places(compare(first, second)) == []
