@@ -74,6 +74,7 @@ def test_a_value_that_is_too_large(kind, value):
         list(halved.chunks())
 
     assert f"{-value:g}" in caught.value.found
+    assert bool(caught.value.hint) == (kind == "float16")
 
 
 def normalised():
