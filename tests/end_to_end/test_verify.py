@@ -263,3 +263,55 @@ def test_names_that_are_given_away_cannot_be_compared_by(tf, tmp_path, side):
     assert left(tmp_path) == []
     done = zoo.convert("toy-adder", tmp_path / "a", to="saved_model", verify=True, **names)
     assert done.verified.max_abs_diff == 0.0
+
+
+def test_an_output_that_has_no_value_is_told(tf, tmp_path):
+    """It stands on a branch that is not taken; the other one is compared."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], name="x")
+        other, _ = tf.raw_ops.Switch(data=x, pred=tf.constant(True))
+        tf.negative(other, name="dead")
+        tf.negative(x, name="alive")
+        (tmp_path / "net.pb").write_bytes(session.graph_def.SerializeToString())
+
+    done = zoo.convert(
+        tmp_path / "net.pb", tmp_path / "a.pb", "frozen", outputs=["dead:0", "alive:0"], verify=True
+    )
+
+    assert done.verified.differences == {"serving_default/alive": 0.0}
+    assert done.verified.remarks == ("the source gives no serving_default/dead for these inputs",)
+
+
+def test_what_a_function_draws_is_random_too(tf, tmp_path):
+    """The call does not say so, its body does."""
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([3], name="x")])
+        def call(self, x):
+            """Return a random output, and one that is not."""
+            return {"noisy": x + tf.random.uniform([3]), "plain": x * 2}
+
+    net = Net()
+    tf.saved_model.save(net, tmp_path / "net", {"serving_default": net.call})
+
+    done = zoo.convert(tmp_path / "net", tmp_path / "out", "saved_model", verify=True)
+
+    assert done.verified.differences == {"serving_default/plain": 0.0}
+    assert any("noisy is random" in remark for remark in done.verified.remarks)
+
+
+def test_names_of_a_signature_lead_to_its_tensors(tf, tmp_path, monkeypatch):
+    """What was written may call its nodes otherwise, as long as its signature tells."""
+
+    def moved(model):
+        """Return `model` with another name for the placeholder of its input."""
+        away = model.renamed({"images": "pixels"}, nodes=True)
+        return away.renamed({"pixels": "images"})
+
+    wrong(monkeypatch, moved)
+
+    done = zoo.convert("vgg-digits", tmp_path / "net", to="saved_model", verify=True)
+
+    assert done.verified.max_abs_diff == 0.0
+    assert zoo.load(tmp_path / "net").signature().inputs["images"].tensor == "pixels:0"
