@@ -21,6 +21,7 @@ _SAVED_MODEL_CLI = [sys.executable, "-m", "tensorflow.python.tools.saved_model_c
 
 def main(runs: int) -> None:
     """Measure everything, each command `runs` times, and print the medians."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled already
     print(f"Python {platform.python_version()}, TensorFlow {version('tensorflow')},", end=" ")
     print(f"{platform.machine()}, medians of {runs} runs of whole processes")
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
@@ -61,7 +62,7 @@ def _vgg16(room: Path, runs: int) -> None:
         f"--output_node_names={vgg16.OUTPUT}",
     ]
     commands = {
-        "zoo convert --to frozen": [*_ZOO, "convert", str(prefix), str(ours), "--to", "frozen"],
+        "zoo convert --to frozen": _convert(prefix, ours, "frozen"),
         "freeze_graph": [*_FREEZE_GRAPH, *freeze],
     }
 
@@ -72,10 +73,10 @@ def _vgg16(room: Path, runs: int) -> None:
     show(
         "VGG16, 138,357,544 parameters: checkpoint to frozen graph", in_turn(commands, runs, clear)
     )
-    subprocess.run(commands["zoo convert --to frozen"], check=True, capture_output=True)
     saved_model = room / "saved_model"
-    convert = [*_ZOO, "convert", str(prefix), str(saved_model), "--to", "saved_model"]
-    subprocess.run(convert, check=True, capture_output=True)
+    for target, form in ((ours, "frozen"), (saved_model, "saved_model")):
+        subprocess.run(_convert(prefix, target, form), check=True, capture_output=True)
+    _copies(room, runs, {"saved_model": ours, "checkpoint": saved_model})
     commands = {
         "zoo inspect, frozen graph": [*_ZOO, "inspect", str(ours)],
         "zoo inspect, checkpoint": [*_ZOO, "inspect", str(prefix)],
@@ -93,9 +94,41 @@ def _vgg16(room: Path, runs: int) -> None:
     _inside(prefix, room / "small.pb")
 
 
+def _convert(source: Path, target: Path, form: str) -> list[str]:
+    return [*_ZOO, "convert", str(source), str(target), "--to", form]
+
+
+def _copies(room: Path, runs: int, sources: dict[str, Path]) -> None:
+    """Measure conversions beside copies of as many bytes, from `sources` by the new format.
+
+    What zoo wrote is on the disk when it ends; what `cp` wrote is not.
+    """
+    target = room / "target"
+
+    def clear() -> None:
+        """Remove what was written, and have nobody wait for the bytes of another."""
+        target.mkdir(exist_ok=True)
+        shutil.rmtree(target)
+        target.mkdir()
+        os.sync()
+
+    data, copy = str(room / "vgg16.data-00000-of-00001"), str(target / "copy")
+    for form, source in sources.items():
+        commands = {
+            f"zoo convert --to {form}": _convert(source, target / "model", form),
+            "cp": ["cp", data, copy],
+            "cp, then sync": ["sh", "-c", 'cp "$0" "$1" && sync "$1"', data, copy],
+        }
+        show(f"VGG16: {source.name} to {form}", in_turn(commands, runs, clear))
+    shutil.rmtree(target)
+
+
 def _inside(prefix: Path, small: Path) -> None:
     """Measure what goes on in one process, in a process of its own for each question."""
-    for what, path in (("weights", prefix), ("calls", prefix), ("build", small), ("memory", small)):
+    for what, path in (
+        ("weights", prefix), ("saves", prefix), ("calls", prefix), ("build", small),
+        ("memory", small),
+    ):  # fmt: skip
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         command = [sys.executable, "-m", "benchmarks.inside", what, str(path)]
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What a program pays that has zoo loaded: reading weights, calling, loading over and over.
+"""What a program pays that has zoo loaded: reading weights, saving, calling, loading again.
 
 Each function measures zoo beside what a user would call otherwise, in turn, in one process, and
 prints medians with zoo's first; ``python -m benchmarks.inside FUNCTION PATH``.
@@ -7,6 +7,8 @@ prints medians with zoo's first; ``python -m benchmarks.inside FUNCTION PATH``.
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -45,7 +47,7 @@ _READS = {
     ),
 }
 """What is imported, and what is timed."""
-_ROUNDS = 15
+_ROUNDS, _SAVES = 15, 7
 _CALLS = 200
 _LOADS = 100
 _PAGE = 4096
@@ -63,6 +65,49 @@ def weights(prefix: str) -> None:
             command = [sys.executable, "-c", _TIMED.format(*program), prefix]
             taken[label].append(float(subprocess.check_output(command)))
     _medians("all weights of VGG16 into memory, all modules imported", taken)
+
+
+def saves(prefix: str) -> None:
+    """Measure how long the checkpoint `prefix`, loaded, takes to be saved as another one.
+
+    Every way has done it once before.  What zoo and ``fsync`` wrote is on the disk then.
+    """
+    import tensorflow as tf
+
+    import zoo
+
+    model, v1 = zoo.load(prefix), tf.compat.v1
+    room = Path(prefix).with_name("saves")
+    data = Path(f"{prefix}.data-00000-of-00001").read_bytes()
+    with tf.Graph().as_default(), v1.Session() as session:
+        saver = v1.train.import_meta_graph(f"{prefix}.meta")
+        saver.restore(session, prefix)
+
+        def written(*, synced: bool) -> None:
+            """Write the bytes of the weights."""
+            with (room / "plain").open("wb") as file:
+                file.write(data)
+                if synced:
+                    os.fsync(file.fileno())
+
+        def clear() -> None:
+            """Remove what was written, and have nobody wait for the bytes of another."""
+            shutil.rmtree(room, ignore_errors=True)
+            room.mkdir()
+            os.sync()
+
+        _show(
+            "VGG16, loaded, saved as a checkpoint",
+            {
+                "zoo.save": lambda: zoo.save(model, room / "zoo", format="checkpoint"),
+                "Saver.save": lambda: saver.save(session, str(room / "theirs")),
+                "a plain write": lambda: written(synced=False),
+                "a plain write, then fsync": lambda: written(synced=True),
+            },
+            clear,
+            _SAVES,
+        )
+    shutil.rmtree(room)
 
 
 def calls(path: str) -> None:
@@ -147,13 +192,20 @@ def _again(call: Callable[[], object]) -> None:
         call()
 
 
-def _show(title: str, ways: dict[str, Callable[[], object]]) -> None:
-    """Print the medians of `ways`, each called in turn."""
+def _show(
+    title: str,
+    ways: dict[str, Callable[[], object]],
+    before: Callable[[], object] = lambda: None,
+    rounds: int = _ROUNDS,
+) -> None:
+    """Print the medians of `ways`, each called in turn, and `before` ahead of each call."""
     taken: dict[str, list[float]] = {label: [] for label in ways}
     for way in ways.values():
+        before()
         way()
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for label, way in ways.items():
+            before()
             start = time.perf_counter()
             way()
             taken[label].append(time.perf_counter() - start)
@@ -166,4 +218,7 @@ def _medians(title: str, taken: dict[str, list[float]]) -> None:
 
 
 if __name__ == "__main__":
-    {"weights": weights, "calls": calls, "memory": memory, "build": build}[sys.argv[1]](sys.argv[2])
+    _QUESTIONS = {
+        "weights": weights, "saves": saves, "calls": calls, "memory": memory, "build": build
+    }  # fmt: skip
+    _QUESTIONS[sys.argv[1]](sys.argv[2])

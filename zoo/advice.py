@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import doctor, names, plugins
-from zoo.diagnosis import ERROR
+from zoo import names, plugins
 from zoo.errors import FormatError, RunError, ZooError
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ def _is_path(library: Library, ref: str | Path) -> bool:
 
 def _hint(path: Path, library: Library, error: ZooError) -> str:
     """Return what helps against `error`, nothing where no finding explains it."""
+    from zoo import doctor
+
     try:
         found = doctor.examine(path, plugins.formats(library.plugins))["diagnoses"]
     except (ZooError, OSError):
@@ -60,5 +61,7 @@ def _explains(one: dict[str, Any], error: ZooError) -> bool:
     if isinstance(error, RunError):
         parts = [p.strip() for q in _QUOTED.findall(one["cause"]) for p in _LEFT_OUT.split(q)]
         return any(part in words for part in parts if part)
+    from zoo.diagnosis import ERROR
+
     severity: str = one["severity"]
     return severity == ERROR

@@ -158,6 +158,7 @@ def _piece(
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(left - right)
         within = apart <= tolerance.absolute + tolerance.relative * np.abs(right)
+        within &= np.isfinite(apart)
     worst = int(np.argmax(np.where(np.isnan(apart), np.inf, apart)))
     index = np.unravel_index(start + int(places[worst]), shape)
     return Contrast(

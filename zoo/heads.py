@@ -139,13 +139,7 @@ def find(view: View, outputs: Sequence[str], weights: Weights) -> Heads:
 
 
 def layer_on(view: View, features: str, weights: Weights) -> Head | None:
-    """Return the only layer that takes the tensor `features` and may be a head, None where none is.
-
-    Parameters
-    ----------
-    view
-        The graph with its calls inlined.
-    """
+    """Return the only layer that takes the tensor `features` and may be a head, None for none."""
     looking = _Looking(view, weights)
     users = [user for user, _ in view.data_users.get(source(features), ())]
     found = [looking.layer_at(user) for user in users if view.ops[user] in _PRODUCTS]

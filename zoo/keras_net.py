@@ -52,6 +52,7 @@ def net_of(file: KerasFile) -> Any:
     with _reading(file):
         config = _configured(keras, file, file.net)
         training = set(always_training(config)) if file.release < _TODAY else set()
+    _refuse_larger(config, file)
     with building(f"Keras does not build the net in {file.path}"):
         net = _built(keras, config)
     if not isinstance(net, keras.Model) or not net.built or not _has_ends(net):

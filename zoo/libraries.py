@@ -55,9 +55,8 @@ _HOMES = (
     (r"TFLite_|TfLite|Custom", Library("TensorFlow Lite", "known to its converter only",
                                        "use the model it was converted from")),
 )  # fmt: skip
-_PATTERNS = tuple((re.compile(pattern), library) for pattern, library in _HOMES)
 
 
 def home(op: str) -> Library | None:
     """Return the library that has the operation `op`, None where nobody knows."""
-    return next((library for pattern, library in _PATTERNS if pattern.match(op)), None)
+    return next((library for pattern, library in _HOMES if re.match(pattern, op)), None)

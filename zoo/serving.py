@@ -50,6 +50,8 @@ def place(folder: Path, wanted: Version) -> Path:
     """
     there = _versions(folder)
     number = max(there, default=0) + 1 if isinstance(wanted, str) else wanted
+    if number > _MOST:
+        raise WriteError(f"there is no version after {_MOST}", found=str(there[_MOST]))
     if number in there:
         raise WriteError(
             f"version {number} is there",
@@ -75,6 +77,5 @@ def publish(folder: Path, wanted: Version, write: Callable[[Path], None]) -> Pat
 def _versions(folder: Path) -> dict[int, Path]:
     """Return what in `folder` has the name of a version, ``00000123`` too, by its number."""
     inside = folder.iterdir() if folder.is_dir() else ()
-    return {
-        int(path.name): path for path in inside if path.name.isascii() and path.name.isdecimal()
-    }
+    numbered = (path for path in inside if path.name.isascii() and path.name.isdecimal())
+    return {int(path.name): path for path in numbered if int(path.name) <= _MOST}

@@ -1,17 +1,15 @@
-"""Large files written past the page cache: at the speed of the disk, whatever memory is free.
+"""Large files on their way to the disk while they are written, and on it when they are closed.
 
-A conversion writes hundreds of megabytes that nobody reads at once.  Through the page cache they
-push out what others need, cost a page fault each, and go to the disk only when a sync waits for
-them. Written directly they cost none of that, and are on the disk when the file is closed.
+A conversion writes hundreds of megabytes.  Left to itself the page cache keeps them until a sync
+waits for all of them; begun early the disk works while the next ones are read, and there is little
+to wait for.  That is faster than direct writes, of which a disk gets one at a time.
 """
 
 from __future__ import annotations
 
-import errno
-import importlib
-import mmap
 import os
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,26 +21,26 @@ if TYPE_CHECKING:
 
     from zoo.checksums import Piece
 
-_ROOM = 8 << 20
-"""Bytes gathered before they are written, at an address that the disk can take them from."""
-
-_DIRECT = getattr(os, "O_DIRECT", 0)
-_fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
+_GATHERED = 1 << 16
+"""Bytes from which on a piece is written by itself; smaller ones are put together."""
+_AHEAD = 8 << 20
+"""Bytes that are written before the disk begins with them."""
+_KEPT = 1 << 30
+"""Bytes that stay in the page cache for whoever reads the file next; what lies before them goes,
+so that a file as large as the memory does not push out what others need."""
 
 
 class Stream:
     """The file at `path`, new or emptied, written from its beginning to its end.
 
-    When it is closed its bytes are on the disk.  A file system that takes no direct writes gets
-    ordinary ones.
+    When it is closed its bytes are on the disk.
     """
 
     def __init__(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, 0o666)
-        self._room = memoryview(mmap.mmap(-1, _ROOM))
-        self._held = self._sent = 0
-        self._direct = False
+        self._held = bytearray()
+        self._sent = self._begun = 0
 
     def __enter__(self) -> Self:
         return self
@@ -55,62 +53,51 @@ class Stream:
     ) -> None:
         try:
             if kind is None:
-                self._finish()
+                self._send_held()
+                os.fsync(self._descriptor)
         finally:
             os.close(self._descriptor)
 
     def tell(self) -> int:
         """Return how many bytes were written."""
-        return self._sent + self._held
+        return self._sent + len(self._held)
 
     def write(self, data: Piece) -> None:
         """Write `data` behind what was written before."""
         view = memoryview(cast("Buffer", data)).cast("B")
-        while len(view):
-            count = min(len(view), _ROOM - self._held)
-            self._room[self._held : self._held + count] = view[:count]
-            self._held += count
-            view = view[count:]
-            if self._held == _ROOM:
-                self._send()
+        if len(view) < _GATHERED:
+            self._held += view
+            if len(self._held) < _GATHERED:
+                return
+            view = view[:0]
+        self._send_held()
+        self._send(view)
 
     def writelines(self, pieces: Iterable[Piece]) -> None:
         """Write all of `pieces`, one after the other."""
         for piece in pieces:
             self.write(piece)
 
-    def _send(self) -> None:
-        if self._sent == 0:
-            self._go_direct(_DIRECT != 0)
-        self._put(self._room)
-        self._sent += self._held
-        self._held = 0
+    def _send_held(self) -> None:
+        held, self._held = self._held, bytearray()
+        self._send(memoryview(held))
 
-    def _finish(self) -> None:
-        """Write the rest, whose length no disk could take directly, and wait for the disk."""
-        if self._direct:
-            self._go_direct(False)
-        self._put(self._room[: self._held])
-        self._sent += self._held
-        self._held = 0
-        os.fsync(self._descriptor)
-
-    def _put(self, view: memoryview) -> None:
+    def _send(self, view: memoryview) -> None:
         while len(view):
-            try:
-                view = view[os.write(self._descriptor, view) :]
-            except OSError as error:
-                if error.errno != errno.EINVAL or not self._direct:
-                    raise
-                self._go_direct(False)  # and write the same bytes once more
+            count = os.write(self._descriptor, view)
+            self._sent += count
+            view = view[count:]
+        if self._sent - self._begun >= _AHEAD:
+            self._begin(self._begun, self._sent)
+            self._begin(self._begun - _KEPT, self._sent - _KEPT)
+            self._begun = self._sent
 
-    def _go_direct(self, wanted: bool) -> None:
-        if _fcntl is None:
-            return
-        flags = _fcntl.fcntl(self._descriptor, _fcntl.F_GETFL)
-        flags = flags | _DIRECT if wanted else flags & ~_DIRECT
-        try:
-            _fcntl.fcntl(self._descriptor, _fcntl.F_SETFL, flags)
-        except OSError:
-            return  # the file system has no direct writes
-        self._direct = wanted
+    def _begin(self, start: int, end: int) -> None:
+        """Have the disk take the bytes from `start` to `end`; those that it has leave the cache.
+
+        Linux does both when it is told that they are not needed (``mm/fadvise.c``).
+        """
+        if end > 0 and hasattr(os, "posix_fadvise"):
+            start = max(start, 0)
+            with suppress(OSError):  # advice that a file system does not take
+                os.posix_fadvise(self._descriptor, start, end - start, os.POSIX_FADV_DONTNEED)

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import dtypes, protos, wire
 from zoo.errors import FormatError
+from zoo.mapped import CHUNK
 from zoo.tensors import FilledTensor, Shape, Tensor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
 
+    from zoo.checksums import Piece
     from zoo.dtypes import DType
 
 _MOST_ELEMENTS = 1 << 60
@@ -74,6 +78,16 @@ class ProtoTensor(Tensor):
         if self.proto.tensor_content:
             return _from_content(self.proto.tensor_content, self.dtype, self.shape)
         return _from_list(self.proto, self.dtype, self.shape)
+
+    def chunks(self) -> Iterator[Piece]:
+        """Yield the bytes as the message holds them, without numpy, or those of its numbers."""
+        content = self.proto.tensor_content
+        if not content or self.dtype is dtypes.STRING:
+            yield from super().chunks()
+            return
+        _check_length(content, self.dtype, self.shape)
+        for start in range(0, len(content), CHUNK):
+            yield content[start : start + CHUNK]
 
 
 def texts(proto: protos.TensorProto) -> list[bytes]:
@@ -193,9 +207,13 @@ def _count(proto: protos.TensorProto, dtype: DType) -> int:
 def _from_content(content: bytes, dtype: DType, shape: Shape) -> np.ndarray:
     import numpy as np
 
+    _check_length(content, dtype, shape)
+    return np.frombuffer(content, dtype.numpy).reshape(shape)
+
+
+def _check_length(content: bytes, dtype: DType, shape: Shape) -> None:
     if len(content) != math.prod(shape) * dtype.itemsize:
         raise _disagrees(f"{len(content)} bytes", dtype, shape)
-    return np.frombuffer(content, dtype.numpy).reshape(shape)
 
 
 def _from_list(proto: protos.TensorProto, dtype: DType, shape: Shape) -> np.ndarray:

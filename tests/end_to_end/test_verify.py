@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import conversions
+from zoo import conversions, protos
 from zoo.cli import run
 from zoo.commands.verifying import verifying_options
-from zoo.errors import DifferenceError, RunError, UsageError
+from zoo.errors import DifferenceError, RunError, UnsupportedError, UsageError
 from zoo.formats import Saved
 from zoo.tensors import ArrayTensor
 
@@ -158,12 +158,13 @@ def test_a_tolerance_lets_small_differences_pass(tf, tmp_path, monkeypatch):
 
 @pytest.fixture
 def random_net(tf, tmp_path):
-    """Return a graph with one output that is random, and one that is not."""
+    """Return a graph with one output that is random, and two that are not; one draws in vain."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None, 3], name="x")
         tf.add(x, tf.random.uniform(tf.shape(x)), name="noisy")
         tf.multiply(x, 2.0, name="plain")
+        tf.add(x, 0.0 * tf.random.uniform([3]), name="steady")
         (tmp_path / "net.pb").write_bytes(session.graph_def.SerializeToString())
     return tmp_path / "net.pb"
 
@@ -172,8 +173,60 @@ def test_random_outputs_are_named(random_net, tmp_path):
     """What is another at each run cannot be compared but in shape."""
     done = zoo.convert(random_net, tmp_path / "out.pb", to="frozen", verify=True)
 
-    assert done.verified.differences == {"plain": 0.0}
-    assert any("noisy is random (RandomUniform)" in one for one in done.verified.remarks)
+    assert done.verified.differences == {"plain": 0.0, "steady": 0.0}
+    (remark,) = done.verified.remarks
+    assert "noisy is random (RandomUniform)" in remark
+
+
+def test_a_model_of_random_outputs_alone_is_not_proven(random_net, tmp_path):
+    """Nothing of it can be compared, and so nothing is published."""
+    with pytest.raises(UnsupportedError, match="no output can be compared") as caught:
+        zoo.convert(random_net, tmp_path / "out.pb", "frozen", outputs=["noisy:0"], verify=True)
+
+    assert "noisy is random" in caught.value.found
+    assert left(tmp_path) == ["net.pb"]
+
+
+@pytest.mark.parametrize("output", ["noisy:0", "plain:0"])
+def test_an_output_of_another_shape_differs(random_net, tmp_path, monkeypatch, output):
+    """Also where the values are the same, and where they are random."""
+
+    def widened(model):
+        """Return `model` with its output in a list of one."""
+        name = output.removesuffix(":0")
+        graph = model.extend(lambda given: {"wide": given[output][None]}).graph
+        return zoo.Model(renamed(graph, {name: "inner", "wide": name}), model.weights)
+
+    wrong(monkeypatch, widened)
+
+    with pytest.raises(DifferenceError, match="differs") as caught:
+        zoo.convert(random_net, tmp_path / "out.pb", "frozen", outputs=[output], verify=True)
+
+    assert "where the source gives float32" in caught.value.found
+
+
+def renamed(graph, names):
+    """Return a model's graph whose nodes have other names."""
+    made = protos.MetaGraphDef()
+    made.graph_def.CopyFrom(graph)
+    for node in made.graph_def.node:
+        node.name = names.get(node.name, node.name)
+        node.input[:] = [names.get(edge, edge) for edge in node.input]
+    return made
+
+
+def test_signatures_of_several_tensors_are_left_out_aloud(tf, tmp_path):
+    """A sparse input is three tensors; what has none is compared."""
+    model = zoo.load("toy-adder").with_signature({"w1": "w1:0"}, {"y": "op_to_restore:0"}, "sparse")
+    sparse = model.meta_graph.signature_def["sparse"].inputs["s"].coo_sparse
+    for place in ("values", "indices", "dense_shape"):
+        setattr(sparse, f"{place}_tensor_name", "w2:0")
+    path = zoo.save(model, tmp_path / "net", format="saved_model").path
+
+    done = zoo.convert(path, tmp_path / "out", to="saved_model", verify=True)
+
+    assert list(done.verified.differences) == ["serving_default/op_to_restore"]
+    assert list(done.verified.remarks) == ["not compared, sparse or ragged: sparse"]
 
 
 def test_effects_are_named_and_do_not_meet(tf, fixtures, tmp_path):
@@ -215,3 +268,70 @@ def test_a_source_that_does_not_run_is_told(tf, fixtures, tmp_path):
 
     assert "--input" in caught.value.hint
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("side", ["rename_inputs", "rename_outputs"])
+def test_names_that_are_given_away_cannot_be_compared_by(tf, tmp_path, side):
+    """A frozen graph has only names of nodes; a SavedModel has signatures, which tell."""
+    old = {"rename_inputs": "w1", "rename_outputs": "op_to_restore"}[side]
+    names = {side: {old: "new"}}
+
+    with pytest.raises(UsageError, match="frozen has only of the nodes") as caught:
+        zoo.convert("toy-adder", tmp_path / "a.pb", to="frozen", verify=True, **names)
+
+    assert "rename" in caught.value.hint
+    assert left(tmp_path) == []
+    done = zoo.convert("toy-adder", tmp_path / "a", to="saved_model", verify=True, **names)
+    assert done.verified.max_abs_diff == 0.0
+
+
+def test_an_output_that_has_no_value_is_told(tf, tmp_path):
+    """It stands on a branch that is not taken; the other one is compared."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], name="x")
+        other, _ = tf.raw_ops.Switch(data=x, pred=tf.constant(True))
+        tf.negative(other, name="dead")
+        tf.negative(x, name="alive")
+        (tmp_path / "net.pb").write_bytes(session.graph_def.SerializeToString())
+
+    done = zoo.convert(
+        tmp_path / "net.pb", tmp_path / "a.pb", "frozen", outputs=["dead:0", "alive:0"], verify=True
+    )
+
+    assert done.verified.differences == {"serving_default/alive": 0.0}
+    assert done.verified.remarks == ("the source gives no serving_default/dead for these inputs",)
+
+
+def test_what_a_function_draws_is_random_too(tf, tmp_path):
+    """The call does not say so, its body does."""
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([3], name="x")])
+        def call(self, x):
+            """Return a random output, and one that is not."""
+            return {"noisy": x + tf.random.uniform([3]), "plain": x * 2}
+
+    net = Net()
+    tf.saved_model.save(net, tmp_path / "net", {"serving_default": net.call})
+
+    done = zoo.convert(tmp_path / "net", tmp_path / "out", "saved_model", verify=True)
+
+    assert done.verified.differences == {"serving_default/plain": 0.0}
+    assert any("noisy is random" in remark for remark in done.verified.remarks)
+
+
+def test_names_of_a_signature_lead_to_its_tensors(tf, tmp_path, monkeypatch):
+    """What was written may call its nodes otherwise, as long as its signature tells."""
+
+    def moved(model):
+        """Return `model` with another name for the placeholder of its input."""
+        away = model.renamed({"images": "pixels"}, nodes=True)
+        return away.renamed({"pixels": "images"})
+
+    wrong(monkeypatch, moved)
+
+    done = zoo.convert("vgg-digits", tmp_path / "net", to="saved_model", verify=True)
+
+    assert done.verified.max_abs_diff == 0.0
+    assert zoo.load(tmp_path / "net").signature().inputs["images"].tensor == "pixels:0"

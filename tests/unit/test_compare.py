@@ -10,7 +10,7 @@ import zoo_saved_model
 from zoo import dtypes, protos
 from zoo.compare import compare
 from zoo.contrast import Tolerance
-from zoo.nodes import Integers, node, placeholder, whole_number, whole_numbers
+from zoo.nodes import Dims, Integers, node, placeholder, whole_number, whole_numbers
 from zoo.samples import FLOAT, sample_model
 from zoo.tensors import ArrayTensor
 from zoo.weights import Weights
@@ -253,6 +253,8 @@ def test_an_output_that_the_other_has_not(tmp_path):
 
     assert not found["equal"]
     assert [one["a"] for one in found["graph"]["differences"]] == ["mean:0"]
+    found = compare(zoo_frozen.load(tmp_path / "b.pb"), zoo_frozen.load(tmp_path / "a.pb"))
+    assert [one["b"] for one in found["graph"]["differences"]] == ["mean:0"]
 
 
 def test_weights_that_the_outputs_do_not_need():
@@ -415,3 +417,30 @@ def test_functions_are_what_their_bodies_are():
     """Their names make no difference; an operation within does."""
     assert compare(branch(), branch(name="renamed"))["equal"]
     assert places(compare(branch(), branch("Exp"))) == [("operation", "inner", "")]
+
+
+def test_a_function_that_only_one_of_two_has():
+    """The other one's is somebody's operation; there is nothing to look into."""
+    lacking = edited(lambda _, meta: meta.graph_def.library.function.__delitem__(0), branch())
+
+    for first, second in ((branch(), lacking), (lacking, branch()), (lacking, lacking)):
+        assert places(compare(first, second)) == []
+
+
+def test_what_a_function_holds_is_no_weight_by_its_name():
+    """Names within mean nothing outside: two values there are two, whatever the model calls so."""
+
+    def adding(value):
+        """Return a call of a function that adds a number called as a weight is."""
+        model = branch("Add")
+        inner = model.graph.library.function[0].node_def
+        inner[0].input.append("w:output:0")
+        model.graph.library.function[0].ret["b"] = "inner:z:0"
+        made = node("w", "Const", dtype=FLOAT, value=ArrayTensor.of(np.float32(value)))
+        inner.add().CopyFrom(made)
+        weight = node("w", "VariableV2", dtype=FLOAT, shape=Dims([]))
+        model.graph.node.append(weight)
+        return zoo.Model(model.meta_graph, {"w": np.float32(1)})
+
+    assert places(compare(adding(2), adding(2))) == []
+    assert places(compare(adding(2), adding(3))) == [("constant", "w", "")]

@@ -108,3 +108,11 @@ def test_the_largest_of_one_piece_is_the_one_that_is_told():
     """Not the first, and a NaN before all."""
     assert contrast(tensor([0, 0, 0]), tensor([1, 5, 2])).at == (1,)
     assert contrast(tensor([0, 0, 0]), tensor([1, 5, math.nan])).at == (2,)
+
+
+@pytest.mark.parametrize("pair", [(5, math.inf), (math.inf, 5), (math.inf, -math.inf)])
+def test_nothing_is_near_infinity(pair):
+    """However generous the tolerance, which grows with the number."""
+    a, b = ([0.0, one] for one in pair)
+
+    assert contrast(tensor(a), tensor(b), Tolerance(relative=0.5)).beyond == 1

@@ -74,6 +74,7 @@ def test_a_value_that_is_too_large(kind, value):
         list(halved.chunks())
 
     assert f"{-value:g}" in caught.value.found
+    assert bool(caught.value.hint) == (kind == "float16")
 
 
 def normalised():
@@ -184,3 +185,31 @@ def test_another_dtype():
     """Is no half precision."""
     with pytest.raises(UsageError, match="'int8'"):
         sample_model().with_weights_as("int8")
+
+
+def test_tables_that_are_restored_with_the_weights():
+    """A new saver would leave them empty, in silence."""
+    model = sample_model()
+    text = dtypes.STRING
+    keys = {"key_dtype": text, "value_dtype": FLOAT}
+    parts = {"Tin": text, "Tout": FLOAT}
+    model.graph.node.extend(
+        [
+            node("prefix", "Placeholder", dtype=text),
+            node("table", "MutableHashTableV2", **keys),
+            whole_text("names", [b"table-keys", b"table-values"]),
+            whole_text("slices", [b"", b""]),
+            node("stored", "RestoreV2", ["prefix", "names", "slices"], dtypes=[text, FLOAT]),
+            node("filled", "LookupTableImportV2", ["table", "stored", "stored:1"], **parts),
+            node("restore_all", "NoOp", ["^filled"]),
+        ]
+    )
+    model.meta_graph.saver_def.restore_op_name = "restore_all"
+
+    with pytest.raises(UnsupportedError, match="tables"):
+        model.with_weights_as("float16")
+
+
+def whole_text(name, values):
+    """Return a constant of several texts."""
+    return node(name, "Const", dtype=dtypes.STRING, value=ArrayTensor.of(np.array(values, object)))

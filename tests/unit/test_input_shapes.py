@@ -1,11 +1,13 @@
 """Other shapes for inputs: what the graph contradicts is refused, what was inferred goes."""
 
+import numpy as np
 import pytest
 
 import zoo
 from zoo import protos
-from zoo.errors import InputError, UnknownNameError
+from zoo.errors import InputError, UnknownNameError, UnsupportedError
 from zoo.graph_file import write
+from zoo.input_shapes import changes
 from zoo.model import Model
 from zoo.nodes import Dims, node, placeholder, whole_numbers
 from zoo.samples import FLOAT
@@ -46,6 +48,7 @@ def test_sizes_of_outputs_that_may_be_others_are_left_open(tmp_path):
         ((1 << 40, 1 << 40, 8, 1), "no memory"),
         ((-2, 8, 8, 1), "(-2, 8, 8, 1)"),
         ((1.5, 8, 8, 1), "(1.5, 8, 8, 1)"),
+        ((True, 8, 8, 1), "(True, 8, 8, 1)"),
     ],
 )
 def test_a_shape_that_the_graph_contradicts(sizes, words):
@@ -68,6 +71,8 @@ def test_a_shape_that_the_graph_contradicts(sizes, words):
         ([-1, 5], (3, 5), True),
         ([-1, 10], (3, 5), False),
         ([2, 10], (None, 5), True),
+        ([-1, 0], (0, 5), True),
+        ([-1, 0], (3, 5), False),
     ],
 )
 def test_a_reshape_of_the_input_to_fixed_sizes(tmp_path, reshape, sizes, fits):
@@ -130,3 +135,64 @@ def test_what_was_inferred_is_forgotten_in_functions_too(tmp_path):
     nodes = {node.name: node for node in graph.node}
     assert "_output_shapes" not in nodes["y"].attr
     assert list(nodes["loop"].attr["output_shapes"].list.shape) == []
+
+
+def test_only_a_fixed_size_that_changed_is_told(tmp_path):
+    """To fix an open axis, or to leave the size as it was, is what was asked for."""
+    for shape, sizes, count in (([None, 5], (2, 5), 0), ([7, 5], (7, 5), 0), ([7, 5], (0, 5), 1)):
+        model = zoo.load(averages(tmp_path, shape))
+
+        assert len(changes(model.meta_graph, model.with_shapes({"x": sizes}).meta_graph)) == count
+
+
+def product(shape=None, **attributes):
+    """Return a model that multiplies `x` by a kernel of 5 rows and 2 columns."""
+    graph = protos.GraphDef()
+    graph.node.extend(
+        [
+            node("x", "Placeholder", dtype=FLOAT, **({} if shape is None else {"shape": shape})),
+            node("w", "VariableV2", dtype=FLOAT, shape=Dims([5, 2])),
+            node("y", "MatMul", ["x", "w"], T=FLOAT, **attributes),
+        ]
+    )
+    return Model(protos.MetaGraphDef(graph_def=graph), {"w": np.zeros((5, 2), np.float32)})
+
+
+def test_what_meets_the_kernel_is_the_last_axis_as_it_lies():
+    """Not where the input is turned first, nor where it has another rank than anybody knows."""
+    product().with_shapes({"x": (7, 5)})
+    product(transpose_a=True).with_shapes({"x": (5, 7)})
+    product().with_shapes({"x": (3, 5, 7)})
+    with pytest.raises(InputError, match="cannot have the shape 5,7"):
+        product(transpose_a=False).with_shapes({"x": (5, 7)})
+
+
+def test_channels_in_groups():
+    """A convolution takes several times the channels of its kernel, if its outputs divide so."""
+    graph = protos.GraphDef()
+    graph.node.extend(
+        [
+            placeholder("x", FLOAT, [None, None, None, None]),
+            node("w", "VariableV2", dtype=FLOAT, shape=Dims([1, 1, 2, 4])),
+            node("y", "Conv2D", ["x", "w"], T=FLOAT, padding="SAME"),
+        ]
+    )
+    weights = {"w": np.zeros((1, 1, 2, 4), np.float32)}
+    model = Model(protos.MetaGraphDef(graph_def=graph), weights)
+
+    for channels in (2, 4, 8):
+        model.with_shapes({"x": (1, 8, 8, channels)})
+    for channels in (1, 3, 6):
+        with pytest.raises(InputError, match="cannot have the shape"):
+            model.with_shapes({"x": (1, 8, 8, channels)})
+
+
+def test_an_input_of_several_tensors_has_no_shape(tmp_path):
+    """A sparse one is fed as three."""
+    model = zoo.load(averages(tmp_path, [7, 5])).with_signature({"x": "x:0"}, {"y": "y:0"})
+    sparse = model.meta_graph.signature_def["serving_default"].inputs["s"].coo_sparse
+    sparse.values_tensor_name = sparse.indices_tensor_name = "x:0"
+    sparse.dense_shape_tensor_name = "y:0"
+
+    with pytest.raises(UnsupportedError, match="several tensors"):
+        model.with_shapes({"s": (1, 5)})

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import protos
+from zoo import bundle, protos, wire
+from zoo.attach import METADATA
 from zoo.errors import FormatError, UsageError
 from zoo.renaming import averaged, renamed
+from zoo.tensors import ArrayTensor
 from zoo.weights import Weights
 
 
@@ -161,3 +163,29 @@ def test_what_an_optimizer_keeps_is_no_weight(tmp_path):
     path = zoo.save(model, tmp_path / "both", format="checkpoint").path
 
     assert float(zoo.load(path, architecture="toy-adder").weights["bias"]) == 3
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """Return a checkpoint of TensorFlow 2 that calls what it stores ``net/offset``."""
+    key = "layer/b/.ATTRIBUTES/VARIABLE_VALUE"
+    attribute = wire.field(2, b"net/offset") + wire.field(3, key.encode())
+    graph = wire.field(1, wire.field(2, attribute))
+    tensors = {key: ArrayTensor.of(np.float32(4)), METADATA: ArrayTensor.of(np.array(graph))}
+    bundle.write(tmp_path / "objects", tensors)
+    return tmp_path / "objects"
+
+
+def test_rules_go_by_the_names_that_a_checkpoint_has_itself(objects):
+    """A key is a path through Python objects; nobody knows it by that."""
+    model = zoo.load(objects, architecture="toy-adder", rename={"net/offset": "bias"})
+
+    assert float(model.weights["bias"]) == 4
+    assert list(zoo.load(objects, rename={"net/(.*)": r"\1"}).weights) == ["offset"]
+
+
+def test_keys_stay_where_nothing_is_renamed(objects):
+    """Other wishes leave a checkpoint's objects what leads to their values."""
+    model = zoo.load(objects, drop_slots=True)
+
+    assert list(model.weights) == ["layer/b/.ATTRIBUTES/VARIABLE_VALUE"]

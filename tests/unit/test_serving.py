@@ -11,14 +11,28 @@ from zoo.samples import sample_model
 
 @pytest.mark.parametrize(
     ("there", "new"),
-    [([], "1"), (["1", "2"], "3"), (["9", "10"], "11"), (["00000123"], "124"), (["1.tmp"], "1")],
-)
+    [([], "1"), (["1", "2"], "3"), (["9", "10"], "11"), (["00000123"], "124"), (["1.tmp"], "1"),
+     (["7", str(1 << 63)], "8"), ([str((1 << 63) - 2)], str((1 << 63) - 1)), (["0"], "1")],
+)  # fmt: skip
 def test_next_is_one_more_than_the_highest(tmp_path, there, new):
     """Numbers are compared as numbers, and what is no number is passed over."""
     for name in there:
         (tmp_path / name).mkdir()
 
     assert serving.place(tmp_path, "next") == tmp_path / new
+
+
+def test_there_is_no_version_after_the_last(tmp_path):
+    """A server reads numbers of 63 bits."""
+    (tmp_path / str((1 << 63) - 1)).mkdir()
+
+    with pytest.raises(WriteError, match="no version after"):
+        serving.place(tmp_path, "next")
+
+
+def test_the_numbers_that_a_version_can_have():
+    """From 0 on, as far as a server reads them."""
+    assert [serving.version(one) for one in ("0", "9223372036854775807")] == [0, (1 << 63) - 1]
 
 
 @pytest.mark.parametrize("name", ["3", "003"])

@@ -5,6 +5,7 @@ import pytest
 
 from zoo import dtypes, tensor_protos
 from zoo.errors import FormatError
+from zoo.mapped import CHUNK
 from zoo.protos import TensorProto
 from zoo.samples import odd_weights
 from zoo.tensors import FilledTensor
@@ -115,3 +116,24 @@ def test_sizes_are_not_believed(sizes):
 
     with pytest.raises(FormatError):
         tensor_protos.texts(message)
+
+
+@pytest.mark.parametrize(("message", "values"), SPELLINGS, ids=lambda v: str(v)[:40])
+def test_every_spelling_streams_as_it_reads(message, values):
+    """The same bytes, in one form or another."""
+    tensor = tensor_protos.from_proto(message)
+    if tensor.dtype is not dtypes.STRING:
+        assert tensor.tobytes() == np.ascontiguousarray(tensor.read()).tobytes()
+
+
+def test_raw_bytes_stream_in_pieces():
+    """As long as is promised, however large."""
+    content = np.random.default_rng(0).bytes(2 * CHUNK + 4)
+    message = proto("float32", [len(content) // 4], tensor_content=content)
+
+    pieces = list(tensor_protos.from_proto(message).chunks())
+
+    assert [len(piece) for piece in pieces] == [CHUNK, CHUNK, 4]
+    assert b"".join(pieces) == content
+    with pytest.raises(FormatError, match="does not fill its shape"):
+        list(tensor_protos.from_proto(proto("float32", [3], tensor_content=bytes(8))).chunks())

@@ -268,7 +268,6 @@ def quiet_tensorflow() -> None:
 
 def import_tensorflow() -> None:
     """Bring in TensorFlow, its greetings to the terminal only where they are wanted."""
-    quiet_tensorflow()
     with contextlib.nullcontext() if verbose() else output.hushed():
         from zoo.engine import tensorflow
 
