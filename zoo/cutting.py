@@ -207,8 +207,7 @@ class _Preparing:
         made = len(self.notes)
         for name, repair in (("switches", with_switches_fixed), ("queues", with_placeholders)):
             if self._makes(name):
-                needed = _needed(self.model, outputs)
-                self._apply(name, repair(self.model.meta_graph, needed, keep))
+                self._apply(name, repair(self.model.meta_graph, outputs, keep))
         if self._makes("updates"):
             self._apply("updates", without_updates(self.model.meta_graph, outputs))
         if made == len(self.notes):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def with_placeholders(
-    meta_graph: protos.MetaGraphDef, needed: Collection[str], keep: Collection[str]
+    meta_graph: protos.MetaGraphDef, outputs: Collection[str], keep: Collection[str]
 ) -> Repaired:
     """Return the graph with a placeholder for each tensor that a pipeline gives the outputs.
 
@@ -24,12 +24,13 @@ def with_placeholders(
 
     Parameters
     ----------
-    needed
-        The nodes that the outputs need: pipelines of others are left alone.
+    outputs
+        The tensors that are wanted: pipelines that they do not need are left alone.
     keep
         Nodes that stay as they are.
     """
     view = View(meta_graph.graph_def)
+    needed = view.upstream(outputs)
     givers = [n for n in view.named(*pipelines.GIVERS) if n in needed and n not in keep]
     if not givers:
         return Repaired(meta_graph)

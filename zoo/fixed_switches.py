@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def with_switches_fixed(
-    meta_graph: protos.MetaGraphDef, needed: Collection[str], keep: Collection[str]
+    meta_graph: protos.MetaGraphDef, outputs: Collection[str], keep: Collection[str]
 ) -> Repaired:
     """Return the graph with constants for switches, and without the branches these rule out.
 
@@ -34,13 +34,14 @@ def with_switches_fixed(
 
     Parameters
     ----------
-    needed
-        The nodes that the outputs need: others are left alone.
+    outputs
+        The tensors that are wanted: switches that they do not need are left alone.
     keep
         Nodes that stay inputs.
     """
-    values = values_for_use(View(meta_graph.graph_def), needed, keep)
-    graph, count = folded(_with_constants(meta_graph.graph_def, values))
+    view = View(meta_graph.graph_def)
+    values = values_for_use(view, view.upstream(outputs), keep)
+    graph, count = folded(_with_constants(meta_graph.graph_def, values), outputs)
     if graph is meta_graph.graph_def:
         return Repaired(meta_graph)
     edited = protos.MetaGraphDef()
@@ -60,8 +61,10 @@ def values_for_use(
 
     Parameters
     ----------
-    needed, keep
-        As in `with_switches_fixed`.
+    needed
+        The nodes that outputs need: others are left alone.
+    keep
+        Nodes that stay inputs.
     """
     changing = any(is_mutator(view.ops[name]) for name in needed)
     return {

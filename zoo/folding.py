@@ -28,13 +28,15 @@ _PASS = {"Cast", "Identity", "StopGradient"}
 _DEEPEST = 100
 
 
-def folded(graph: protos.GraphDef) -> tuple[protos.GraphDef, int]:
+def folded(graph: protos.GraphDef, outputs: Iterable[str] = ()) -> tuple[protos.GraphDef, int]:
     """Return `graph` without branches that constants rule out, and how many conditionals went.
 
-    The functions of branches that are taken are called instead.
+    The functions of branches that are taken are called instead.  Where one of `outputs` is on a
+    branch that is never taken, everything stays.
     """
     folding = _Folding(graph)
-    if not folding.decided and not folding.calls:
+    gone = folding.dead & {source(tensor) for tensor in outputs}
+    if gone or not (folding.decided or folding.calls):
         return graph, 0
     return folding.made(), folding.count()
 

@@ -112,16 +112,28 @@ def test_a_checkpoint_written_again_is_restored_by_tensorflow(tf, trained, tmp_p
 
 
 def test_freezing_takes_the_branch_without_the_update(tf, plain, trained, tmp_path):
-    """Outputs that change a variable on their way cannot be frozen, and it is said which."""
-    prefix, _, _ = trained
+    """The switch of training is off, and what it would change is not on the way any more."""
+    prefix, inputs, _ = trained
+    options = {"drop_collections": True, "outputs": ["logits"]}
+    wanted = plain.checkpoint(prefix, {"x:0": inputs[0]}, "logits:0")
 
     with pytest.raises(zoo.ZooError, match="collections of numbers") as refused:
         zoo.convert(prefix, tmp_path / "net.pb", to="frozen", outputs=["logits"])
-    options = {"drop_collections": True, "outputs": ["logits"]}
+    done = zoo.convert(prefix, tmp_path / "net.pb", to="frozen", verify=True, **options)
+
+    assert refused.value.found == "hyperparameters"
+    found = plain.frozen(done.target.path, {"x:0": inputs[0]}, "logits:0")
+    assert found.tobytes() == wanted.tobytes()
+
+
+def test_a_branch_with_an_update_cannot_be_frozen(tf, trained, tmp_path):
+    """Outputs that change a variable on their way, and it is said which."""
+    prefix, _, _ = trained
+    options = {"drop_collections": True, "outputs": ["logits"], "repairs": {"switches": False}}
+
     with pytest.raises(zoo.ZooError) as caught:
         zoo.convert(prefix, tmp_path / "net.pb", to="frozen", **options)
 
-    assert refused.value.found == "hyperparameters"
     assert "AssignAdd" in caught.value.found
     assert not (tmp_path / "net.pb").exists()
 

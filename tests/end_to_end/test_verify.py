@@ -270,21 +270,6 @@ def test_a_source_that_does_not_run_is_told(tf, fixtures, tmp_path):
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("side", ["rename_inputs", "rename_outputs"])
-def test_names_that_are_given_away_cannot_be_compared_by(tf, tmp_path, side):
-    """A frozen graph has only names of nodes; a SavedModel has signatures, which tell."""
-    old = {"rename_inputs": "w1", "rename_outputs": "op_to_restore"}[side]
-    names = {side: {old: "new"}}
-
-    with pytest.raises(UsageError, match="frozen has only of the nodes") as caught:
-        zoo.convert("toy-adder", tmp_path / "a.pb", to="frozen", verify=True, **names)
-
-    assert "rename" in caught.value.hint
-    assert left(tmp_path) == []
-    done = zoo.convert("toy-adder", tmp_path / "a", to="saved_model", verify=True, **names)
-    assert done.verified.max_abs_diff == 0.0
-
-
 def test_an_output_that_has_no_value_is_told(tf, tmp_path):
     """It stands on a branch that is not taken; the other one is compared."""
     v1 = tf.compat.v1

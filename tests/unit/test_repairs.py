@@ -212,7 +212,7 @@ def test_a_switch_with_a_default(default, kept):
         node("y", "Mul", ["x", "keep_prob"], T=FLOAT),
     )
 
-    repaired = with_switches_fixed(before, {"x", "y", "keep_prob", "half"}, ())
+    repaired = with_switches_fixed(before, ["y:0"], ())
 
     ops = {one.name: one.op for one in repaired.meta_graph.graph_def.node}
     assert ops["keep_prob"] == ("PlaceholderWithDefault" if kept else "Const")
@@ -227,13 +227,11 @@ def test_what_is_to_stay_an_input_stays():
         node("batch", "QueueDequeueV2", ["queue"], component_types=[FLOAT]),
         node("y", "Mul", ["batch", "keep_prob", "^batch"], T=FLOAT),
     )
-    needed = {one.name for one in before.graph_def.node}
-
-    assert with_switches_fixed(before, needed, {"keep_prob"}).meta_graph is before
-    assert with_switches_fixed(before, needed - {"keep_prob"}, ()).meta_graph is before
-    assert with_placeholders(before, needed, {"batch"}).meta_graph is before
-    assert with_placeholders(before, needed - {"batch"}, ()).meta_graph is before
-    found = edges(with_placeholders(before, needed, ()).meta_graph.graph_def)
+    assert with_switches_fixed(before, ["y:0"], {"keep_prob"}).meta_graph is before
+    assert with_switches_fixed(before, ["batch:0"], ()).meta_graph is before
+    assert with_placeholders(before, ["y:0"], {"batch"}).meta_graph is before
+    assert with_placeholders(before, ["keep_prob:0"], ()).meta_graph is before
+    found = edges(with_placeholders(before, ["y:0"], ()).meta_graph.graph_def)
     assert found["batch"] == ("Placeholder", [])
     assert found["y"][1] == ["batch", "keep_prob"]
 
