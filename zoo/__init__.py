@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoo.signatures import Signature
     from zoo.specs import TensorSpec
     from zoo.weights import Weights
+    from zoo_finetune.api import finetune
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "convert",
     "diff",
     "fetch",
+    "finetune",
     "hookimpl",
     "inspect",
     "list_models",
@@ -51,6 +53,7 @@ _ROOMS = {
     "zoo.signatures": ("Signature",),
     "zoo.specs": ("TensorSpec",),
     "zoo.weights": ("Weights",),
+    "zoo_finetune.api": ("finetune",),
 }
 _ROOM = {name: room for room, names in _ROOMS.items() for name in names}
 

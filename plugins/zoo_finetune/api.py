@@ -1,0 +1,77 @@
+"""``zoo.finetune``: what scripts call."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UsageError, did_you_mean
+from zoo.library import Library
+from zoo.model import Model
+from zoo_finetune.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from zoo_finetune.finetuning import Trained
+
+
+def finetune(
+    ref: str | Path | Model,
+    data: Any,
+    *,
+    outputs: int,
+    state: Path | None = None,
+    callbacks: Sequence[Any] = (),
+    **options: Any,
+) -> Trained:
+    """Give a model a last layer of `outputs` outputs, and train it on `data`.
+
+    Parameters
+    ----------
+    ref
+        A model, or what `zoo.load` takes.
+    data
+        A folder with a folder of pictures for each class, a ``.npz`` with ``x`` and ``y``, a
+        ``.csv``, arrays ``(x, y)``, or a ``tf.data.Dataset`` of such pairs.
+    state
+        A folder in which the training is kept after each epoch, and from which it goes on.
+    callbacks
+        Of Keras.
+    options
+        As `zoo_finetune.recipe.Recipe` has them: ``train="all"``, ``epochs=5``...
+
+    Returns
+    -------
+    Trained
+        Its ``model``, its ``history``, and what was held out.
+
+    Raises
+    ------
+    UsageError
+        An option is unknown, or nobody can tell which layer is the last.
+    InputError
+        There is something wrong with the data: all of it is listed.
+    """
+    from zoo_finetune.finetuning import finetune as trained
+
+    recipe = Recipe(outputs, **_known(options))
+    if isinstance(ref, Model):
+        return trained(ref, data, recipe, state=state, callbacks=callbacks)
+    opened = Library().open(ref)
+    entry = opened.entry
+    return trained(
+        opened.model, data, recipe,
+        head=entry.head.features if entry and entry.head else None,
+        preprocessing=entry.preprocessing if entry else None,
+        state=state, callbacks=callbacks,
+    )  # fmt: skip
+
+
+def _known(options: dict[str, Any]) -> dict[str, Any]:
+    known = {one.name for one in fields(Recipe)}
+    for name in options:
+        if name not in known:
+            raise UsageError(f"fine-tuning has no option {name!r}", hint=did_you_mean(name, known))
+    return options

@@ -1,0 +1,100 @@
+"""Examples in batches: another order in each epoch, and the same order for the same seed."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from zoo.engine import tensorflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    Reading = Callable[[np.ndarray], Any]
+    """Gives a ``tf.data.Dataset`` of the inputs with these numbers, in this order."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Examples as a net is given them.
+
+    Attributes
+    ----------
+    reading
+        Gives inputs by their numbers.
+    labels
+        By number, in the form that the loss takes.
+    size
+        Of a batch; the last one of an epoch may be smaller.
+    seed
+        Of the order.
+    numbers
+        Of the examples that count; all by default.
+    """
+
+    reading: Reading
+    labels: np.ndarray
+    size: int
+    seed: int
+    numbers: np.ndarray | None = None
+
+    def of(self, numbers: np.ndarray) -> Batches:
+        """Return the examples with these numbers, in batches."""
+        return replace(self, numbers=numbers)
+
+    @property
+    def _numbers(self) -> np.ndarray:
+        import numpy as np
+
+        return np.arange(len(self.labels)) if self.numbers is None else self.numbers
+
+    def given(self) -> tuple[list[int | None], str]:
+        """Return shape and dtype of one input."""
+        spec, _ = self.in_order().element_spec
+        return spec.shape[1:].as_list(), spec.dtype.name
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self._numbers) // self.size)
+
+    def in_order(self) -> Any:
+        """Return a dataset of all batches, the examples in their order."""
+        return self._dataset(self._numbers)
+
+    def epochs(self, first: int, last: int) -> Any:
+        """Return a dataset of the batches of the epochs `first` to below `last`."""
+        found = [self._dataset(self._order(epoch)) for epoch in range(first, last)]
+        return functools.reduce(lambda one, other: one.concatenate(other), found)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        import numpy as np
+
+        return np.random.default_rng([self.seed, epoch]).permutation(self._numbers)
+
+    def _dataset(self, order: np.ndarray) -> Any:
+        tf = tensorflow()
+        labels = tf.data.Dataset.from_tensor_slices(self.labels[order])
+        pairs = tf.data.Dataset.zip((self.reading(order), labels))
+        return pairs.batch(self.size).prefetch(tf.data.AUTOTUNE)
+
+
+def of_array(values: np.ndarray) -> Reading:
+    """Return what reads rows of `values`."""
+
+    def reading(order: np.ndarray) -> Any:
+        """Return a dataset of the rows with these numbers."""
+        tf = tensorflow()
+        shape, dtype = values.shape[1:], tf.as_dtype(values.dtype)
+
+        def rows() -> Any:
+            """Yield one row after the other."""
+            for number in order:
+                yield values[number]
+
+        return tf.data.Dataset.from_generator(rows, output_signature=tf.TensorSpec(shape, dtype))
+
+    return reading

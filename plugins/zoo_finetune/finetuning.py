@@ -1,0 +1,188 @@
+"""A fine-tuning as a whole: what is read, checked, trained, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
+from zoo_finetune.batches import Batches, of_array
+from zoo_finetune.training import Epoch, Learner, fit, learner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from zoo.entries import Preprocessing
+    from zoo.heads import Head
+    from zoo.model import Model
+    from zoo_finetune.batches import Reading
+    from zoo_finetune.examples import Examples
+    from zoo_finetune.nets import Net
+    from zoo_finetune.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a fine-tuning.
+
+    Attributes
+    ----------
+    model
+        With the weights of the best epoch.
+    head
+        Its head.
+    epochs
+        What each epoch came to.
+    best_epoch
+        The number of the best, from 0.
+    trained_weights
+        How many weights learned.
+    classes
+        Their names by number; empty for targets.
+    validation
+        What was held out, None for nothing.
+    predictions
+        What the model gives for that: probabilities of classes, or values, ``(n, outputs)``.
+    notes
+        A sentence for each thing to know.
+    """
+
+    model: Model
+    head: Head
+    epochs: list[Epoch]
+    best_epoch: int
+    trained_weights: int
+    classes: tuple[str, ...]
+    validation: Examples | None = None
+    predictions: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What each epoch came to, as ``--json`` prints it."""
+        return [asdict(one) for one in self.epochs]
+
+
+def finetune(
+    model: Model,
+    data: Any,
+    recipe: Recipe,
+    *,
+    head: str | None = None,
+    preprocessing: Preprocessing | None = None,
+    state: Path | None = None,
+    callbacks: Sequence[Any] = (),
+) -> Trained:
+    """Give `model` another last layer, and train it on `data`.
+
+    Parameters
+    ----------
+    data
+        A path, arrays ``(x, y)`` or a ``tf.data.Dataset``: as `zoo_finetune.examples.read` has it.
+    head, preprocessing
+        What a registry says of the model: the features before its last layer, how pictures are
+        prepared.
+    state
+        A folder in which the training is kept after each epoch, and from which it goes on.
+    callbacks
+        Of Keras.
+
+    Raises
+    ------
+    UsageError
+        Nobody can tell which layer is the last, or what is fed.
+    InputError
+        There is something wrong with the data: all of it is listed.
+    """
+    net = nets.net_for(model, recipe, head)
+    notes = [*net.notes]
+    read = examples.read(data, recipe, net.fed)
+    preparing = pictures.Preparing.of(preprocessing, net.fed) if read.paths else None
+    read, told = faults.check(read, recipe, net.fed, preparing)
+    notes += told
+    learning, held, others = _held_out(read, recipe, net, preparing)
+    with devices.scope(recipe):
+        whole = _batches(net, recipe, preparing, read)
+        training = whole.of(learning)
+        elsewhere = None if others is None else _batches(net, recipe, preparing, others)
+        validation = elsewhere or (whole.of(held) if len(held) else None)
+        shape, dtype = training.given()
+        ready = learner(net, recipe, shape, dtype, training.steps)
+    progress = fit(ready, recipe, training, validation, state, callbacks=callbacks)
+    trained = net.with_weights(ready.values())
+    predicted = None if validation is None else _predicted(ready, recipe, validation)
+    judged = others or (read.take(held) if len(held) else None)
+    return Trained(
+        trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
+        read.classes, judged, predicted, notes,
+    )  # fmt: skip
+
+
+def _held_out(
+    read: Examples, recipe: Recipe, net: Net, preparing: Any
+) -> tuple[np.ndarray, np.ndarray, Examples | None]:
+    """Return the numbers of examples to learn from and to hold out, and examples from elsewhere."""
+    import numpy as np
+
+    every, none = np.arange(len(read)), np.arange(0)
+    if recipe.validation is not None:
+        others = examples.read(recipe.validation, recipe, net.fed)
+        others, _ = faults.check(others, recipe, net.fed, preparing)
+        return every, none, others
+    if not recipe.validation_split:
+        return every, none, None
+    stratify = recipe.classifies
+    first, second = splitting.split(
+        read.labels, recipe.validation_split, recipe.seed, stratify=stratify
+    )
+    return first, second, None
+
+
+def _batches(net: Net, recipe: Recipe, preparing: Any, of: Examples) -> Batches:
+    """Return `of` in batches: features where the head alone learns, else inputs."""
+    plain = Batches(_inputs(of, preparing), _labels(of, recipe), recipe.batch_size, recipe.seed)
+    if not net.trains_head_alone or recipe.augment:
+        return plain
+    inputs = (values for values, _ in plain.in_order())
+    known = feature_cache.features(net, inputs, len(of), of.digest, preparing)
+    return replace(plain, reading=of_array(known))
+
+
+def _inputs(of: Examples, preparing: Any) -> Reading:
+    """Return what reads the inputs of `of` by their numbers."""
+    if of.values is not None:
+        (values,) = of.values.values()
+        return of_array(values)
+    paths = list(of.paths or ())
+
+    def reading(order: np.ndarray) -> Any:
+        """Return a dataset of the pictures with these numbers."""
+        return pictures.dataset([paths[number] for number in order], preparing)
+
+    return reading
+
+
+def _labels(of: Examples, recipe: Recipe) -> np.ndarray:
+    """Return the labels in the form that the loss takes."""
+    import numpy as np
+
+    if recipe.classifies and recipe.outputs > 1:
+        return of.labels
+    return of.labels.astype(np.float32).reshape(len(of), -1)
+
+
+def _predicted(ready: Learner, recipe: Recipe, held: Batches) -> np.ndarray:
+    """Return what the net gives for what was held out, as probabilities where it classifies."""
+    import numpy as np
+
+    inputs = held.in_order().map(lambda values, _: values)
+    logits: np.ndarray = ready.keras.predict(inputs, verbose=0)
+    if not recipe.classifies:
+        return logits
+    if recipe.outputs == 1:
+        return 1 / (1 + np.exp(-logits))
+    risen = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return risen / risen.sum(axis=1, keepdims=True)

@@ -1,0 +1,203 @@
+"""The net that is trained: a model with a new head, as Keras layers over its graph."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from zoo import facts, signatures
+from zoo.batch_norm import with_moving_averages
+from zoo.errors import UsageError, some
+from zoo.graph import by_name, consumers, source, tensor_name, upstream
+from zoo.heads import FORM, Head
+from zoo.new_head import with_new_head
+from zoo.specs import TensorSpec, spec_of
+from zoo.switches import constant_of
+from zoo.tensors import ArrayTensor
+from zoo.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zoo.model import Model
+    from zoo_finetune.recipe import Recipe
+
+_ENDS = {"ArgMax", "LogSoftmax", "Sigmoid", "Softmax", "TopK", "TopKV2"}
+
+
+@dataclass(frozen=True)
+class Net:
+    """A model on its way to be trained.
+
+    Attributes
+    ----------
+    model
+        With its new head.
+    head
+        That head.
+    fed
+        What is fed: the input of the model, or a tensor in its place.
+    learned
+        The tensor that is compared with labels: the logits, places averaged.
+    trained
+        The names of the weights that learn.
+    notes
+        A sentence for each thing to know.
+    """
+
+    model: Model
+    head: Head
+    fed: TensorSpec
+    learned: str
+    trained: frozenset[str]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def trains_head_alone(self) -> bool:
+        """Whether nothing before the head learns, so that its features stay what they are."""
+        return self.trained <= set(self.head.weights)
+
+    def backbone(self) -> Any:
+        """Return the function from the input to the features."""
+        return self.model.function([self.fed.tensor], self.head.features, trainable=False)
+
+    def layer(self, *, of_features: bool) -> Any:
+        """Return the Keras layer that is trained: the head on its features, or the whole net."""
+        given = self.head.features if of_features else self.fed.tensor
+        layer = self.model.layer([given], self.learned)
+        for name, variable in zip(layer.part.weights, layer.graph_weights, strict=True):
+            variable.trainable = name in self.trained
+        return layer
+
+    def with_weights(self, values: Mapping[str, Any]) -> Model:
+        """Return the model with other values for some of its weights."""
+        stored = self.model.weights
+        tensors = {n: ArrayTensor(value, stored.tensor(n).dtype) for n, value in values.items()}
+        return replace(self.model, weights=self.model.weights.overlay(tensors))
+
+
+def net_for(model: Model, recipe: Recipe, head: str | None = None) -> Net:
+    """Return `model` as `recipe` wants it trained.
+
+    Parameters
+    ----------
+    head
+        The features before the last layer, as a registry has them.
+
+    Raises
+    ------
+    UsageError
+        Nobody can tell which layer is the last, or what is to learn.
+    """
+    model, notes = _for_use(model, recipe)
+    activation = recipe.activation or (None if recipe.classifies else "none")
+    made = with_new_head(
+        model.meta_graph, model.weights, recipe.outputs, model.outputs(),
+        features=recipe.features or head, activation=activation, seed=recipe.seed,  # type: ignore[arg-type]
+    )  # fmt: skip
+    new = replace(model, meta_graph=made.meta_graph, weights=made.weights)
+    learned = _learned(new, made.head)
+    trained = _trained(new, made.head, learned, recipe)
+    return Net(
+        new, made.head, _fed(new, recipe, made.head), learned, trained, [*notes, *made.notes]
+    )
+
+
+def _for_use(model: Model, recipe: Recipe) -> tuple[Model, list[str]]:
+    """Return `model` with batch normalisation as in use, unless that is to learn, too."""
+    outputs = model.outputs()
+    view = View(model.graph)
+    by_batch = facts.training(view, view.upstream(outputs))["batch_norm"]
+    if recipe.train_batch_norm or not by_batch:
+        return model, []
+    repaired = with_moving_averages(model.meta_graph, outputs)
+    if repaired.said:
+        return replace(model, meta_graph=repaired.meta_graph), [f"batch-norm: {repaired.said}"]
+    told = f"batch normalisation stays as it was built, by each batch: {some(by_batch, 3)}"
+    return model, [told]
+
+
+def _fed(model: Model, recipe: Recipe, head: Head) -> TensorSpec:
+    """Return what is fed to `model`: the only input that its head needs."""
+    nodes = by_name(model.graph)
+    if recipe.input is not None:
+        return spec_of(model.graph, tensor_name(recipe.input), nodes)
+    needed = upstream(nodes, [head.features])
+    stated = signatures.signature(model.meta_graph, recipe.signature).inputs
+    specs = {name: spec for name, spec in stated.items() if source(spec.tensor) in needed}
+
+    view = View(model.graph)
+    fed = [s for s in specs.values() if constant_of(view, source(s.tensor)) is None]
+    if len(fed) != 1:
+        raise UsageError(
+            "the model takes several inputs" if fed else "the features need no input",
+            found=some(sorted(specs)) or "none",
+            hint="name the tensor that the examples are fed to: --input NAME",
+        )
+    return fed[0]
+
+
+def _learned(model: Model, head: Head) -> str:
+    """Return the tensor behind the logits to which nothing but a choice of classes is done."""
+    users = consumers(model.graph.node)
+    tensor = head.logits
+    while True:
+        later = [user for user, at in users.get(source(tensor), ()) if at == 0]
+        if len(later) != 1 or later[0].op in _ENDS or later[0].op not in FORM:
+            return tensor
+        tensor = f"{later[0].name}:0"
+
+
+def _trained(model: Model, head: Head, learned: str, recipe: Recipe) -> frozenset[str]:
+    """Return the names of the weights that learn, as `recipe` says."""
+    from zoo.portable import portable
+
+    if recipe.train == "head" and recipe.last_layers is None:
+        return frozenset(head.weights)
+    able = portable(model.meta_graph, model.weights, [_fed(model, recipe, head).tensor], [learned])
+    if recipe.last_layers is not None:
+        return _last(model, able.trained, learned, recipe.last_layers)
+    if recipe.train == "all":
+        return able.trained | frozenset(head.weights)
+    chosen = _matching(recipe.train, sorted(able.weights))
+    if not chosen:
+        raise UsageError(
+            f"no weight is called {recipe.train!r}",
+            found=some(sorted(able.trained)),
+            hint="a glob as in 'conv5*', or 're:' and a regular expression",
+        )
+    return frozenset(chosen) | frozenset(head.weights)
+
+
+def _matching(pattern: str, names: list[str]) -> list[str]:
+    if not pattern.startswith("re:"):
+        return fnmatch.filter(names, pattern)
+    try:
+        compiled = re.compile(pattern.removeprefix("re:"))
+    except re.error as error:
+        raise UsageError(f"{pattern!r} is no regular expression", found=str(error)) from error
+    return [name for name in names if compiled.search(name)]
+
+
+def layers(model: Model, names: frozenset[str], learned: str) -> list[list[str]]:
+    """Return the weights `names` by layers, the last first: how far each is from `learned`.
+
+    Weights of one scope are one layer.
+    """
+    view = View(model.graph)
+    order: dict[str, list[str]] = {}
+    todo, seen = [source(learned)], {source(learned)}
+    for name in todo:
+        for before in view.sources.get(name, ()):
+            if before not in seen:
+                seen.add(before)
+                todo.append(before)
+        if name in names:
+            order.setdefault(name.rpartition("/")[0] or name, []).append(name)
+    return [*order.values()]
+
+
+def _last(model: Model, able: frozenset[str], learned: str, count: int) -> frozenset[str]:
+    return frozenset(name for layer in layers(model, able, learned)[:count] for name in layer)

@@ -1,0 +1,233 @@
+"""Training a net by Keras: what is compared, which weights are best, and going on after an end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zoo import output
+from zoo_finetune import optimizing, training_state
+from zoo_finetune.nets import layers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from zoo_finetune.batches import Batches
+    from zoo_finetune.nets import Net
+    from zoo_finetune.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to; None for what is not measured.
+
+    `seconds` is how long it took.
+    """
+
+    loss: float
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    seconds: float
+
+    @property
+    def judged(self) -> float:
+        """The loss by which epochs are compared: on what was held out, where there is any."""
+        return self.loss if self.val_loss is None else self.val_loss
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes
+    ----------
+    epochs
+        Those that are over.
+    best
+        The weights of the best of them, by name.
+    best_epoch
+        Its number, from 0.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best: dict[str, np.ndarray] = field(default_factory=dict)
+    best_epoch: int = -1
+
+    def is_over(self, recipe: Recipe) -> bool:
+        """Tell whether there is nothing more to do."""
+        waited = len(self.epochs) - 1 - self.best_epoch
+        patient = recipe.patience is None or not self.epochs or waited < recipe.patience
+        return len(self.epochs) >= recipe.epochs or not patient
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A net that is ready to be trained.
+
+    Attributes
+    ----------
+    keras
+        The ``keras.Model``.
+    variables
+        Those that learn, by the name of the weight.
+    """
+
+    keras: Any
+    variables: dict[str, Any]
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Return what the weights that learn are now."""
+        import numpy as np
+
+        return {name: np.array(one) for name, one in self.variables.items()}
+
+    def assign(self, values: dict[str, np.ndarray]) -> None:
+        """Set the weights that learn."""
+        for name, value in values.items():
+            self.variables[name].assign(value)
+
+
+def learner(
+    net: Net, recipe: Recipe, shape: Sequence[int | None], dtype: str, steps: int
+) -> Learner:
+    """Return `net`, compiled.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of an example: of its features where the head alone learns.
+    steps
+        Of an epoch.
+    """
+    import keras
+
+    of_features = net.trains_head_alone and not recipe.augment
+    layer = net.layer(of_features=of_features)
+    given = keras.Input(tuple(shape), dtype=dtype)
+    found = keras.layers.Reshape((recipe.outputs,))(layer(given))
+    made = keras.Model(given, found)
+    names = dict(zip(layer.part.weights, layer.graph_weights, strict=True))
+    variables = {name: one for name, one in names.items() if one.trainable}
+    optimizer = optimizing.optimizer(recipe, steps, _factors(net, recipe, variables))
+    optimizer.build(made.trainable_variables)
+    made.compile(optimizer, loss=_loss(recipe), metrics=_metrics(recipe))
+    return Learner(made, variables)
+
+
+def _factors(net: Net, recipe: Recipe, variables: dict[str, Any]) -> dict[str, float]:
+    if recipe.layer_decay is None:
+        return {}
+    found = layers(net.model, frozenset(variables), net.learned)
+    return {
+        variables[name].path: recipe.layer_decay**depth
+        for depth, names in enumerate(found)
+        for name in names
+    }
+
+
+def _loss(recipe: Recipe) -> Any:
+    import keras
+
+    if not recipe.classifies:
+        return keras.losses.MeanSquaredError()
+    if recipe.outputs == 1:
+        return keras.losses.BinaryCrossentropy(from_logits=True)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _metrics(recipe: Recipe) -> list[Any]:
+    import keras
+
+    if not recipe.classifies:
+        return []
+    if recipe.outputs == 1:
+        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
+    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+
+def fit(
+    learning: Learner,
+    recipe: Recipe,
+    training: Batches,
+    validation: Batches | None,
+    folder: Path | None = None,
+    *,
+    callbacks: Sequence[Any] = (),
+) -> Progress:
+    """Train, from the last epoch that `folder` knows of, and leave the best weights in the net.
+
+    Parameters
+    ----------
+    folder
+        Where the state after each epoch is kept; nowhere by default.
+    callbacks
+        Of Keras, besides.
+    """
+    progress = Progress()
+    if folder is not None:
+        progress = training_state.restored(folder, learning)
+    if not progress.is_over(recipe):
+        first = len(progress.epochs)
+        learning.keras.fit(
+            training.epochs(first, recipe.epochs),
+            epochs=recipe.epochs,
+            initial_epoch=first,
+            steps_per_epoch=training.steps,
+            validation_data=None if validation is None else validation.in_order(),
+            callbacks=[_keeper(learning, recipe, progress, folder), *callbacks],
+            verbose=0,
+        )
+    learning.assign(progress.best)
+    return progress
+
+
+def _keeper(learning: Learner, recipe: Recipe, progress: Progress, folder: Path | None) -> Any:
+    """Return the callback that notes what each epoch came to."""
+    import keras
+
+    class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+        """Notes, says and keeps each epoch, and ends the training where it no longer helps."""
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            """Look at the clock."""
+            self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            """Keep the epoch."""
+            done = _epoch(logs or {}, time.perf_counter() - self.began)
+            progress.epochs.append(done)
+            if progress.best_epoch < 0 or done.judged < progress.epochs[progress.best_epoch].judged:
+                progress.best, progress.best_epoch = learning.values(), epoch
+            if folder is not None:
+                training_state.keep(folder, learning, progress)
+            output.note(told(progress, recipe))
+            if progress.is_over(recipe):
+                self.model.stop_training = True
+
+    return Keeper()
+
+
+def _epoch(logs: dict[str, float], seconds: float) -> Epoch:
+    def of(key: str) -> float | None:
+        """Return what was measured."""
+        return float(logs[key]) if key in logs else None
+
+    return Epoch(float(logs["loss"]), of("accuracy"), of("val_loss"), of("val_accuracy"), seconds)
+
+
+def told(progress: Progress, recipe: Recipe) -> str:
+    """Return one line on the last epoch, and how long the others may take."""
+    done = progress.epochs[-1]
+    measured = [
+        f"{name.replace('_', ' ')} {value:.4g}"
+        for name, value in asdict(done).items()
+        if value is not None and name != "seconds"
+    ]
+    count = len(progress.epochs)
+    left = (recipe.epochs - count) * sum(one.seconds for one in progress.epochs) / count
+    return f"epoch {count} of {recipe.epochs}: {', '.join(measured)}; {left:.0f} s left"

@@ -1,0 +1,71 @@
+"""What a training that is broken off goes on from: weights, optimizer and epochs, in one file.
+
+The file is replaced as a whole after each epoch, so that a process which dies at any moment leaves
+the state after its last epoch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from zoo import atomic
+from zoo.errors import FormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zoo_finetune.training import Learner, Progress
+
+NAME = "state.npz"
+_EPOCHS, _WEIGHT, _BEST, _OPTIMIZER = "epochs", "weight:", "best:", "optimizer:"
+
+
+def keep(folder: Path, learning: Learner, progress: Progress) -> None:
+    """Write how far the training is."""
+    import numpy as np
+
+    facts = {"epochs": [asdict(one) for one in progress.epochs], "best_epoch": progress.best_epoch}
+    arrays: dict[str, Any] = {_EPOCHS: np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+    arrays |= {f"{_WEIGHT}{name}": value for name, value in learning.values().items()}
+    arrays |= {f"{_BEST}{name}": value for name, value in progress.best.items()}
+    for number, variable in enumerate(learning.keras.optimizer.variables):
+        arrays[f"{_OPTIMIZER}{number}"] = np.array(variable)
+    with atomic.replacing(folder / NAME) as draft, draft.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def restored(folder: Path, learning: Learner) -> Progress:
+    """Return how far the training in `folder` was, and set the net to it.
+
+    Raises
+    ------
+    FormatError
+        What lies there is the state of another training.
+    """
+    import numpy as np
+
+    from zoo_finetune.training import Epoch, Progress
+
+    path = folder / NAME
+    if not path.is_file():
+        return Progress()
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            facts = json.loads(kept[_EPOCHS].tobytes())
+            learning.assign(_named(kept, _WEIGHT))
+            for number, variable in enumerate(learning.keras.optimizer.variables):
+                variable.assign(kept[f"{_OPTIMIZER}{number}"])
+            best = _named(kept, _BEST)
+        return Progress([Epoch(**one) for one in facts["epochs"]], best, facts["best_epoch"])
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise FormatError(
+            f"{path} is not the state of this training",
+            found=str(error),
+            hint="leave out --resume to begin anew",
+        ) from error
+
+
+def _named(kept: Any, kind: str) -> dict[str, Any]:
+    return {name.removeprefix(kind): kept[name] for name in kept.files if name.startswith(kind)}
