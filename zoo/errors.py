@@ -64,6 +64,10 @@ class FormatError(ZooError):
     """Bytes on disk are not the format they were taken for, or are damaged."""
 
 
+class DataError(ZooError):
+    """Examples to learn from are broken, too few, or do not fit the model."""
+
+
 class UnsupportedError(ZooError):
     """A sound model says something that this format or operation cannot."""
 

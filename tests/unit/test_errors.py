@@ -12,6 +12,7 @@ CODES = {
     "BusyError": 75,
     "DiskError": 74,
     "FetchError": 69,
+    "DataError": 65,
     "FormatError": 65,
     "InputError": 2,
     "IntegrityError": 76,

@@ -17,6 +17,14 @@ FLOORS = [  # from the roof down
     {"zoo.commands.verifying"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
+    # what is learned from
+    {"zoo_finetune.faults"},
+    {"zoo_finetune.examples", "zoo_finetune.pictures"},
+    {"zoo_finetune.labelling", "zoo_finetune.streams", "zoo_finetune.tables"},
+    {"zoo_finetune.arrays", "zoo_finetune.decoding", "zoo_finetune.folders"},
+    {"zoo_finetune.gathered"},
+    {"zoo_finetune.contents", "zoo_finetune.image_headers"},
+    {"zoo_finetune", "zoo_finetune.recipe", "zoo_finetune.splitting"},
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
     | {"zoo.report"},
