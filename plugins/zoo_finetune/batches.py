@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from zoo_finetune.contents import Array
+
     Reading = Callable[[np.ndarray], Any]
     """Gives a ``tf.data.Dataset`` of the inputs with these numbers, in this order."""
 
@@ -68,7 +70,8 @@ class Batches:
     def epochs(self, first: int, last: int) -> Any:
         """Return a dataset of the batches of the epochs `first` to below `last`."""
         found = [self._dataset(self._order(epoch)) for epoch in range(first, last)]
-        return functools.reduce(lambda one, other: one.concatenate(other), found)
+        whole = functools.reduce(lambda one, other: one.concatenate(other), found)
+        return whole.repeat()  # Keras looks for one batch more than it is told to take
 
     def _order(self, epoch: int) -> np.ndarray:
         import numpy as np
@@ -82,7 +85,7 @@ class Batches:
         return pairs.batch(self.size).prefetch(tf.data.AUTOTUNE)
 
 
-def of_array(values: np.ndarray) -> Reading:
+def of_array(values: Array) -> Reading:
     """Return what reads rows of `values`."""
 
     def reading(order: np.ndarray) -> Any:

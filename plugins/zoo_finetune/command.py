@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -178,5 +178,5 @@ def _say(trained: Trained, saved: Saved, form: str, recipe: Recipe, as_json: boo
         return
     judged = best.val_accuracy if best.val_accuracy is not None else best.accuracy
     told = f"accuracy {judged:.4g}" if judged is not None else f"loss {best.judged:.4g}"
-    size = output.size(detect.size_of(cast("Path", saved.path)))
+    size = output.size(detect.size_of(saved.path))
     output.say(f"{saved.path}: {size}, {told} after epoch {trained.best_epoch + 1}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
 from zoo_finetune.batches import Batches, of_array
-from zoo_finetune.training import Epoch, Learner, fit, learner
+from zoo_finetune.training import fit, learner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoo_finetune.batches import Reading
     from zoo_finetune.examples import Examples
     from zoo_finetune.nets import Net
+    from zoo_finetune.progress import Epoch, Learner
     from zoo_finetune.recipe import Recipe
 
 
@@ -130,7 +131,7 @@ def _held_out(
     every, none = np.arange(len(read)), np.arange(0)
     if recipe.validation is not None:
         others = examples.read(recipe.validation, recipe, net.fed)
-        others, _ = faults.check(others, recipe, net.fed, preparing)
+        others, _ = faults.check(others, recipe, net.fed, preparing, held_out=True)
         return every, none, others
     if not recipe.validation_split:
         return every, none, None
@@ -179,10 +180,10 @@ def _predicted(ready: Learner, recipe: Recipe, held: Batches) -> np.ndarray:
     import numpy as np
 
     inputs = held.in_order().map(lambda values, _: values)
-    logits: np.ndarray = ready.keras.predict(inputs, verbose=0)
+    logits = np.asarray(ready.keras.predict(inputs, verbose=0))
     if not recipe.classifies:
         return logits
     if recipe.outputs == 1:
-        return 1 / (1 + np.exp(-logits))
+        return np.asarray(1 / (1 + np.exp(-logits)))
     risen = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return risen / risen.sum(axis=1, keepdims=True)
+    return np.asarray(risen / risen.sum(axis=1, keepdims=True))

@@ -3,93 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zoo import output
 from zoo_finetune import optimizing, training_state
 from zoo_finetune.nets import layers
+from zoo_finetune.progress import Epoch, Learner, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
-
     from zoo_finetune.batches import Batches
     from zoo_finetune.nets import Net
     from zoo_finetune.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to; None for what is not measured.
-
-    `seconds` is how long it took.
-    """
-
-    loss: float
-    accuracy: float | None
-    val_loss: float | None
-    val_accuracy: float | None
-    seconds: float
-
-    @property
-    def judged(self) -> float:
-        """The loss by which epochs are compared: on what was held out, where there is any."""
-        return self.loss if self.val_loss is None else self.val_loss
-
-
-@dataclass
-class Progress:
-    """How far a training is.
-
-    Attributes
-    ----------
-    epochs
-        Those that are over.
-    best
-        The weights of the best of them, by name.
-    best_epoch
-        Its number, from 0.
-    """
-
-    epochs: list[Epoch] = field(default_factory=list)
-    best: dict[str, np.ndarray] = field(default_factory=dict)
-    best_epoch: int = -1
-
-    def is_over(self, recipe: Recipe) -> bool:
-        """Tell whether there is nothing more to do."""
-        waited = len(self.epochs) - 1 - self.best_epoch
-        patient = recipe.patience is None or not self.epochs or waited < recipe.patience
-        return len(self.epochs) >= recipe.epochs or not patient
-
-
-@dataclass(frozen=True)
-class Learner:
-    """A net that is ready to be trained.
-
-    Attributes
-    ----------
-    keras
-        The ``keras.Model``.
-    variables
-        Those that learn, by the name of the weight.
-    """
-
-    keras: Any
-    variables: dict[str, Any]
-
-    def values(self) -> dict[str, np.ndarray]:
-        """Return what the weights that learn are now."""
-        import numpy as np
-
-        return {name: np.array(one) for name, one in self.variables.items()}
-
-    def assign(self, values: dict[str, np.ndarray]) -> None:
-        """Set the weights that learn."""
-        for name, value in values.items():
-            self.variables[name].assign(value)
 
 
 def learner(
@@ -104,7 +32,7 @@ def learner(
     steps
         Of an epoch.
     """
-    import keras
+    import keras  # type: ignore[import-untyped]
 
     of_features = net.trains_head_alone and not recipe.augment
     layer = net.layer(of_features=of_features)
@@ -181,6 +109,7 @@ def fit(
             validation_data=None if validation is None else validation.in_order(),
             callbacks=[_keeper(learning, recipe, progress, folder), *callbacks],
             verbose=0,
+            shuffle=False,
         )
     learning.assign(progress.best)
     return progress

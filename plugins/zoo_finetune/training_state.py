@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import atomic
 from zoo.errors import FormatError
+from zoo_finetune.progress import Epoch, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zoo_finetune.training import Learner, Progress
+    from zoo_finetune.progress import Learner
 
 NAME = "state.npz"
 _EPOCHS, _WEIGHT, _BEST, _OPTIMIZER = "epochs", "weight:", "best:", "optimizer:"
@@ -45,8 +46,6 @@ def restored(folder: Path, learning: Learner) -> Progress:
         What lies there is the state of another training.
     """
     import numpy as np
-
-    from zoo_finetune.training import Epoch, Progress
 
     path = folder / NAME
     if not path.is_file():

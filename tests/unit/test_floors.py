@@ -8,8 +8,8 @@ import pytest
 
 FLOORS = [  # from the roof down
     # the command line
-    {"zoo.__main__"},
-    {"zoo.cli"},
+    {"zoo.__main__", "zoo_finetune.plugin"},
+    {"zoo.cli", "zoo_finetune.command"},
     {"zoo.commands.catalogue", "zoo.commands.environment"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
@@ -17,14 +17,20 @@ FLOORS = [  # from the roof down
     {"zoo.commands.verifying"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
-    # what is learned from
-    {"zoo_finetune.faults"},
+    # fine-tuning, and what is learned from
+    {"zoo_finetune.api"},
+    {"zoo_finetune.finetuning"},
+    {"zoo_finetune.faults", "zoo_finetune.training"},
+    {"zoo_finetune.devices", "zoo_finetune.feature_cache", "zoo_finetune.training_state"},
+    {"zoo_finetune.batches", "zoo_finetune.nets", "zoo_finetune.optimizing"}
+    | {"zoo_finetune.progress"},
     {"zoo_finetune.examples", "zoo_finetune.pictures"},
     {"zoo_finetune.labelling", "zoo_finetune.streams", "zoo_finetune.tables"},
     {"zoo_finetune.arrays", "zoo_finetune.decoding", "zoo_finetune.folders"},
     {"zoo_finetune.gathered"},
     {"zoo_finetune.contents", "zoo_finetune.image_headers"},
-    {"zoo_finetune", "zoo_finetune.recipe", "zoo_finetune.splitting"},
+    {"zoo_finetune.recipe", "zoo_finetune.splitting"},
+    {"zoo_finetune"},
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
     | {"zoo.report"},
