@@ -150,7 +150,7 @@ def from_arrays(x: Any, y: Any, digest: str = "") -> Gathered:
     inputs = {name: _array(array, name or "x") for name, array in given.items()}
     _same_length({**{name or "x": array for name, array in inputs.items()}, "y": labels})
     values = {"": next(iter(inputs.values()))} if len(inputs) == 1 else inputs
-    contents = [digest or digest_of_arrays(inputs)]
+    contents = [digest or digest_of_arrays(values)]
     return Gathered(rows(len(labels)), np.asarray(labels), contents, values=values)
 
 

@@ -210,12 +210,9 @@ def _why(path: Path, head: Header, preparing: Preparing) -> str:
 
 
 def _mapped(each: Any, function: Callable[[Any], Any], parallel: bool) -> Any:
-    tf = tensorflow()
-    return each.map(
-        function,
-        num_parallel_calls=tf.data.AUTOTUNE if parallel else None,
-        deterministic=True,
-    )
+    if not parallel:
+        return each.map(function)
+    return each.map(function, tensorflow().data.AUTOTUNE, deterministic=True)
 
 
 def _prepared(pixels: Any, how: Preparing) -> Any:

@@ -194,7 +194,7 @@ def _wrong(cells: Sequence[str], places: Sequence[int], layout: _Layout) -> str:
 
 
 def _labels(labels: Sequence[Sequence[str]]) -> np.ndarray:
-    """Return `labels` as numbers where all are (NaN for none), else as words; one column as (n,)."""
+    """Return `labels` as numbers where all are (NaN for none), else as words; a column as (n,)."""
     flat = [cell for row in labels for cell in row]
     if any(flat) and all(_NUMBER.fullmatch(cell) for cell in flat if cell):
         values: np.ndarray = np.array([cell or "nan" for cell in flat], np.float64)
