@@ -82,7 +82,8 @@ class Batches:
         tf = tensorflow()
         labels = tf.data.Dataset.from_tensor_slices(self.labels[order])
         pairs = tf.data.Dataset.zip((self.reading(order), labels))
-        return pairs.batch(self.size).prefetch(tf.data.AUTOTUNE)
+        batches = pairs.batch(self.size).prefetch(tf.data.AUTOTUNE)
+        return batches.apply(tf.data.experimental.assert_cardinality(self.steps))
 
 
 def of_array(values: Array) -> Reading:

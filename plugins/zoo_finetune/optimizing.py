@@ -20,7 +20,7 @@ def optimizer(recipe: Recipe, steps: int, factors: Mapping[str, float]) -> Any:
     steps
         Of an epoch.
     factors
-        By what the rate of a variable is multiplied, by the variable's path.
+        By what the rate of a variable is multiplied, by the name that TensorFlow has for it.
     """
     import keras  # type: ignore[import-untyped]
 
@@ -52,6 +52,6 @@ def _slower(plain: Any, factors: Mapping[str, float]) -> Any:
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             """Change `variable` by its own rate."""
-            super().update_step(gradient, variable, learning_rate * factors.get(variable.path, 1.0))
+            super().update_step(gradient, variable, learning_rate * factors.get(variable.name, 1.0))
 
     return Slower

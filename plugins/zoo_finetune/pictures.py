@@ -210,9 +210,9 @@ def _why(path: Path, head: Header, preparing: Preparing) -> str:
 
 
 def _mapped(each: Any, function: Callable[[Any], Any], parallel: bool) -> Any:
-    if not parallel:
-        return each.map(function)
-    return each.map(function, tensorflow().data.AUTOTUNE, deterministic=True)
+    tf = tensorflow()
+    plain = tf.autograph.experimental.do_not_convert(function)  # else it prints what it cannot read
+    return each.map(plain, tf.data.AUTOTUNE if parallel else None, deterministic=True)
 
 
 def _prepared(pixels: Any, how: Preparing) -> Any:

@@ -72,9 +72,7 @@ class Learner:
 
     def values(self) -> dict[str, np.ndarray]:
         """Return what the weights that learn are now."""
-        import numpy as np
-
-        return {name: np.array(one) for name, one in self.variables.items()}
+        return {name: one.numpy() for name, one in self.variables.items()}
 
     def assign(self, values: dict[str, np.ndarray]) -> None:
         """Set the weights that learn."""

@@ -52,7 +52,7 @@ def _factors(net: Net, recipe: Recipe, variables: dict[str, Any]) -> dict[str, f
         return {}
     found = layers(net.model, frozenset(variables), net.learned)
     return {
-        variables[name].path: recipe.layer_decay**depth
+        variables[name].value.name: recipe.layer_decay**depth
         for depth, names in enumerate(found)
         for name in names
     }

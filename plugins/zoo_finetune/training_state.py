@@ -32,7 +32,7 @@ def keep(folder: Path, learning: Learner, progress: Progress) -> None:
     arrays |= {f"{_WEIGHT}{name}": value for name, value in learning.values().items()}
     arrays |= {f"{_BEST}{name}": value for name, value in progress.best.items()}
     for number, variable in enumerate(learning.keras.optimizer.variables):
-        arrays[f"{_OPTIMIZER}{number}"] = np.array(variable)
+        arrays[f"{_OPTIMIZER}{number}"] = variable.numpy()
     with atomic.replacing(folder / NAME) as draft, draft.open("wb") as file:
         np.savez(file, **arrays)
 

@@ -1,0 +1,222 @@
+"""Models that other people wrote take a new head and learn; the oracle is plain TensorFlow."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.errors import UsageError
+from zoo.heads import head as head_of
+
+DIGITS = pytest.importorskip("sklearn.datasets").load_digits()
+X = DIGITS.images[..., None].astype(np.float32)
+ODD = (DIGITS.target % 2).astype(np.int64)
+FEW = slice(0, 300)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """Keep features of other tests away."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+
+
+def losses(trained):
+    return [one.loss for one in trained.epochs]
+
+
+def test_three_formats_learn_the_same(tf, plain, tmp_path):
+    """One seed, one net, three files: the losses are equal, and each result runs elsewhere."""
+    found = {}
+    for form in ("checkpoint", "frozen", "saved_model"):
+        path = zoo.convert("vgg-digits", tmp_path / form / "m", to=form).target.path
+        trained = zoo.finetune(path, (X, ODD), outputs=2, epochs=8)
+        found[form] = losses(trained)
+
+        target = zoo.save(trained.model, tmp_path / form / "out", form).path
+        feeds, fetch = {"images:0": X[FEW]}, ["prob:0"]
+        (probabilities,) = getattr(plain, form)(target, feeds, fetch)
+
+        assert trained.epochs[trained.best_epoch].val_accuracy > 0.95
+        assert np.mean(probabilities.argmax(1) == ODD[FEW]) > 0.95
+        assert zoo.inspect(target)["head"]["outputs"] == 2
+
+    assert found["checkpoint"] == found["frozen"] == found["saved_model"]
+
+
+def test_what_does_not_train_keeps_its_bits(tf):
+    """Only the head is new; of a chosen layer, only that."""
+    before = zoo.load("vgg-digits")
+    data = (X[FEW], ODD[FEW])
+
+    for train, learns in (("head", set()), ("conv1_1/*", {"conv1_1/kernel", "conv1_1/bias"})):
+        after = zoo.finetune("vgg-digits", data, outputs=2, epochs=1, train=train).model
+        changed = {
+            name
+            for name in before.weights
+            if before.weights[name].tobytes() != after.weights[name].tobytes()
+        }
+        assert changed == {"fc8/kernel", "fc8/bias"} | learns
+
+
+def test_a_frozen_graph_learns_with_all_its_weights(tf, tmp_path):
+    """Every one changes, the loss falls; before the first step the features are what they were."""
+    path = zoo.convert("vgg-digits", tmp_path / "m.pb", to="frozen").target.path
+    before = zoo.load(path)
+
+    trained = zoo.finetune(path, (X[FEW], ODD[FEW]), outputs=2, epochs=3, train="all")
+
+    new = before.replace_head(2)
+    same = new.run("fc7:0", {"images:0": X[FEW]})
+    assert same.tobytes() == before.run("fc7:0", {"images:0": X[FEW]}).tobytes()
+    assert losses(trained)[-1] < losses(trained)[0]
+    for name in new.weights:
+        assert new.weights[name].tobytes() != trained.model.weights[name].tobytes(), name
+
+
+def test_features_are_computed_once(tf, monkeypatch):
+    """The second training reads them; the losses are those of a net that computes them anew."""
+    from zoo_finetune import feature_cache, finetuning
+
+    data, options = (X[FEW], ODD[FEW]), {"outputs": 2, "epochs": 3}
+    first = zoo.finetune("vgg-digits", data, **options)
+    monkeypatch.setattr(feature_cache, "_write", None)
+    second = zoo.finetune("vgg-digits", data, **options)
+
+    assert losses(first) == losses(second)
+    monkeypatch.undo()
+
+    def uncached(net, *_):
+        """Return the features as the backbone gives them now."""
+        return np.asarray(net.backbone()(X[FEW]))
+
+    monkeypatch.setattr(finetuning.feature_cache, "features", uncached)
+    np.testing.assert_allclose(losses(zoo.finetune("vgg-digits", data, **options)), losses(first),
+                               rtol=1e-5)  # fmt: skip
+
+
+MODELS = {
+    "dotnet-mnist-conv-model": ((28, 28, 1), {"scale": 100}),
+    "mlperf-tiny-kws-savedmodel/kws_ref_model": ((49, 10, 1), {}),
+    "arm-kws/CNN/CNN_S.pb": ((490,), {"input": "Reshape"}),
+    "dl4j-lenet-frozen-pb": ((28, 28, 1), {}),
+    "mlperf-tiny-resnet-cifar10-h5": ((32, 32, 3), {"scale": 100}),
+}
+
+
+@pytest.mark.parametrize("train", ["head", "all"])
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_models_of_others_learn(tf, fixtures, name, train):
+    """A task that a line separates: the upper half is bright, or it is not."""
+    shape, options = MODELS[name]
+    options = dict(options)
+    rng = np.random.default_rng(0)
+    y = np.arange(160) % 2
+    x = rng.random((160, *shape)).astype(np.float32)
+    x[y == 1, : shape[0] // 2] += 1.5
+    x *= options.pop("scale", 1)
+    rate = {"head": 1e-2, "all": 1e-3}[train]
+
+    trained = zoo.finetune(
+        fixtures / name, (x, y), outputs=2, train=train, epochs=25 if train == "head" else 8,
+        learning_rate=rate, batch_size=16, **options,
+    )  # fmt: skip
+
+    assert trained.epochs[trained.best_epoch].val_accuracy >= 0.9
+    assert head_of(trained.model.meta_graph, trained.model.weights).outputs == 2
+
+
+def test_one_output_and_targets(tf):
+    """A sigmoid for yes and no, and nothing at all for numbers."""
+    one = zoo.finetune("vgg-digits", (X[FEW], ODD[FEW]), outputs=1, epochs=8, learning_rate=1e-2)
+    values = DIGITS.target[FEW].astype(np.float32)
+    two = zoo.finetune(
+        "vgg-digits", (X[FEW], np.stack([values, -values], 1)), outputs=2, task="regression",
+        epochs=8, learning_rate=1e-2,
+    )  # fmt: skip
+
+    assert one.epochs[one.best_epoch].val_accuracy > 0.9
+    assert one.model(images=X[:5])["probabilities"].min() >= 0
+    assert two.predictions.shape == (60, 2)
+    assert losses(two)[-1] < losses(two)[0] / 2
+
+
+def test_layers_further_back_learn_slower(tf):
+    """By the decay once more for each."""
+    from zoo_finetune.nets import layers, net_for
+    from zoo_finetune.recipe import Recipe
+
+    net = net_for(zoo.load("vgg-digits"), Recipe(outputs=2, train="all"))
+
+    found = layers(net.model, net.trained, net.learned)
+
+    assert sorted(found[0]) == ["fc8/bias", "fc8/kernel"]
+    assert sorted(found[1]) == ["fc7/bias", "fc7/kernel"]
+    two = net_for(zoo.load("vgg-digits"), Recipe(outputs=2, last_layers=2)).trained
+    assert two == {"fc7/bias", "fc7/kernel", "fc8/bias", "fc8/kernel"}
+    trained = zoo.finetune(
+        "vgg-digits", (X[FEW], ODD[FEW]), outputs=2, epochs=1, train="all", layer_decay=0.0
+    )
+    before = zoo.load("vgg-digits").weights
+    assert trained.model.weights["fc7/kernel"].tobytes() == before["fc7/kernel"].tobytes()
+
+
+def test_what_is_wrong_is_said_before_training(tf):
+    """An option, a pattern, a model with two heads."""
+    with pytest.raises(UsageError, match="no option 'epoch'"):
+        zoo.finetune("vgg-digits", (X, ODD), outputs=2, epoch=3)
+    with pytest.raises(UsageError, match="no weight is called"):
+        zoo.finetune("vgg-digits", (X, ODD), outputs=2, train="conv9*")
+    with pytest.raises(UsageError, match="outputs is 1 or more"):
+        zoo.finetune("vgg-digits", (X, ODD), outputs=0)
+
+
+def test_patience_ends_a_training_and_the_best_epoch_counts(tf):
+    """A rate that is far too large makes it worse after the first epochs."""
+    trained = zoo.finetune(
+        "vgg-digits", (X[FEW], ODD[FEW]), outputs=2, epochs=60, learning_rate=2.0, patience=2
+    )
+
+    judged = [one.val_loss for one in trained.epochs]
+    assert len(judged) < 60
+    assert trained.best_epoch == int(np.argmin(judged))
+    assert len(judged) == trained.best_epoch + 1 + 2
+
+
+SCRIPT = """
+import sys, numpy as np, zoo
+x, y = np.load(sys.argv[1]), np.load(sys.argv[2])
+from pathlib import Path
+trained = zoo.finetune("vgg-digits", (x, y), outputs=2, epochs=6, train="all", seed=4,
+                       state=Path(sys.argv[3]))
+np.savez(sys.argv[4], **{n.replace("/", "."): v for n, v in trained.model.weights.items()})
+"""
+
+
+def test_a_training_that_was_killed_ends_as_an_unbroken_one(tmp_path):
+    """It goes on after the last finished epoch, with the optimizer and the order as they were."""
+    np.save(tmp_path / "x.npy", X[FEW])
+    np.save(tmp_path / "y.npy", ODD[FEW])
+
+    def started(name, state):
+        command = [sys.executable, "-c", SCRIPT, "x.npy", "y.npy", state, f"{name}.npz"]
+        return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+
+    broken = started("broken", "one")
+    for line in broken.stderr:
+        if line.startswith("epoch 3 "):
+            os.kill(broken.pid, signal.SIGKILL)
+            break
+    broken.communicate()
+    assert not (tmp_path / "broken.npz").exists()
+
+    assert started("again", "one").wait() == 0
+    assert started("whole", "two").wait() == 0
+
+    again, whole = np.load(tmp_path / "again.npz"), np.load(tmp_path / "whole.npz")
+    assert set(again.files) == set(whole.files)
+    for name in whole.files:
+        assert again[name].tobytes() == whole[name].tobytes(), name
