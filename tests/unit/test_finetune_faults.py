@@ -80,6 +80,13 @@ def test_nothing_is_left():
     assert "no examples" in refused(np.full((8, 3), np.nan), skip_broken=True).found
 
 
+def test_no_label_is_one():
+    """Each is named; that there are no classes then is no news."""
+    error = refused(y=np.full(8, np.nan))
+
+    assert error.found.splitlines()[0] == "broken (8):"
+
+
 def test_long_lists_are_cut():
     """Some twenty of a thousand are named, the rest counted."""
     x = np.full((1000, 3), np.nan, np.float32)
