@@ -46,7 +46,9 @@ def from_file(path: Path) -> Gathered:
             members = [info for info in archive.infolist() if not info.is_dir()]
             read = {info.filename.removesuffix(".npy"): _member(file, archive, info)
                     for info in members}  # fmt: skip
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.filename:  # it cannot be opened
+            raise
         raise FormatError(f"{path} is no .npz, or damaged", found=str(error)) from error
     arrays = {name: array for name, (array, _) in read.items()}
     digest = _combined({name: digest for name, (_, digest) in read.items()})

@@ -202,7 +202,7 @@ def _too_few(
     elif single:
         notes.append(f"classes with a single example: {some(single)}")
     missing = [number for number in range(count) if number not in set(found.tolist())]
-    if len(found) == 1 or not missing:
+    if len(found) < 2 or not missing:
         return
     if examples.classes:
         empty = [called[number] for number in missing if number in called]

@@ -92,7 +92,7 @@ def _named(labels: Sequence[str], known: Sequence[str]) -> Labels:
 
 def _whole(given: np.ndarray, known: Sequence[str]) -> Labels:
     labels = given.astype(np.float64 if given.dtype.kind == "f" else np.int64)
-    sound = np.isfinite(labels) & (np.abs(labels) < 2**53) & (labels == np.trunc(labels))
+    sound = (np.abs(labels) < 2**53) & (labels == np.trunc(labels))
     broken = {
         int(place): f"its label {labels[place]} is no whole number"
         for place in np.flatnonzero(~sound)

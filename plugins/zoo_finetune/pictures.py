@@ -7,6 +7,7 @@ is turned upright first.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from zoo.specs import Sizes, TensorSpec
     from zoo_finetune.image_headers import Header
 
+_PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+"""Where in TensorFlow something was noticed, in its words."""
 _PALETTE = "a BMP with a palette, which TensorFlow reads as gray: save it as PNG"
 
 
@@ -203,7 +206,7 @@ def _why(path: Path, head: Header, preparing: Preparing) -> str:
             for file in files([path], heads):
                 decoded(file, heads, preparing.depth)
     except RunError as error:
-        return error.found
+        return _PLACES.sub("", error.found).strip()
     except OSError as error:
         return (error.strerror or str(error)).lower()
     return "it could not be decoded, at this time"
@@ -211,8 +214,10 @@ def _why(path: Path, head: Header, preparing: Preparing) -> str:
 
 def _mapped(each: Any, function: Callable[[Any], Any], parallel: bool) -> Any:
     tf = tensorflow()
-    plain = tf.autograph.experimental.do_not_convert(function)  # else it prints what it cannot read
-    return each.map(plain, tf.data.AUTOTUNE if parallel else None, deterministic=True)
+    plain = tf.autograph.experimental.do_not_convert(function)  # it would warn, and show os.environ
+    if not parallel:
+        return each.map(plain)
+    return each.map(plain, tf.data.AUTOTUNE, deterministic=True)
 
 
 def _prepared(pixels: Any, how: Preparing) -> Any:

@@ -115,7 +115,7 @@ def _layout(path: Path, cells: list[str], recipe: Recipe) -> _Layout:
             hint="columns path,label; or numbers, and a column label",
         )
     numeric = all(_NUMBER.fullmatch(cell) for cell in cells[:-1])
-    is_file = not numeric and (path.parent / _slashed(path.parent, cells[0])).is_file()
+    is_file = not numeric and _is_file(path.parent, cells[0])
     if numeric or is_file:
         return _Layout(
             [f"column {number + 1}" for number in range(len(cells))],
@@ -129,6 +129,13 @@ def _layout(path: Path, cells: list[str], recipe: Recipe) -> _Layout:
     if place in labels:
         raise DataError(f"{path} has no column of labels", found=some(cells), hint="path,label")
     return _Layout(cells, True, place, labels)
+
+
+def _is_file(folder: Path, name: str) -> bool:
+    try:
+        return (folder / _slashed(folder, name)).is_file()
+    except OSError:  # a text that is too long for a name
+        return False
 
 
 def _slashed(folder: Path, name: str) -> str:

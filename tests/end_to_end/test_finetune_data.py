@@ -1,6 +1,9 @@
 """Pictures to learn from: plain TensorFlow and `zoo run` are the oracle for each pixel."""
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -100,7 +103,8 @@ def test_a_png_is_turned_upright(tf, written, orientation):
 def test_a_jpeg_is_turned_upright(tf, written, orientation, order, kind):
     """As cameras store it: in either order of bytes, after another segment."""
     jpeg = tf.io.encode_jpeg(STORED[orientation], quality=100).numpy()
-    comment = b"\xff\xfe\x00\x05abc"
+    remark = b"Exif\0\0" + exif(3)
+    comment = b"\xff\xfe" + struct.pack(">H", len(remark) + 2) + remark
 
     path = written("a.jpg", with_exif(jpeg, exif(orientation, order, kind), comment))
 
@@ -301,9 +305,30 @@ def test_broken_pictures_are_all_found(folder):
         "a/cut.jpg", "a/cut.png", "a/empty.png", "b/page.jpg", "b/palette.bmp", "b/zeros.png"
     ]  # fmt: skip
     assert lines["a/empty.png"] == "it is empty"
+    assert lines["a/cut.jpg"] == "jpeg::Uncompress failed. Invalid JPEG data or crop window."
     assert "HTML" in lines["b/page.jpg"] or "page" in lines["b/page.jpg"]
     assert "palette" in lines["b/palette.bmp"]
     assert "--skip-broken" in caught.value.hint
+
+
+def test_nothing_is_written_while_pictures_are_read(folder):
+    """TensorFlow's tracing has nothing to remark, least of all on the environment."""
+    program = f"""
+import pathlib
+from zoo_finetune import pictures
+paths = sorted(pathlib.Path({str(folder)!r}).glob("*/[012].*"))
+how = pictures.Preparing((5, 7), resize="crop")
+assert len(list(pictures.dataset(paths, how))) == 6
+assert pictures.undecodable(paths, how) == {{}}
+"""
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "SECRET": "is not told"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=quiet
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "AutoGraph" not in done.stderr
+    assert "is not told" not in done.stderr
 
 
 def test_broken_pictures_are_left_out_on_demand(folder):

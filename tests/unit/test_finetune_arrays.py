@@ -79,8 +79,12 @@ def damaged(path, how):
         whole[whole.index(X.tobytes()) + 5] ^= 1
     if how == "shape":
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("x.npy", bytes(whole[:0]) + header(1 << 40))
+            archive.writestr("x.npy", header(1 << 40))
             archive.writestr("y.npy", header(1))
+    elif how == "beyond":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", header(8))
+            archive.writestr("y.npy", header(100) + bytes(400))
     else:
         path.write_bytes(whole[: len(whole) // 2] if how == "cut" else whole)
     if how == "text":
@@ -96,7 +100,7 @@ def header(count):
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
 
 
-@pytest.mark.parametrize("how", ["flipped", "cut", "text", "objects", "shape", "other"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "text", "objects", "shape", "beyond", "other"])
 def test_damage_is_found(tmp_path, how):
     """A flipped bit, an end that is missing, objects, a shape of another file."""
     damaged(tmp_path / "data.npz", how)
@@ -248,8 +252,9 @@ def test_the_digest_is_of_what_is_learned():
     others = [
         read((changed, Y)), read((X, 1 - Y)), read((X.astype(np.float64), Y)),
         read(({"a": X, "b": X}, Y)), read((X, Y)).take([0, 1, 2, 3]), read((X, Y)).take([0, 1]),
+        read((X[:, :, None], Y)),
     ]  # fmt: skip
-    assert len({same, *(each.digest for each in others)}) == 7
+    assert len({same, *(each.digest for each in others)}) == 8
 
 
 def test_memory_stays_bounded(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from zoo import dtypes
 from zoo.errors import DataError
 from zoo.specs import TensorSpec
-from zoo_finetune import examples, faults
+from zoo_finetune import contents, examples, faults
 from zoo_finetune.recipe import Recipe
 
 SPEC = TensorSpec("x:0", dtypes.named("float32"), (None, 3))
@@ -66,9 +66,25 @@ def test_the_broken_are_left_out_on_demand():
     assert notes == ["1 broken example left out: row 2 (NaN or infinity)"]
 
 
+def test_large_arrays_are_looked_at_in_parts(monkeypatch):
+    """A row is named by its place in the whole."""
+    monkeypatch.setattr(contents, "_CHUNK", 2 * X[0].nbytes)
+    x = X.copy()
+    x[2, 1], x[7, 0] = np.nan, np.inf
+
+    assert list(check(x, skip_broken=True)[0].names) == [f"row {n}" for n in (0, 1, 3, 4, 5, 6)]
+
+
 def test_nothing_is_left():
     """Where all are broken, leaving them out helps nobody."""
     assert "no examples" in refused(np.full((8, 3), np.nan), skip_broken=True).found
+
+
+def test_no_label_is_one():
+    """Each is named; that there are no classes then is no news."""
+    error = refused(y=np.full(8, np.nan))
+
+    assert error.found.splitlines()[0] == "broken (8):"
 
 
 def test_long_lists_are_cut():

@@ -119,12 +119,15 @@ def test_links_are_followed_once(made):
     (root / "elsewhere").rename(root.parent / "elsewhere")
     (root / "c").symlink_to(root.parent / "elsewhere")
     (root / "a" / "link.png").symlink_to(root.parent / "elsewhere" / "2.png")
+    (root / "b" / "more").symlink_to(root.parent / "elsewhere")
     (root / "a" / "circle").symlink_to(root / "a")
     (root / "b" / "gone.png").symlink_to(root / "nowhere")
 
     found = read(root, 3)
 
-    assert list(found.names) == ["a/1.png", "a/link.png", "b/1.png", "b/gone.png", "c/2.png"]
+    assert list(found.names) == [
+        "a/1.png", "a/link.png", "b/1.png", "b/gone.png", "b/more/2.png", "c/2.png"
+    ]  # fmt: skip
     assert found.broken == {3: "a link that leads nowhere"}
 
 

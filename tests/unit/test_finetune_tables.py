@@ -37,7 +37,7 @@ def table(tmp_path):
         "a;b;Target\n1;2;0\n3;4;1\n",
         "a;b;class\n1,0;2,0;0\n3,0;4,0;1\n",
         "a\tb\tlabel\n1\t2\t0\n3\t4\t1\n",
-        '\ufeff"a","b","label"\n"1","2","0"\n"3","4","1"\n',
+        '\ufeff"label","a","b"\n"0","1","2"\n"1","3","4"\n',
         "1,2,0\n3,4,1\n",
         "1,2,0\n\n , ,\n3,4,1",
         "width,height,kind\n1e0, 2. ,0.0\n+3,4,1.0\n",
@@ -80,6 +80,13 @@ def test_pictures_lie_beside_the_table(table, tmp_path, text):
     assert found.labels.tolist() == [0, 1]
     assert found.classes == ("cat", "dog")
     assert found.broken == {}
+
+
+def test_words_too_long_for_a_name(table):
+    """A text in the first column is no path, and no number either."""
+    found = table(f"{'x' * 5000},label\n1,0\n{'y' * 5000},1\n")
+
+    assert list(found.broken) == [1]
 
 
 def test_pictures_are_in_the_order_of_their_names(table):
