@@ -16,8 +16,9 @@ from zoo_finetune.run_record import folder_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from zoo.entries import Preprocessing
+    from zoo_finetune.finetuning import Trained
     from zoo_finetune.recipe import Recipe
-    from zoo_finetune.training import Trained
 
 _MARK = "<!-- written by zoo finetune -->"
 _TASKS = {"classification": "tabular-classification", "regression": "tabular-regression"}
@@ -33,7 +34,7 @@ def card(
     record: Mapping[str, Any],
     *,
     license: str | None = None,  # noqa: A002  (the word users know)
-    preprocessing: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> str:
     """Return the card of the model called `name`.
 
@@ -121,7 +122,7 @@ def _body(
     trained: Trained,
     recipe: Recipe,
     record: Mapping[str, Any],
-    preprocessing: Mapping[str, Any] | None,
+    preprocessing: Preprocessing | None,
 ) -> Iterator[str]:
     base = base_name(record)
     yield f"# {text(name)}"
@@ -148,11 +149,11 @@ def _data(record: Mapping[str, Any]) -> str:
     return _last(data.get("path", "unknown")) + count
 
 
-def _ends(trained: Trained, preprocessing: Mapping[str, Any] | None) -> Sequence[str]:
+def _ends(trained: Trained, preprocessing: Preprocessing | None) -> Sequence[str]:
     signature = trained.model.signature()
     lines = [f"- input {text(key)}: {text(spec)}" for key, spec in signature.inputs.items()]
     lines += [f"- output {text(key)}: {text(spec)}" for key, spec in signature.outputs.items()]
     if preprocessing:
-        how = ", ".join(f"{key} {value}" for key, value in preprocessing.items())
+        how = ", ".join(f"{key} {value}" for key, value in preprocessing.model_dump().items())
         lines.append(f"- photos: {text(how)}")
     return lines

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from zoo.entries import Entry
+    from zoo.entries import Entry, Preprocessing
     from zoo.library import Library
+    from zoo_finetune.finetuning import Trained
     from zoo_finetune.recipe import Recipe
-    from zoo_finetune.training import Trained
 
 _OF_THE_NET = ("inputs", "outputs", "head", "labels", "preprocessing")
 """What all weights of one name have in common."""
@@ -51,7 +51,7 @@ def register(
     record: Mapping[str, Any],
     *,
     base: Entry | None = None,
-    preprocessing: Mapping[str, Any] | None = None,
+    preprocessing: Preprocessing | None = None,
     registry: Path | None = None,
     force: bool = False,
 ) -> registering.Registered:
@@ -75,9 +75,8 @@ def register(
         The name is taken by a model that is called in another way.
     """
     wanted, place = _reference(name), registry or home.own_registry()
-    if preprocessing is None and base is not None and base.preprocessing is not None:
-        preprocessing = base.preprocessing.model_dump(mode="json")
-    facts = _facts(wanted.name, trained, record, base, preprocessing)
+    prepared = preprocessing or (base.preprocessing if base else None)
+    facts = _facts(wanted.name, trained, record, base, prepared)
     there = _entry(library, wanted.name, place)
     if there is not None and not (force and _is_only(there, wanted)):
         _require_same(wanted.name, there, facts)
@@ -88,7 +87,7 @@ def register(
         recipe,
         record,
         license=base.license if base else None,
-        preprocessing=preprocessing,
+        preprocessing=prepared,
     )
     with atomic.replacing(place.parent / facts["card"].removeprefix("file:")) as draft:
         draft.write_text(page, encoding="utf-8")
@@ -100,7 +99,7 @@ def _facts(
     trained: Trained,
     record: Mapping[str, Any],
     base: Entry | None,
-    preprocessing: Mapping[str, Any] | None,
+    preprocessing: Preprocessing | None,
 ) -> dict[str, Any]:
     """Return what the registry is to say, but for the weights."""
     signature, parent = trained.model.signature(), model_card.base_name(record)
@@ -110,7 +109,7 @@ def _facts(
         "inputs": {key: spec.tensor for key, spec in signature.inputs.items()},
         "outputs": {key: spec.tensor for key, spec in signature.outputs.items()},
         "head": {"features": trained.head.features, "logits": trained.head.logits},
-        "preprocessing": preprocessing,
+        "preprocessing": preprocessing.model_dump(mode="json") if preprocessing else None,
         "labels": list(trained.classes),
         "license": base.license if base else None,
         "base_model": parent,
@@ -151,20 +150,10 @@ def _is_only(there: Entry, wanted: names.Reference) -> bool:
 def _require_same(name: str, there: Entry, facts: Mapping[str, Any]) -> None:
     """Check that a model with `facts` is called as the entry says."""
     known = there.model_dump(mode="json", exclude_none=True)
-    other = [key for key in _OF_THE_NET if (known.get(key) or None) != _whole(key, facts)]
+    other = [key for key in _OF_THE_NET if (known.get(key) or None) != facts.get(key)]
     if other:
         raise UsageError(
             f"{name} is registered already, and is another net",
             found=f"other {' and '.join(other)}",
             hint="choose another name; a tag stands for other weights of the same net",
         )
-
-
-def _whole(key: str, facts: Mapping[str, Any]) -> Any:
-    """Return the fact `key`, with defaults filled in, as an entry has it."""
-    from zoo.entries import Preprocessing
-
-    value = facts.get(key)
-    if key == "preprocessing" and value:
-        return Preprocessing.model_validate(value).model_dump(mode="json")
-    return value or None

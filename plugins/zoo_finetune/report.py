@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from zoo_finetune.finetuning import Trained
     from zoo_finetune.recipe import Recipe
-    from zoo_finetune.training import Trained
 
 _MISTAKES = 20
 _LARGEST_MATRIX = 200

@@ -21,8 +21,8 @@ from zoo_finetune import fingerprints, recipe_file
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zoo_finetune.finetuning import Trained
     from zoo_finetune.recipe import Recipe
-    from zoo_finetune.training import Trained
 
 NAME = "recipe.yaml"
 _PACKAGES = ("zoo", "tensorflow", "keras", "numpy")

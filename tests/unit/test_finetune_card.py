@@ -102,12 +102,10 @@ def test_what_nobody_knows_is_not_made_up():
 
 def test_a_card_tells_people_what_the_model_is():
     """Input, output, labels, measures, options; and no folder of the machine it was made on."""
-    page = model_card.card(
-        "even-odd", trained(), RECIPE, RECORD, preprocessing={"size": [8, 8], "channels": "gray"}
-    )
+    page = model_card.card("even-odd", trained(), RECIPE, RECORD, preprocessing=BASE.preprocessing)
 
     assert "- input images: float32 (?, 3)" in page
-    assert "- photos: size \\[8, 8\\], channels gray" in page
+    assert "- photos: size \\[8, 8\\], resize stretch, channels gray" in page
     assert "In the order of the outputs: even, odd." in page
     assert "- accuracy: 0.975" in page
     assert "- batch_size: 32" in page

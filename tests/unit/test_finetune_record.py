@@ -15,7 +15,7 @@ from zoo.errors import FormatError, IntegrityError, UnknownNameError, UsageError
 from zoo.model import Model
 from zoo.samples import bag_model, odd_weights, sample_model
 from zoo.tensors import ArrayTensor
-from zoo_finetune import fingerprints, rebuilding, recipe_file, run_record
+from zoo_finetune import fingerprints, rebuilding, run_record
 from zoo_finetune.recipe import Recipe
 
 RECIPE = Recipe(outputs=2, train="fc*", learning_rate=1e-5, activation="none", seed=3)
@@ -127,7 +127,7 @@ def test_a_recipe_of_a_persons_own_needs_little(tmp_path):
         ("learning_rate: .nan", "learning_rate must be a finite number"),
         ("learning_rate: 0", "learning_rate must be above 0"),
         ("learning_rate: true", "learning_rate must be a number"),
-        ("optimizer: adan", "optimizer must be adam or sgd or rmsprop or adamw"),
+        ("optimizer: adan", "optimizer must be adam or adamw or rmsprop or sgd"),
         ("validation_split: 1", "validation_split must be 0 or more and below 1"),
         ("layer_decay: 2", "layer_decay must be above 0 and at most 1"),
         ("train: [a]", "train must be text"),
@@ -173,13 +173,6 @@ def test_a_recipe_that_is_not_there(tmp_path):
     (tmp_path / "recipe.yaml").write_bytes(b"\xff")
     with pytest.raises(FormatError, match="UTF-8"):
         run_record.load(tmp_path)
-
-
-def test_options_from_python_are_checked_too():
-    """By the same rules as those of a file."""
-    assert recipe_file.checked(RECIPE) == RECIPE
-    with pytest.raises(UsageError, match="cannot be followed"):
-        recipe_file.checked(Recipe(outputs=2, schedule="linear"))
 
 
 def test_a_folder_is_one_results_own(tmp_path):

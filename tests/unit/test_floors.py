@@ -22,9 +22,9 @@ FLOORS = [  # from the roof down
     {"zoo_finetune.model_card"},
     {"zoo_finetune.rebuilding", "zoo_finetune.report_page", "zoo_finetune.run_record"}
     | {"zoo_finetune.thumbnails"},
-    {"zoo_finetune", "zoo_finetune.fingerprints", "zoo_finetune.metrics", "zoo_finetune.plots"}
+    {"zoo_finetune.fingerprints", "zoo_finetune.metrics", "zoo_finetune.plots"}
     | {"zoo_finetune.recipe_file"},
-    {"zoo_finetune.recipe"},
+    {"zoo_finetune", "zoo_finetune.option_values", "zoo_finetune.recipe"},
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
     | {"zoo.report"},
