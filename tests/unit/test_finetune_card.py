@@ -1,5 +1,6 @@
 """A fine-tuned model gets a card and a name, with its labels and where it came from."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -152,6 +153,18 @@ def test_the_catalogue_shows_a_registered_result(tmp_path, capsys):
     assert "even, odd" in info
     assert "license: cc-by-4.0" in info  # the card's front matter
     assert "vgg-digits with a new last layer, 2 outputs" in listed
+
+
+def test_many_labels_do_not_fill_the_page(tmp_path, capsys):
+    """People see the first; programs get all."""
+    run = trained(classes=tuple(f"c{number}" for number in range(1000)))
+    registered(tmp_path, run=run)
+
+    _, info = printed(capsys, "info", "even-odd")
+    _, document = printed(capsys, "info", "even-odd", "--json")
+
+    assert "c19 and 980 more" in info
+    assert json.loads(document)["labels"][-1] == "c999"
 
 
 @pytest.mark.tensorflow

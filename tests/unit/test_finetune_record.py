@@ -212,6 +212,21 @@ def test_digests_are_of_values_wherever_they_lie(tmp_path):
     assert len(set(fingerprints.of_weights(odd).values())) == len(odd.weights)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (np.zeros((2, 3), np.float32), np.zeros((3, 2), np.float32)),
+        (np.zeros(2, np.float32), np.zeros(2, np.int32)),
+        (np.array([b"a", b"bc"], object), np.array([b"ab", b"c"], object)),
+    ],
+)
+def test_the_same_bytes_may_be_other_weights(one, other):
+    """In another shape, of another dtype, or cut into texts in another way."""
+    first, second = (bag_model({"w": ArrayTensor.of(values)}) for values in (one, other))
+
+    assert fingerprints.of_weights(first) != fingerprints.of_weights(second)
+
+
 def test_the_digest_of_a_model_is_of_its_graph_and_weights():
     """One bit of a weight, or a node, makes another; names in a registry do not."""
     bits = np.array([1.0, -2.0], np.float32)
