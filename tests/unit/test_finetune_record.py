@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from zoo.samples import bag_model, odd_weights, sample_model
 from zoo.tensors import ArrayTensor
 from zoo_finetune import fingerprints, rebuilding, run_record
 from zoo_finetune.recipe import Recipe
+from zoo_finetune.recipe_file import SECTIONS
 
 RECIPE = Recipe(outputs=2, train="fc*", learning_rate=1e-5, activation="none", seed=3)
 BASE = {"model": "vgg-digits", "format": "checkpoint", "sha256": "a" * 64}
@@ -292,3 +294,11 @@ def test_a_record_is_plain_yaml(tmp_path):
     assert "!!" not in text
     assert "größe" in text
     assert yaml.safe_load(text)["learning_rate"] == 1e-5
+
+
+@pytest.mark.parametrize("key", [*(f.name for f in dataclasses.fields(Recipe)), *SECTIONS])
+def test_every_key_is_documented(key):
+    """A key nobody can read about is not there."""
+    page = Path(__file__).parents[2] / "docs" / "finetune-results.md"
+
+    assert f"`{key}`" in page.read_text()
