@@ -112,28 +112,40 @@ def folder_of(target: Path) -> Path:
     return target if target.is_dir() else target.parent
 
 
-def require_free(target: Path) -> None:
+def require_free(target: Path, *, is_folder: bool = False) -> None:
     """Check, before hours of training, that no record of another result is in the way.
+
+    Parameters
+    ----------
+    is_folder
+        Whether the result is to be a folder, which holds its record itself.
 
     Raises
     ------
     WriteError
         The folder has the record of another model, which could not be rebuilt any more.
     """
-    path = folder_of(target) / NAME
+    path = (target if is_folder else target.parent) / NAME
     if not path.is_file():
         return
-    try:
-        _, facts = load(path)
-        other = Path(str(facts["result"]["path"]))
-    except (LookupError, TypeError, FormatError, UsageError):
-        other = Path()  # it was written by a person
-    if other.absolute() != target.absolute():
+    name = _recorded(path)
+    if not name or (name != target.name and not is_folder):
         raise WriteError(
             f"{path} would be replaced",
-            found=f"the recipe of {other.name}" if other.name else "a recipe that no run wrote",
+            found=f"the recipe of {name}" if name else "a recipe that no run wrote",
             hint="give each result a folder of its own",
         )
+
+
+def _recorded(path: Path) -> str:
+    """Return the name of the result that the record at `path` tells of; empty if of none.
+
+    Folders can be moved: where it was written to does not count.
+    """
+    try:
+        return Path(str(load(path)[1]["result"]["path"])).name
+    except (LookupError, TypeError, FormatError, UsageError):
+        return ""
 
 
 def environment() -> dict[str, Any]:

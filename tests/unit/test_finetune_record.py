@@ -192,6 +192,20 @@ def test_a_folder_is_one_results_own(tmp_path):
         run_record.require_free(target)
 
 
+def test_a_folder_that_was_moved_is_still_the_results_own(tmp_path):
+    """Its record lies beside it, wherever that is; a result that is a folder holds it."""
+    run_record.write(tmp_path / "net.pb", record("/elsewhere/net.pb"))
+
+    run_record.require_free(tmp_path / "net.pb")
+    run_record.require_free(tmp_path / "sm", is_folder=True)
+    (tmp_path / "sm").mkdir()
+    run_record.write(tmp_path / "sm", record("/elsewhere/renamed"))
+    run_record.require_free(tmp_path / "sm", is_folder=True)
+    (tmp_path / "sm" / "recipe.yaml").write_text("outputs: 2\n")
+    with pytest.raises(WriteError, match="would be replaced"):
+        run_record.require_free(tmp_path / "sm", is_folder=True)
+
+
 def test_a_result_that_is_a_folder_holds_its_record(tmp_path):
     """And is opened as before."""
     zoo_saved_model.save(sample_model(), tmp_path / "sm")
