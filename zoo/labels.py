@@ -17,10 +17,12 @@ def best(
 ) -> dict[str, list[list[tuple[str, float]]]]:
     """Return the labels of the highest values, by output and by row, the highest first.
 
-    An output counts that has shape (batch, labels); others are left out.
+    An output counts that has shape (batch, labels); or (batch, 1) with two labels, where it is the
+    probability of the second.  Others are left out.
     """
     found = {}
-    for name, values in outputs.items():
+    for name, given in outputs.items():
+        values = _both(given) if len(labels) == 2 else given
         if values.ndim == 2 and values.shape[1] == len(labels) and values.dtype.kind == "f":
             order = (-values).argsort(axis=1, kind="stable")[:, :_MOST]
             found[name] = [
@@ -28,3 +30,13 @@ def best(
                 for row, places in zip(values, order, strict=True)
             ]
     return found
+
+
+def _both(values: np.ndarray) -> np.ndarray:
+    """Return `values`, with both probabilities where they are the second of two."""
+    import numpy as np
+
+    if values.ndim != 2 or values.shape[1] != 1 or values.dtype.kind != "f":
+        return values
+    is_probability = bool(((values >= 0) & (values <= 1)).all())
+    return np.concatenate([1 - values, values], axis=1) if is_probability else values

@@ -69,7 +69,8 @@ def add(
     registry
         The file to write the entry to; the user's own by default.
     force
-        Whether an entry of that name and tag is replaced.
+        Whether an entry of that name and tag is replaced; one that has no other tags is replaced
+        with all that it says if there are `facts`.
     facts
         Other keys of the entry: ``summary``, ``license``, ``inputs``, ``outputs``...
 
@@ -168,13 +169,16 @@ def _with_weights(
     """Return the registry `text` with `weights` under a new name, or a new tag of one it has."""
     entry = _models(text, place).get(wanted.name)
     tags = entry.get("weights") if isinstance(entry, dict) else None
-    if tags and facts:
+    alone = force and list(tags or ()) == [wanted.tag] and "architecture" not in entry
+    if tags and facts and not alone:
         raise UsageError(
             f"{wanted.name} has an entry already, which a further tag does not change",
             found=", ".join(facts),
             hint="leave these out, or edit the registry by hand",
         )
-    if force and tags and wanted.tag in tags:
+    if alone and facts:
+        text, tags = registry_edit.without_entry(text, place, [wanted.name]), None
+    elif force and tags and wanted.tag in tags:
         text = registry_edit.without_entry(text, place, [wanted.name, "weights", str(wanted.tag)])
     if entry is not None and tags:
         path = [wanted.name, "weights", str(wanted.tag)]

@@ -142,7 +142,7 @@ def _spelled(value: Any, indent: int) -> list[str]:
                 first, *rest = _spelled(item, indent + 2 * _STEP)
                 lines += [f"{' ' * (indent + _STEP)}- {first.lstrip()}", *rest]
         elif isinstance(inner, list):
-            lines.append(f"{start} [{', '.join(json.dumps(item) for item in inner)}]")
+            lines.append(f"{start} [{', '.join(_item(item) for item in inner)}]")
         else:
             lines.append(f"{start} {_scalar(inner)}")
     return lines
@@ -151,7 +151,17 @@ def _spelled(value: Any, indent: int) -> list[str]:
 def _scalar(value: object) -> str:
     text = str(value)
     plain = _PLAIN.fullmatch(text) and text.lower() not in _NULLS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else _quoted(text)
+
+
+def _item(value: object) -> str:
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """Return `text` in double quotes, with escapes for what YAML does not take as it is."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in quoted)
 
 
 def _meant(document: Any, path: Sequence[str], entry: Any) -> Any:

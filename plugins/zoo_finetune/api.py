@@ -55,18 +55,12 @@ def finetune(
         There is something wrong with the data: all of it is listed.
     """
     from zoo_finetune.finetuning import finetune as trained
+    from zoo_finetune.runs import of_opened
 
     recipe = Recipe(outputs, **_known(options))
     if isinstance(ref, Model):
         return trained(ref, data, recipe, state=state, callbacks=callbacks)
-    opened = Library().open(ref)
-    entry = opened.entry
-    return trained(
-        opened.model, data, recipe,
-        head=entry.head.features if entry and entry.head else None,
-        preprocessing=entry.preprocessing if entry else None,
-        state=state, callbacks=callbacks,
-    )  # fmt: skip
+    return of_opened(Library().open(ref), data, recipe, state=state, callbacks=callbacks)
 
 
 def _known(options: dict[str, Any]) -> dict[str, Any]:

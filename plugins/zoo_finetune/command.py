@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo import detect, output, plugins
+from zoo import detect, output
 from zoo.advice import advising
 from zoo.commands.options import (
     offline_option,
@@ -20,20 +19,16 @@ from zoo.commands.options import (
     speech_options,
     tags_option,
 )
-from zoo.errors import WriteError
-from zoo.library import BUILT, Library
-from zoo_finetune.recipe import OPTIMIZERS, SCHEDULES, STRATEGIES, TASKS, Recipe
+from zoo.errors import UsageError
+from zoo.library import Library
+from zoo_finetune import fingerprints, rebuilding, run_record
+from zoo_finetune.option_values import CHOICES
+from zoo_finetune.recipe import Recipe
+from zoo_finetune.runs import Run, done, of_opened
 
 if TYPE_CHECKING:
-    from zoo.formats import Saved
-    from zoo.library import Opened
-    from zoo_finetune.finetuning import Trained
+    from zoo_finetune.runs import Done
 
-_STATE = ".training"
-_CHOICES = {
-    "task": TASKS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "strategy": STRATEGIES,
-    "activation": ("softmax", "sigmoid", "none"),
-}  # fmt: skip
 _HELP = {
     "outputs": "Width of the new last layer.",
     "task": "What the outputs are.",
@@ -79,8 +74,8 @@ def _option(one: Any) -> Any:
         return click.option(name, one.name, is_flag=True, default=None, help=_HELP[one.name])
     kinds = {"int": int, "float": float, "str": str}
     kind: Any = kinds[one.type.partition(" ")[0]]
-    if one.name in _CHOICES:
-        kind = click.Choice(_CHOICES[one.name])
+    if one.name in CHOICES:
+        kind = click.Choice(CHOICES[one.name])
     usual = "" if one.default in (MISSING, None) else f"  [{one.default}]"
     return click.option(name, one.name, type=kind, default=None, help=_HELP[one.name] + usual)
 
@@ -94,6 +89,10 @@ def _option(one: Any) -> Any:
 @click.option("--to", "form", metavar="FORMAT", help="Of the result; that of REF by default.")
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--resume", is_flag=True, help="Go on after the last epoch that was finished.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="A recipe: these options in a YAML file."
+)
+@click.option("--register", "name", metavar="NAME", help="Register the result as NAME.")
 @_recipe_options
 @tags_option
 @saving_options
@@ -107,6 +106,8 @@ def finetune(
     form: str | None,
     force: bool,
     resume: bool,
+    config: Path | None,
+    name: str | None,
     tags: list[str] | None,
     options: dict[str, Any],
     registry: Path | None,
@@ -116,54 +117,62 @@ def finetune(
 ) -> None:
     """Give the model REF another last layer, train it on DATA, and write it to DEST.
 
-    DATA is a folder with a folder of pictures for each class, a .npz with x and y, or a .csv.
+    DATA is a folder with a folder of pictures for each class, a .npz with x and y, or a .csv. A
+    record, a report and a card are written beside the result.
     """
     quiet_tensorflow()
-    recipe = Recipe(**{name: value for name, value in said.items() if value is not None})
+    given = {key: value for key, value in said.items() if value is not None}
+    recipe = _recipe(config, given)
     library = Library(registry, offline)
+    run = Run(ref, data, dest, recipe, form, name, force, resume, {"tags": tags}, options)
     with advising(library, ref):
-        opened = library.open(ref, options={"tags": tags})
-        form = form or (opened.format if opened.format != BUILT else "checkpoint")
-        _refuse_taken(library, form, dest, options, force=force)
-        state = dest.with_name(f".{dest.name}{_STATE}")
-        if not resume:
-            shutil.rmtree(state, ignore_errors=True)
-        trained = _trained(opened, data, recipe, state)
-    saved = library.save(trained.model, dest, form, options)
-    shutil.rmtree(state, ignore_errors=True)
-    _say(trained, saved, form, recipe, as_json)
+        _say(done(library, run), recipe, as_json)
 
 
-def _refuse_taken(
-    library: Library, form: str, dest: Path, options: dict[str, Any], *, force: bool
-) -> None:
-    """Refuse to train what could not be written in the end."""
-    target = plugins.format_named(library.plugins, form)
-    place = target.written_at(dest, options)
-    if not force and (place.is_file() or target.recognises(place)):
-        raise WriteError(f"{place} exists", hint="--force replaces it; or choose another name")
+@click.command("rebuild", epilog="Example: zoo rebuild even/")
+@click.argument("place", type=click.Path(path_type=Path))
+@registry_option
+@offline_option
+@speech_options
+def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) -> None:
+    """Train the model at PLACE again by its record, and say whether its weights are the same.
+
+    PLACE is the folder with recipe.yaml, or that file. It ends with 1 where a weight differs.
+    """
+    quiet_tensorflow()
+    recipe, old = run_record.load(place)
+    rebuilding.require_record(old, str(place))
+    library = Library(registry, offline)
+    opened = library.open(old["base"]["model"])
+    trained = of_opened(opened, Path(old["data"]["path"]), recipe)
+    base = fingerprints.of_model(opened.model)
+    rebuilding.require_same_source(old, base=base, data=trained.digest)
+    same, told = rebuilding.compare(old, trained.model, run_record.environment())
+    if as_json:
+        output.say(output.document({"equal": same, "told": told}))
+    else:
+        output.say(told)
+    if not same:
+        raise click.exceptions.Exit(1)
 
 
-def _trained(opened: Opened, data: Path, recipe: Recipe, state: Path) -> Trained:
-    from zoo_finetune.finetuning import finetune as trained
-
-    entry = opened.entry
-    return trained(
-        opened.model, data, recipe,
-        head=entry.head.features if entry and entry.head else None,
-        preprocessing=entry.preprocessing if entry else None,
-        state=state,
-    )  # fmt: skip
+def _recipe(config: Path | None, given: dict[str, Any]) -> Recipe:
+    if config is not None:
+        return run_record.load(config, given)[0]
+    if "outputs" not in given:
+        raise UsageError("how wide is the new last layer?", hint="say it: --outputs N")
+    return Recipe(**given)
 
 
-def _say(trained: Trained, saved: Saved, form: str, recipe: Recipe, as_json: bool) -> None:
-    for sentence in (*trained.notes, *saved.notes):
+def _say(found: Done, recipe: Recipe, as_json: bool) -> None:
+    trained, path = found.trained, found.saved.path
+    for sentence in found.notes:
         remark(sentence)
     best = trained.epochs[trained.best_epoch]
     if as_json:
         head = trained.head
         facts = {
-            "target": {"format": form, "path": str(saved.path)},
+            "target": {"format": found.form, "path": str(path)},
             "outputs": recipe.outputs,
             "head": {
                 "features": head.features, "logits": head.logits, "weights": list(head.weights),
@@ -172,11 +181,11 @@ def _say(trained: Trained, saved: Saved, form: str, recipe: Recipe, as_json: boo
             "best_epoch": trained.best_epoch,
             "classes": list(trained.classes),
             "epochs": trained.history,
-            "notes": [*trained.notes, *saved.notes],
+            "notes": found.notes,
         }  # fmt: skip
         output.say(output.document(facts))
         return
     judged = best.val_accuracy if best.val_accuracy is not None else best.accuracy
     told = f"accuracy {judged:.4g}" if judged is not None else f"loss {best.judged:.4g}"
-    size = output.size(detect.size_of(saved.path))
-    output.say(f"{saved.path}: {size}, {told} after epoch {trained.best_epoch + 1}")
+    size = output.size(detect.size_of(path))
+    output.say(f"{path}: {size}, {told} after epoch {trained.best_epoch + 1}")

@@ -49,6 +49,8 @@ class Trained:
         What the model gives for that: probabilities of classes, or values, ``(n, outputs)``.
     notes
         A sentence for each thing to know.
+    digest, examples
+        The sha256 of all examples, and how many there are.
     """
 
     model: Model
@@ -60,6 +62,8 @@ class Trained:
     validation: Examples | None = None
     predictions: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    digest: str = ""
+    examples: int = 0
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -118,7 +122,7 @@ def finetune(
     judged = others or (read.take(held) if len(held) else None)
     return Trained(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
-        read.classes, judged, predicted, notes,
+        read.classes, judged, predicted, notes, read.digest, len(read),
     )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ zoo_api = 1
 
 @hookimpl
 def zoo_commands(cli: click.Group) -> None:
-    """Offer ``zoo finetune``."""
-    from zoo_finetune.command import finetune
+    """Offer ``zoo finetune`` and ``zoo rebuild``."""
+    from zoo_finetune.command import finetune, rebuild
 
     cli.add_command(finetune)
+    cli.add_command(rebuild)

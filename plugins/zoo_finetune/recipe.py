@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from zoo.errors import UsageError
-
-TASKS = ("classification", "regression")
-OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-SCHEDULES = ("constant", "cosine")
-STRATEGIES = ("mirrored",)
-_POSITIVE = ("epochs", "batch_size", "learning_rate")
+from zoo_finetune.option_values import fitted
 
 
 @dataclass(frozen=True)
@@ -20,7 +15,7 @@ class Recipe:
     Attributes
     ----------
     outputs
-        Width of the new last layer.
+        Width of the new last layer; 0 for the features before it.
     task
         ``"classification"`` or ``"regression"``.
     train
@@ -87,27 +82,14 @@ class Recipe:
     keep_checkpoint_every_n_hours: float | None = None
 
     def __post_init__(self) -> None:
-        _refuse(self.outputs < 1, "outputs", self.outputs, "1 or more")
-        for name in _POSITIVE:
-            value = getattr(self, name)
-            _refuse(value <= 0, name, value, "more than 0")
-        _refuse(not 0 <= self.validation_split < 1, "validation_split", self.validation_split,
-                "from 0 to below 1")  # fmt: skip
-        for name, known in (
-            ("task", TASKS),
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("strategy", (None, *STRATEGIES)),
-        ):
-            value = getattr(self, name)
-            _refuse(value not in known, name, value, "one of " + ", ".join(map(str, known)))
+        for one in fields(self):
+            value, takes = fitted(one.name, getattr(self, one.name), str(one.type))
+            if takes:
+                name = one.name.replace("_", "-")
+                raise UsageError(f"{name} is {takes}", found=repr(value))
+            object.__setattr__(self, one.name, value)
 
     @property
     def classifies(self) -> bool:
         """Whether the outputs are classes."""
         return self.task == "classification"
-
-
-def _refuse(wrong: bool, name: str, value: object, takes: str) -> None:
-    if wrong:
-        raise UsageError(f"{name.replace('_', '-')} is {takes}", found=repr(value))

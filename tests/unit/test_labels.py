@@ -29,3 +29,17 @@ def test_of_equal_values_the_first_labels_are_named():
     (row,) = best({"p": np.full((1, 1000), 0.001)}, labels)["p"]
 
     assert [label for label, _ in row] == ["0", "1", "2"]
+
+
+def test_one_output_and_two_labels():
+    """It is the probability of the second label; a logit or a count is none."""
+    outputs = {
+        "p": np.array([[0.75], [0.25]]),
+        "logit": np.array([[3.0], [0.5]]),
+        "count": np.ones((2, 1), int),
+    }
+
+    assert best(outputs, ["even", "odd"]) == {
+        "p": [[("odd", 0.75), ("even", 0.25)], [("even", 0.75), ("odd", 0.25)]]
+    }
+    assert best(outputs, ["a", "b", "c"]) == {}

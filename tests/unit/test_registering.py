@@ -145,3 +145,30 @@ def test_line_ends_stay_as_they_are(models, home):
     assert added.startswith(before)
     assert b"\n" not in added.replace(b"\r\n", b"")
     assert path.read_bytes() == before
+
+
+def test_new_facts_replace_an_entry_that_has_no_other_weights(models, home):
+    """With force: what the old weights were said to be does not stay with the new ones."""
+    old = {"summary": "old", "labels": ["a"], "license": "MIT"}
+    registering.add(Library(), models / "net.pb", "mine:a", facts=old)
+
+    registering.add(Library(), models / "sm", "mine:a", facts={"summary": "new"}, force=True)
+    entry = Library().catalogue.entry("mine")
+    assert (entry.summary, entry.labels, entry.license) == ("new", None, None)
+    assert entry.weights["a"].format == "saved_model"
+
+    registering.add(Library(), models / "net.pb", "mine:b")
+    with pytest.raises(UsageError, match="has an entry already"):
+        registering.add(Library(), models / "net.pb", "mine:a", facts=old, force=True)
+
+
+def test_an_architecture_is_not_replaced_with_its_weights(models, home):
+    """Who made the entry meant more than these bytes."""
+    path = home / "registry.yaml"
+    registering.add(Library(), models / "net.pb", "mine")
+    path.write_text(
+        path.read_text().replace("    summary:", "    architecture: vgg16\n    summary:")
+    )
+
+    with pytest.raises(UsageError, match="has an entry already"):
+        registering.add(Library(), models / "sm", "mine", facts={"summary": "new"}, force=True)

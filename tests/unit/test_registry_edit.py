@@ -125,3 +125,14 @@ def test_mixed_line_ends_stay_mixed():
 
     assert "# a second\r\n" in added
     assert registry_edit.without_entry(added, "r.yaml", ["new"]) == mixed
+
+
+@pytest.mark.parametrize(
+    "text", ["🐈", "größe", "\x85", "\x07", "a\u2028b", 'say "no"', "\\", "\x7f"]
+)
+def test_any_letter_is_spelled(text):
+    """As text of a list, and as text of a key: what YAML does not take as it is gets an escape."""
+    added = registry_edit.with_entry(TEXT, "r.yaml", ["new"], {"summary": text, "labels": [text]})
+
+    assert parse(added, "")["models"]["new"] == {"summary": text, "labels": [text]}
+    assert registry_edit.without_entry(added, "", ["new"]) == TEXT

@@ -15,7 +15,7 @@ from zoo.commands.options import (
     remark,
     speech_options,
 )
-from zoo.errors import UsageError, counted
+from zoo.errors import UsageError, counted, some
 from zoo.names import reference
 from zoo.registry import Registry
 from zoo.store import Store
@@ -23,6 +23,10 @@ from zoo.store import Store
 if TYPE_CHECKING:
     from zoo.catalogue import Listed
     from zoo.entries import Entry
+
+
+_LABELS = 20
+"""Labels that are shown of more; ``--json`` has all."""
 
 
 @click.command("list")
@@ -101,7 +105,7 @@ def _table(name: str, entry: Entry, place: Path) -> str:
     for key in ("architecture", "license", "paper", "base_model", "labels", "card"):
         value = getattr(entry, key)
         if value is not None:
-            rows.append([key, ", ".join(value) if isinstance(value, list) else str(value)])
+            rows.append([key, some(value, _LABELS) if isinstance(value, list) else str(value)])
     for key in ("inputs", "outputs"):
         for short, tensor in getattr(entry, key).items():
             rows.append([key, f"{short} = {tensor}"])

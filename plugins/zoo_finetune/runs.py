@@ -1,0 +1,153 @@
+"""A run from a name and examples to files: the model, its record, its report, its card."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import plugins
+from zoo.errors import WriteError
+from zoo.library import BUILT
+from zoo_finetune import fingerprints, model_card, naming, report, run_record
+from zoo_finetune.finetuning import finetune
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zoo.formats import Saved
+    from zoo.library import Library, Opened
+    from zoo_finetune.finetuning import Trained
+    from zoo_finetune.recipe import Recipe
+
+_STATE = ".training"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be done.
+
+    Attributes
+    ----------
+    ref
+        The model to begin with: a name, a path, a URL.
+    data
+        What is learned from.
+    dest
+        Where the result goes.
+    recipe
+        How it is trained.
+    form
+        The format of the result; that of the source by default.
+    name
+        What it is registered as; not at all by default.
+    force
+        Whether what is at `dest` is replaced.
+    resume
+        Whether a training that was broken off goes on.
+    load_options, options
+        What the formats are given.
+    """
+
+    ref: str
+    data: Path
+    dest: Path
+    recipe: Recipe
+    form: str | None = None
+    name: str | None = None
+    force: bool = False
+    resume: bool = False
+    load_options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        """The folder in which the training is kept while it goes on."""
+        return self.dest.with_name(f".{self.dest.name}{_STATE}")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a run: the model, where it is, in which format, and what is to be said."""
+
+    trained: Trained
+    saved: Saved
+    form: str
+    notes: list[str]
+
+
+def done(library: Library, run: Run) -> Done:
+    """Train, and write all that comes of it.
+
+    Raises
+    ------
+    WriteError
+        There is something at the result's place, or the record of another result.
+    """
+    opened = library.open(run.ref, options=dict(run.load_options))
+    form = run.form or (opened.format if opened.format != BUILT else "checkpoint")
+    _refuse_taken(library, run, form)
+    if not run.resume:
+        shutil.rmtree(run.state, ignore_errors=True)
+    trained = of_opened(opened, run.data, run.recipe, state=run.state)
+    saved = library.save(trained.model, run.dest, form, dict(run.options))
+    notes = [*trained.notes, *saved.notes, *_told(library, run, opened, trained, saved.path, form)]
+    shutil.rmtree(run.state, ignore_errors=True)
+    return Done(trained, saved, form, notes)
+
+
+def of_opened(opened: Opened, data: Any, recipe: Recipe, **options: Any) -> Trained:
+    """Return what comes of training `opened`, as its registry entry says where it has one."""
+    entry = opened.entry
+    return finetune(
+        opened.model, data, recipe,
+        head=entry.head.features if entry and entry.head else None,
+        preprocessing=entry.preprocessing if entry else None,
+        **options,
+    )  # fmt: skip
+
+
+def _refuse_taken(library: Library, run: Run, form: str) -> None:
+    """Look at what is where the result goes, before hours of training."""
+    target = plugins.format_named(library.plugins, form)
+    place = target.written_at(run.dest, dict(run.options))
+    if not run.force and (place.is_file() or target.recognises(place)):
+        raise WriteError(f"{place} exists", hint="--force replaces it; or choose another name")
+    run_record.require_free(place, is_folder=form == "saved_model")
+    if run.name is not None:
+        naming.require_free(library, run.name, force=run.force)
+
+
+def _told(
+    library: Library, run: Run, opened: Opened, trained: Trained, path: Path, form: str
+) -> list[str]:
+    """Write record, report and card of a run; return what is to be said of them."""
+    base = {
+        "model": run.ref if opened.path is None or opened.entry else str(Path(run.ref).absolute()),
+        "format": opened.format,
+        "sha256": fingerprints.of_model(opened.model),
+    }
+    data = {
+        "path": str(run.data.absolute()),
+        "sha256": trained.digest,
+        "examples": trained.examples,
+    }
+    target = {"format": form, "path": str(path.absolute())}
+    measured = report.measured(trained, run.recipe)
+    record = run_record.record(run.recipe, base, data, trained, target, measured)
+    run_record.write(path, record)
+    notes = report.write(path, trained, run.recipe, record)
+    entry = opened.entry
+    page = model_card.card(
+        run.name or path.name, trained, run.recipe, record,
+        license=entry.license if entry else None,
+        preprocessing=entry.preprocessing if entry else None,
+    )  # fmt: skip
+    if model_card.write(path, page) is None:
+        notes.append("left README.md as it is: a person wrote it")
+    if run.name is not None:
+        naming.register(
+            library, run.name, path, trained, run.recipe, record, base=entry, force=run.force
+        )
+    return notes
