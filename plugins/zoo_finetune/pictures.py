@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PLACES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
 """Where in TensorFlow something was noticed, in its words."""
+_KINDS = ("jpeg", "png")
+"""Pictures by their first four bytes."""
 _PALETTE = "a BMP with a palette, which TensorFlow reads as gray: save it as PNG"
 
 
@@ -200,7 +202,8 @@ def _why(path: Path, head: Header, preparing: Preparing) -> str:
         return _PALETTE
     try:
         if not head.kind:
-            return f"it is {file_type(path).what}"
+            found = file_type(path)
+            return "it is damaged" if found.name in _KINDS else f"it is {found.what}"
         heads = [head]
         with failing(""):
             for file in files([path], heads):

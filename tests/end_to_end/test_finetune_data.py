@@ -280,6 +280,7 @@ def folder(tf, written):
         written(f"data/b/{number}.jpg", tf.io.encode_jpeg(pixels + 9).numpy())
     written("data/a/cut.png", png[: len(png) // 2])
     written("data/a/cut.jpg", jpeg[: len(jpeg) // 2])
+    written("data/a/begun.png", png[:5])
     written("data/a/empty.png", b"")
     written("data/b/page.jpg", b"<!DOCTYPE html><html><body>404</body></html>")
     written("data/b/palette.bmp", bmp(SEEN[..., 0], np.arange(768).reshape(256, 3)[::-1] % 256))
@@ -299,11 +300,13 @@ def test_broken_pictures_are_all_found(folder):
         judged(folder)
 
     found = caught.value.found
-    assert found.startswith("broken (6):")
+    assert found.startswith("broken (7):")
     lines = dict(line.strip().split(": ", 1) for line in found.splitlines()[1:])
     assert sorted(lines) == [
-        "a/cut.jpg", "a/cut.png", "a/empty.png", "b/page.jpg", "b/palette.bmp", "b/zeros.png"
+        "a/begun.png", "a/cut.jpg", "a/cut.png", "a/empty.png", "b/page.jpg", "b/palette.bmp",
+        "b/zeros.png",
     ]  # fmt: skip
+    assert lines["a/begun.png"] == "it is damaged"
     assert lines["a/empty.png"] == "it is empty"
     assert lines["a/cut.jpg"] == "jpeg::Uncompress failed. Invalid JPEG data or crop window."
     assert "HTML" in lines["b/page.jpg"] or "page" in lines["b/page.jpg"]
@@ -337,10 +340,17 @@ def test_broken_pictures_are_left_out_on_demand(folder):
 
     assert list(found.names) == [f"a/{n}.png" for n in range(3)] + [f"b/{n}.jpg" for n in range(3)]
     assert found.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert any(note.startswith("6 broken examples left out") for note in notes)
+    assert any(note.startswith("7 broken examples left out") for note in notes)
     assert any("0 to 1" in note for note in notes)
     assert len(decoded(found.paths)) == 6
-    for name in ("a/cut.jpg", "a/cut.png", "a/empty.png", "b/page.jpg", "b/palette.bmp"):
+    for name in (
+        "a/begun.png",
+        "a/cut.jpg",
+        "a/cut.png",
+        "a/empty.png",
+        "b/page.jpg",
+        "b/palette.bmp",
+    ):
         (folder / name).unlink()
     (folder / "b/zeros.png").unlink()
     assert judged(folder)[0].digest == found.digest
