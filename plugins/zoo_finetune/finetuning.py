@@ -134,7 +134,7 @@ def _held_out(
 
     every, none = np.arange(len(read)), np.arange(0)
     if recipe.validation is not None:
-        others = examples.read(recipe.validation, recipe, net.fed)
+        others = examples.read(recipe.validation, recipe, net.fed, classes=read.classes)
         others, _ = faults.check(others, recipe, net.fed, preparing, held_out=True)
         return every, none, others
     if not recipe.validation_split:
