@@ -21,10 +21,8 @@ from zoo.commands.options import (
 )
 from zoo.errors import UsageError
 from zoo.library import Library
-from zoo_finetune import fingerprints, rebuilding, run_record
 from zoo_finetune.option_values import CHOICES
 from zoo_finetune.recipe import Recipe
-from zoo_finetune.runs import Run, done, of_opened
 
 if TYPE_CHECKING:
     from zoo_finetune.runs import Done
@@ -120,6 +118,8 @@ def finetune(
     DATA is a folder with a folder of pictures for each class, a .npz with x and y, or a .csv. A
     record, a report and a card are written beside the result.
     """
+    from zoo_finetune.runs import Run, done
+
     quiet_tensorflow()
     given = {key: value for key, value in said.items() if value is not None}
     recipe = _recipe(config, given)
@@ -139,6 +139,9 @@ def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) ->
 
     PLACE is the folder with recipe.yaml, or that file. It ends with 1 where a weight differs.
     """
+    from zoo_finetune import fingerprints, rebuilding, run_record
+    from zoo_finetune.runs import of_opened
+
     quiet_tensorflow()
     recipe, old = run_record.load(place)
     rebuilding.require_record(old, str(place))
@@ -158,6 +161,8 @@ def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) ->
 
 def _recipe(config: Path | None, given: dict[str, Any]) -> Recipe:
     if config is not None:
+        from zoo_finetune import run_record
+
         return run_record.load(config, given)[0]
     if "outputs" not in given:
         raise UsageError("how wide is the new last layer?", hint="say it: --outputs N")
