@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
+from zoo_finetune.varying import varying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,8 @@ class Batches:
         Of the order.
     numbers
         Of the examples that count; all by default.
+    varied
+        Whether pictures are varied in each epoch.
     """
 
     reading: Reading
@@ -42,6 +45,7 @@ class Batches:
     size: int
     seed: int
     numbers: np.ndarray | None = None
+    varied: bool = False
 
     def of(self, numbers: np.ndarray) -> Batches:
         """Return the examples with these numbers, in batches."""
@@ -69,7 +73,7 @@ class Batches:
 
     def epochs(self, first: int, last: int) -> Any:
         """Return a dataset of the batches of the epochs `first` to below `last`."""
-        found = [self._dataset(self._order(epoch)) for epoch in range(first, last)]
+        found = [self._dataset(self._order(epoch), epoch) for epoch in range(first, last)]
         whole = functools.reduce(lambda one, other: one.concatenate(other), found)
         return whole.repeat()  # Keras looks for one batch more than it is told to take
 
@@ -78,10 +82,15 @@ class Batches:
 
         return np.random.default_rng([self.seed, epoch]).permutation(self._numbers)
 
-    def _dataset(self, order: np.ndarray) -> Any:
+    def _dataset(self, order: np.ndarray, epoch: int | None = None) -> Any:
+        """Return the batches of the examples `order`, varied for `epoch` where they are to be."""
         tf = tensorflow()
         labels = tf.data.Dataset.from_tensor_slices(self.labels[order])
         pairs = tf.data.Dataset.zip((self.reading(order), labels))
+        if self.varied and epoch is not None:
+            numbers = tf.data.Dataset.from_tensor_slices(order)
+            each = tf.data.Dataset.zip((self.reading(order), labels, numbers))
+            pairs = each.map(varying(self.seed, epoch), tf.data.AUTOTUNE, deterministic=True)
         batches = pairs.batch(self.size).prefetch(tf.data.AUTOTUNE)
         return batches.apply(tf.data.experimental.assert_cardinality(self.steps))
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from zoo.errors import UsageError
 from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
 from zoo_finetune.batches import Batches, of_array
 from zoo_finetune.training import fit, learner
+from zoo_finetune.training_state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from zoo_finetune.nets import Net
     from zoo_finetune.progress import Epoch, Learner
     from zoo_finetune.recipe import Recipe
+
+
+_PICTURE = 3
+"""Axes of a picture."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ def finetune(
     head: str | None = None,
     preprocessing: Preprocessing | None = None,
     state: Path | None = None,
+    keep: Callable[[Model, int], None] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Trained:
     """Give `model` another last layer, and train it on `data`.
@@ -92,6 +100,8 @@ def finetune(
         prepared.
     state
         A folder in which the training is kept after each epoch, and from which it goes on.
+    keep
+        Is given the model after each epoch, and the number of epochs that are over.
     callbacks
         Of Keras.
 
@@ -111,12 +121,15 @@ def finetune(
     learning, held, others = _held_out(read, recipe, net, preparing)
     with devices.scope(recipe):
         whole = _batches(net, recipe, preparing, read)
-        training = whole.of(learning)
+        training = replace(whole.of(learning), varied=recipe.augment)
         elsewhere = None if others is None else _batches(net, recipe, preparing, others)
         validation = elsewhere or (whole.of(held) if len(held) else None)
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
-    progress = fit(ready, recipe, training, validation, state, callbacks=callbacks)
+        _refuse_unvaried(recipe, shape)
+    place = State(state, _mark(recipe, read, net)) if state is not None else None
+    after = None if keep is None else _keeping(keep, net, ready)
+    progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
     trained = net.with_weights(ready.values())
     predicted = None if validation is None else _predicted(ready, recipe, validation)
     judged = others or (read.take(held) if len(held) else None)
@@ -124,6 +137,31 @@ def finetune(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
         read.classes, judged, predicted, notes, read.digest, len(read),
     )  # fmt: skip
+
+
+def _refuse_unvaried(recipe: Recipe, shape: Sequence[int | None]) -> None:
+    if recipe.augment and (len(shape) != _PICTURE or None in shape):
+        raise UsageError(
+            "--augment varies pictures: height, width and channels", found=f"inputs of {shape}"
+        )
+
+
+def _mark(recipe: Recipe, read: Examples, net: Net) -> str:
+    """Return a digest of what must be the same for a training to go on."""
+    same = replace(recipe, epochs=0, patience=None, max_to_keep=0)
+    return hashlib.sha256(
+        repr((same, read.digest, net.head, sorted(net.trained))).encode()
+    ).hexdigest()
+
+
+def _keeping(keep: Callable[[Model, int], None], net: Net, ready: Learner) -> Callable[[int], None]:
+    """Return what hands the model as it is to `keep`."""
+
+    def after(epochs: int) -> None:
+        """Hand it over after so many epochs."""
+        keep(net.with_weights(ready.values()), epochs)
+
+    return after
 
 
 def _held_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,12 @@ class Progress:
     epochs: list[Epoch] = field(default_factory=list)
     best: dict[str, np.ndarray] = field(default_factory=dict)
     best_epoch: int = -1
+
+    def is_better(self, done: Epoch) -> bool:
+        """Tell whether `done` is the best of all epochs; one without a number never is."""
+        if self.best_epoch < 0:
+            return not math.isnan(done.judged)
+        return done.judged < self.epochs[self.best_epoch].judged
 
     def is_over(self, recipe: Recipe) -> bool:
         """Tell whether there is nothing more to do."""

@@ -50,7 +50,8 @@ class Recipe:
     mixed_precision, jit_compile, strategy
         How it is computed.
     max_to_keep, keep_checkpoint_every_n_hours
-        Which checkpoints of the training stay.
+        How many checkpoints of the training stay, the latest, and one for each so many hours
+        besides; none by default.
     """
 
     outputs: int
@@ -78,7 +79,7 @@ class Recipe:
     mixed_precision: bool = False
     jit_compile: bool = False
     strategy: str | None = None
-    max_to_keep: int = 1
+    max_to_keep: int = 0
     keep_checkpoint_every_n_hours: float | None = None
 
     def __post_init__(self) -> None:

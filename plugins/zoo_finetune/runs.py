@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import plugins
+from zoo import disk, drafts, plugins
 from zoo.errors import WriteError
 from zoo.library import BUILT
 from zoo_finetune import fingerprints, model_card, naming, report, run_record
 from zoo_finetune.finetuning import finetune
+from zoo_finetune.training_state import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from zoo.formats import Saved
     from zoo.library import Library, Opened
+    from zoo.model import Model
     from zoo_finetune.finetuning import Trained
     from zoo_finetune.recipe import Recipe
 
-_STATE = ".training"
+_STATE, _CHECKPOINTS = ".training", ".checkpoints"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Run:
         Whether a training that was broken off goes on.
     load_options, options
         What the formats are given.
+    callbacks
+        Of Keras.
     """
 
     ref: str
@@ -60,6 +64,7 @@ class Run:
     resume: bool = False
     load_options: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Sequence[Any] = ()
 
     @property
     def state(self) -> Path:
@@ -88,13 +93,39 @@ def done(library: Library, run: Run) -> Done:
     opened = library.open(run.ref, options=dict(run.load_options))
     form = run.form or (opened.format if opened.format != BUILT else "checkpoint")
     _refuse_taken(library, run, form)
-    if not run.resume:
+    with disk.written(run.state):
+        run.state.mkdir(parents=True, exist_ok=True)
+    with drafts.alone(run.state, patience=0):
+        if not run.resume:
+            (run.state / NAME).unlink(missing_ok=True)
+        trained = of_opened(
+            opened, run.data, run.recipe,
+            state=run.state, keep=_keeping(library, run), callbacks=run.callbacks,
+        )  # fmt: skip
+        saved = library.save(trained.model, run.dest, form, dict(run.options))
+        told = _told(library, run, opened, trained, saved.path, form)
         shutil.rmtree(run.state, ignore_errors=True)
-    trained = of_opened(opened, run.data, run.recipe, state=run.state)
-    saved = library.save(trained.model, run.dest, form, dict(run.options))
-    notes = [*trained.notes, *saved.notes, *_told(library, run, opened, trained, saved.path, form)]
-    shutil.rmtree(run.state, ignore_errors=True)
-    return Done(trained, saved, form, notes)
+    return Done(trained, saved, form, [*trained.notes, *saved.notes, *told])
+
+
+def _keeping(library: Library, run: Run) -> Callable[[Model, int], None] | None:
+    """Return what saves a checkpoint after each epoch; None where none is to stay."""
+    recipe = run.recipe
+    if not recipe.max_to_keep and recipe.keep_checkpoint_every_n_hours is None:
+        return None
+    folder = run.dest.with_name(f"{run.dest.name}{_CHECKPOINTS}")
+
+    def keep(model: Model, epochs: int) -> None:
+        """Save `model`, and let the oldest go."""
+        options = {
+            "global_step": epochs,
+            "max_to_keep": max(recipe.max_to_keep, 1),
+            "keep_checkpoint_every_n_hours": recipe.keep_checkpoint_every_n_hours,
+        }
+        given = {key: value for key, value in options.items() if value is not None}
+        library.save(model, folder / "model", "checkpoint", given)
+
+    return keep
 
 
 def of_opened(opened: Opened, data: Any, recipe: Recipe, **options: Any) -> Trained:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zoo import output
-from zoo_finetune import optimizing, training_state
+from zoo.errors import RunError
+from zoo_finetune import optimizing
 from zoo_finetune.nets import layers
 from zoo_finetune.progress import Epoch, Learner, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from zoo_finetune.batches import Batches
     from zoo_finetune.nets import Net
     from zoo_finetune.recipe import Recipe
+    from zoo_finetune.training_state import State
 
 
 def learner(
@@ -83,22 +85,28 @@ def fit(
     recipe: Recipe,
     training: Batches,
     validation: Batches | None,
-    folder: Path | None = None,
+    state: State | None = None,
     *,
+    after: Callable[[int], None] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Progress:
-    """Train, from the last epoch that `folder` knows of, and leave the best weights in the net.
+    """Train, from the last epoch that `state` knows of, and leave the best weights in the net.
 
     Parameters
     ----------
-    folder
+    state
         Where the state after each epoch is kept; nowhere by default.
+    after
+        Is told after each epoch how many are over.
     callbacks
         Of Keras, besides.
+
+    Raises
+    ------
+    RunError
+        The loss is no number any more.
     """
-    progress = Progress()
-    if folder is not None:
-        progress = training_state.restored(folder, learning)
+    progress = state.restored(learning) if state is not None else Progress()
     if not progress.is_over(recipe):
         first = len(progress.epochs)
         learning.keras.fit(
@@ -107,15 +115,27 @@ def fit(
             initial_epoch=first,
             steps_per_epoch=training.steps,
             validation_data=None if validation is None else validation.in_order(),
-            callbacks=[_keeper(learning, recipe, progress, folder), *callbacks],
+            callbacks=[_keeper(learning, recipe, progress, state, after), *callbacks],
             verbose=0,
             shuffle=False,
+        )
+    if progress.epochs and progress.best_epoch < 0:
+        raise RunError(
+            "the training came to nothing",
+            found="a loss that is no number after the first epoch",
+            hint="a smaller --learning-rate; or are there numbers without end in the data?",
         )
     learning.assign(progress.best)
     return progress
 
 
-def _keeper(learning: Learner, recipe: Recipe, progress: Progress, folder: Path | None) -> Any:
+def _keeper(
+    learning: Learner,
+    recipe: Recipe,
+    progress: Progress,
+    state: State | None,
+    after: Callable[[int], None] | None,
+) -> Any:
     """Return the callback that notes what each epoch came to."""
     import keras
 
@@ -130,12 +150,14 @@ def _keeper(learning: Learner, recipe: Recipe, progress: Progress, folder: Path 
             """Keep the epoch."""
             done = _epoch(logs or {}, time.perf_counter() - self.began)
             progress.epochs.append(done)
-            if progress.best_epoch < 0 or done.judged < progress.epochs[progress.best_epoch].judged:
+            if progress.is_better(done):
                 progress.best, progress.best_epoch = learning.values(), epoch
-            if folder is not None:
-                training_state.keep(folder, learning, progress)
+            if state is not None:
+                state.keep(learning, progress)
             output.note(told(progress, recipe))
-            if progress.is_over(recipe):
+            if after is not None:
+                after(epoch + 1)
+            if progress.is_over(recipe) or math.isnan(done.loss):
                 self.model.stop_training = True
 
     return Keeper()

@@ -7,8 +7,9 @@ the state after its last epoch.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from zoo import atomic
 from zoo.errors import FormatError
@@ -23,47 +24,73 @@ NAME = "state.npz"
 _EPOCHS, _WEIGHT, _BEST, _OPTIMIZER = "epochs", "weight:", "best:", "optimizer:"
 
 
-def keep(folder: Path, learning: Learner, progress: Progress) -> None:
-    """Write how far the training is."""
-    import numpy as np
+@dataclass(frozen=True)
+class State:
+    """Where the state of a training is kept.
 
-    facts = {"epochs": [asdict(one) for one in progress.epochs], "best_epoch": progress.best_epoch}
-    arrays: dict[str, Any] = {_EPOCHS: np.frombuffer(json.dumps(facts).encode(), np.uint8)}
-    arrays |= {f"{_WEIGHT}{name}": value for name, value in learning.values().items()}
-    arrays |= {f"{_BEST}{name}": value for name, value in progress.best.items()}
-    for number, variable in enumerate(learning.keras.optimizer.variables):
-        arrays[f"{_OPTIMIZER}{number}"] = variable.numpy()
-    with atomic.replacing(folder / NAME) as draft, draft.open("wb") as file:
-        np.savez(file, **arrays)
-
-
-def restored(folder: Path, learning: Learner) -> Progress:
-    """Return how far the training in `folder` was, and set the net to it.
-
-    Raises
-    ------
-    FormatError
-        What lies there is the state of another training.
+    Attributes
+    ----------
+    folder
+        The folder, which is there.
+    mark
+        A digest of what must be the same for the training to go on.
     """
-    import numpy as np
 
-    path = folder / NAME
-    if not path.is_file():
-        return Progress()
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            facts = json.loads(kept[_EPOCHS].tobytes())
-            learning.assign(_named(kept, _WEIGHT))
-            for number, variable in enumerate(learning.keras.optimizer.variables):
-                variable.assign(kept[f"{_OPTIMIZER}{number}"])
-            best = _named(kept, _BEST)
-        return Progress([Epoch(**one) for one in facts["epochs"]], best, facts["best_epoch"])
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise FormatError(
-            f"{path} is not the state of this training",
-            found=str(error),
+    folder: Path
+    mark: str
+
+    def keep(self, learning: Learner, progress: Progress) -> None:
+        """Write how far the training is."""
+        import numpy as np
+
+        facts = {
+            "mark": self.mark,
+            "epochs": [asdict(one) for one in progress.epochs],
+            "best_epoch": progress.best_epoch,
+        }
+        arrays: dict[str, Any] = {_EPOCHS: np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+        arrays |= {f"{_WEIGHT}{name}": value for name, value in learning.values().items()}
+        arrays |= {f"{_BEST}{name}": value for name, value in progress.best.items()}
+        for number, variable in enumerate(learning.keras.optimizer.variables):
+            arrays[f"{_OPTIMIZER}{number}"] = variable.numpy()
+        with atomic.replacing(self.folder / NAME) as draft, draft.open("wb") as file:
+            np.savez(file, **arrays)
+
+    def restored(self, learning: Learner) -> Progress:
+        """Return how far the training was, and set the net to it.
+
+        Raises
+        ------
+        FormatError
+            What lies there is the state of another training.
+        """
+        import numpy as np
+
+        path = self.folder / NAME
+        if not path.is_file():
+            return Progress()
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                facts = json.loads(kept[_EPOCHS].tobytes())
+                self._check(facts)
+                learning.assign(_named(kept, _WEIGHT))
+                for number, variable in enumerate(learning.keras.optimizer.variables):
+                    variable.assign(kept[f"{_OPTIMIZER}{number}"])
+                best = _named(kept, _BEST)
+            return Progress([Epoch(**one) for one in facts["epochs"]], best, facts["best_epoch"])
+        except (KeyError, ValueError, TypeError, OSError, BadZipFile) as error:
+            raise self._another(str(error)) from error
+
+    def _check(self, facts: dict[str, Any]) -> None:
+        if facts["mark"] != self.mark:
+            raise self._another("other options, other examples or another model")
+
+    def _another(self, found: str) -> FormatError:
+        return FormatError(
+            f"{self.folder / NAME} is not the state of this training",
+            found=found,
             hint="leave out --resume to begin anew",
-        ) from error
+        )
 
 
 def _named(kept: Any, kind: str) -> dict[str, Any]:

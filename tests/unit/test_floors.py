@@ -31,6 +31,7 @@ FLOORS = [  # from the roof down
     {"zoo_finetune.devices", "zoo_finetune.feature_cache", "zoo_finetune.training_state"},
     {"zoo_finetune.batches", "zoo_finetune.nets", "zoo_finetune.optimizing"}
     | {"zoo_finetune.progress"},
+    {"zoo_finetune.varying"},
     {"zoo_finetune.examples", "zoo_finetune.pictures"},
     {"zoo_finetune.labelling", "zoo_finetune.streams", "zoo_finetune.tables"},
     {"zoo_finetune.arrays", "zoo_finetune.decoding", "zoo_finetune.folders"},
