@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo import protos
 from zoo.graph import CONTROL, by_name, data_inputs, source, subgraph, unique, upstream
 from zoo.inline import inline
 from zoo.nodes import node as make_node
@@ -14,8 +15,6 @@ from zoo.normal_form import FILLS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from zoo import protos
 
     Nodes = Mapping[str, protos.NodeDef]
 
@@ -36,6 +35,19 @@ def with_fillers(pruned: protos.MetaGraphDef, whole: protos.GraphDef) -> None:
     pruned.graph_def.node.append(make_node(main, "NoOp", [f"{CONTROL}{f}" for f in fillers]))
     pruned.collection_def.pop(_LEGACY, None)
     pruned.collection_def[MAIN].node_list.value[:] = [main]
+
+
+def filled_at_loading(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return `meta_graph` with what fills its tables run by loading, if nothing is run yet.
+
+    A checkpoint has it in a collection, which the loaders of SavedModels do not look at.
+    """
+    if {MAIN, _LEGACY} & {*meta_graph.collection_def}:
+        return meta_graph
+    edited = protos.MetaGraphDef()
+    edited.CopyFrom(meta_graph)
+    with_fillers(edited, meta_graph.graph_def)
+    return edited
 
 
 def _filled(nodes: dict[str, protos.NodeDef], needed: set[str]) -> tuple[set[str], list[str]]:
