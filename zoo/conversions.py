@@ -114,9 +114,10 @@ def convert(
         moved = {**ready.moved, **{new: ready.moved.get(old, old) for new, old in called.items()}}
         asked = replace(verify, feeds=ready.feeds, moved=moved)
         proof = _proven(form, ready.reference, model, target, options or {}, asked)
+    beside = library.left_at(read, load_options)  # before anything is written there
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*library.left_at(read, load_options), *ready.notes, *altered, *saved.notes)
+    notes = (*beside, *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
 
 

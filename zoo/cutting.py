@@ -242,8 +242,11 @@ class _Preparing:
         if not inputs:
             shown = self.model.signature().inputs
             inputs = {name: spec.tensor for name, spec in shown.items()}
-        _check_suffice(self.model, inputs, names)
-        self.model = self.model.with_signature(inputs, names, self.wanted.signature or DEFAULT)
+        _check_inputs(before, self.model, inputs, names)
+        key = self.wanted.signature or DEFAULT
+        self.model = self.model.with_signature(inputs, names, key)
+        if key != DEFAULT and DEFAULT not in before.signatures:  # pruning stated one
+            self.model.meta_graph.signature_def.pop(DEFAULT, None)
 
     def _leave_unused_inputs(self) -> None:
         nodes = by_name(self.model.graph)
@@ -275,8 +278,15 @@ def _needed(model: Model, outputs: Iterable[str]) -> set[str]:
     return upstream(by_name(model.graph), outputs)
 
 
-def _check_suffice(model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+def _check_inputs(
+    before: Model, model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> None:
     nodes = by_name(model.graph)
+    gone = {node.name for node in before.graph.node} - {*nodes}
+    loose = [tensor for tensor in inputs.values() if source(tensor) in gone]
+    if loose:
+        hint = "leave it out of the inputs, or name an output that does"
+        raise UsageError(f"no output depends on {some(loose)}", hint=hint)
     given = {source(tensor) for tensor in inputs.values()}
     needed = upstream(nodes, outputs.values(), stop=given) - given
     missing = sorted(name for name in needed if nodes[name].op == "Placeholder")
