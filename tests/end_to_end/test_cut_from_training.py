@@ -422,3 +422,54 @@ def test_a_source_that_waits_for_a_queue_says_what_helps(saved, tmp_path):
         tmp_path / "train", tmp_path / "net", to="saved_model", verify=True,
         repairs={"queues": True},
     )  # fmt: skip
+
+
+@pytest.fixture
+def with_tables(tf, tmp_path):
+    """Export a net of TensorFlow 2 with a table that a function fills, and a part without it."""
+
+    class Net(tf.Module):
+        def __init__(self):
+            pairs = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2], tf.int64))
+            self.table = tf.lookup.StaticHashTable(pairs, 0)
+            self.rows = tf.Variable(np.arange(9, dtype=np.float32).reshape(3, 3))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+        def looked_up(self, words):
+            return {"rows": tf.gather(self.rows, self.table.lookup(words))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], name="x")])
+        def product(self, x):
+            return {"y": tf.matmul(x, self.rows)}
+
+    net = Net()
+    signatures = {"serving_default": net.looked_up, "product": net.product}
+    tf.saved_model.save(net, str(tmp_path / "exported"), signatures=signatures)
+    return tmp_path / "exported"
+
+
+def test_what_fills_tables_in_functions_is_compared(with_tables, tmp_path):
+    """The layout of TensorFlow 1 has it in no function, and is equal."""
+    zoo.convert(with_tables, tmp_path / "other", to="saved_model", object_graph=False)
+    zoo.convert(with_tables, tmp_path / "net.pb", to="frozen", signature="product")
+
+    assert zoo.diff(with_tables, tmp_path / "other")["equal"]
+    assert zoo.diff(with_tables, tmp_path / "net.pb")["graph"]["outputs"]
+
+
+def test_a_gather_of_a_variable_is_compared(tf, tmp_path):
+    """Frozen, it states an axis that it had not as an operation on the variable."""
+
+    class Net(tf.Module):
+        def __init__(self):
+            self.rows = tf.Variable(np.arange(9, dtype=np.float32).reshape(3, 3))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="at")])
+        def __call__(self, at):
+            return {"rows": tf.gather(self.rows, at)}
+
+    net = Net()
+    tf.saved_model.save(net, str(tmp_path / "exported"), signatures=net.__call__)
+    zoo.convert(tmp_path / "exported", tmp_path / "net.pb", to="frozen")
+
+    assert zoo.diff(tmp_path / "exported", tmp_path / "net.pb")["equal"]
