@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from zoo import facts, protos
 from zoo.errors import counted, some
-from zoo.frames import frames
 from zoo.graph import by_name, data_inputs, port, source, unique
 from zoo.nodes import node as make_node
 from zoo.repairs import Repaired
@@ -86,13 +85,12 @@ class _Swapping:
         self.graph.CopyFrom(self.before)
         self.nodes = by_name(self.graph)
         self.taken = set(self.nodes)
-        self.looped = {name for frame in frames(self.view) for name in frame.members}
 
     def swap_fused(self) -> None:
         """Let fused normalisations take the averages that follow their statistics."""
         for name in facts.training(self.view, self.needed)["batch_norm"]:
             averages = {number: self._average(name, number) for number in _AT}
-            if None in averages.values() or name in self.looped:
+            if None in averages.values():
                 continue
             for number, variable in averages.items():
                 self.nodes[name].input[_AT[number]] = self._read(str(variable))
@@ -107,7 +105,7 @@ class _Swapping:
             users = [
                 (user, at)
                 for user, at in self.view.data_users.get(source(statistic), ())
-                if user in self.needed - self.looped and not self._is_way(user, mutator)
+                if user in self.needed and not self._is_way(user, mutator)
             ]
             if users and self._is_moment(statistic):
                 average = unbiased.get(variable, variable)

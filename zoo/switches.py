@@ -30,9 +30,7 @@ _MODES = {
     "StatelessWhile", "Switch", "While",
 }  # fmt: skip
 _TRAINING = re.compile(
-    r"(?<!pre)(?<!pre_)(?<!cons)(?<!res)train(?!ed|able)|learning_phase|phase$|is_test"
-    r"|inference",
-    re.IGNORECASE,
+    r"(?<!cons)(?<!res)train(?!ed|able)|learning_phase|phase$|is_test|inference", re.IGNORECASE
 )
 _TESTING = re.compile(r"is_test|inference|is_eval", re.IGNORECASE)
 _KEEPS = re.compile(r"keep_?(prob|rate|ratio|share|p$|$)|keep.*drop|drop.*keep", re.IGNORECASE)

@@ -183,7 +183,8 @@ def test_averages_that_start_at_zero(saved, ran, plain, tmp_path, resource):
     ]
 
 
-def test_batch_norm_in_a_loop_is_left(saved, ran):
+@pytest.mark.parametrize("resource", [False, True])
+def test_batch_norm_in_a_loop_is_left(saved, ran, resource):
     """No average can be read from outside of it; that is said, and what is written runs."""
 
     def net(v1):
@@ -203,7 +204,7 @@ def test_batch_norm_in_a_loop_is_left(saved, ran):
         v1.identity(v1.while_loop(lambda i, _: i < 3, body, (0, image))[1], name="y")
 
     feeds = {"image:0": X.reshape(6, 1, 1, 4).repeat(2, 1).repeat(2, 2)}
-    wanted = saved(net, ["y:0"], feeds)
+    wanted = saved(net, ["y:0"], feeds, resource=resource)
 
     notes, found = ran("frozen", ["y:0"], feeds, outputs=["y:0"], repairs={"batch-norm": True})
 
@@ -252,17 +253,18 @@ def test_tables_of_a_checkpoint_are_filled_in_a_saved_model(saved, ran):
     assert found.tolist() == wanted.tolist()
 
 
-def test_names_that_only_look_like_switches(saved, ran):
+@pytest.mark.parametrize("flag", ["use_pretrained", "constraints"])
+def test_names_that_only_look_like_switches(saved, ran, flag):
     """Weights that were trained before, a threshold of what is kept: both stay inputs."""
 
     def net(v1):
         x = v1.placeholder("float32", (None, 4), name="x")
-        trained = v1.placeholder("bool", (), name="use_pretrained")
+        trained = v1.placeholder("bool", (), name=flag)
         least = v1.placeholder("float32", (), name="keep_threshold")
         h = v1.cond(trained, lambda: x * 2, lambda: x * 3)
         dense(v1, v1.where(h > least, h, v1.zeros_like(h)), 3, "last")
 
-    feeds = {"x:0": X, "use_pretrained:0": True, "keep_threshold:0": 0.3}
+    feeds = {"x:0": X, f"{flag}:0": True, "keep_threshold:0": 0.3}
     wanted = saved(net, ["last/out:0"], feeds)
 
     notes, found = ran("frozen", ["last/out:0"], feeds, outputs=["last/out:0"])
