@@ -12,6 +12,7 @@ from zoo.graph import CONTROL, by_name, data_inputs, source, subgraph, unique, u
 from zoo.inline import inline
 from zoo.nodes import node as make_node
 from zoo.normal_form import FILLS_TABLE
+from zoo.variables import name_in_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ def _filled(nodes: dict[str, protos.NodeDef], needed: set[str]) -> tuple[set[str
     }
     found: list[str] = []
     while True:
-        there = {_shared(nodes[name]) for name in needed if "Table" in nodes[name].op}
+        there = {name_in_session(nodes[name]) for name in needed if "Table" in nodes[name].op}
         new = [n for n, table in tables.items() if table in there and n not in found]
         if not new:
             return needed, found
@@ -72,10 +73,4 @@ def _table(nodes: Nodes, edge: str) -> str:
     node = nodes[source(edge)]
     while node.op == "Identity":
         node = nodes[source(node.input[0])]
-    return _shared(node)
-
-
-def _shared(node: protos.NodeDef) -> str:
-    """Return the name by which a session knows the table `node`."""
-    shared = node.attr["shared_name"].s.decode() if "shared_name" in node.attr else ""
-    return shared or str(node.name)
+    return name_in_session(node)

@@ -15,7 +15,7 @@ from zoo.graph import CONTROL, data_inputs, source
 from zoo.normal_form import acts
 from zoo.repairs import Repaired
 from zoo.tensor_protos import number
-from zoo.variables import VARIABLES
+from zoo.variables import VARIABLES, name_in_session
 from zoo.view import View
 
 if TYPE_CHECKING:
@@ -164,17 +164,35 @@ class _Cutting:
 
     def _is_idle(self, edge: str, needed: set[str]) -> bool:
         """Tell whether waiting by `edge` changes nothing but variables that nobody looks at."""
-        if source(edge) in needed or source(edge) not in self.later:
+        if source(edge) in needed or source(edge) not in self.later or self._is_pivot(source(edge)):
             return False
         before = self.view.upstream([source(edge)])
         if self.view.ops[source(edge)] == "NoOp" and self._acts_besides(before - needed):
             return False  # what is grouped is looked at one by one
         changing = (before & self.mutators) - needed
         variables = {self._variable(name) for name in changing if not self._is_nothing(name)}
-        if not changing or None in variables or (variables & self.seen) - self.unseen:
+        if (
+            not changing
+            or None in variables
+            or (self._aliases(variables) & self.seen) - self.unseen
+        ):
             return False
         self.changed[edge] = {str(self._variable(name)) for name in changing}
         return True
+
+    def _aliases(self, variables: set[str | None]) -> set[str]:
+        """Return the nodes that are one of `variables`, or share its value under its name."""
+        wanted = {name_in_session(self.view.nodes[name]) for name in variables if name}
+        return {
+            name
+            for name in self.view.named(*VARIABLES)
+            if name_in_session(self.view.nodes[name]) in wanted
+        }
+
+    def _is_pivot(self, name: str) -> bool:
+        """Tell whether what waits for `name` does so to be on its branch or in its loop."""
+        ways = {self.view.ops[name], *(self.view.ops[one] for one in self.view.sources[name])}
+        return self.view.ops[name] in {*_PLACES, "Identity"} and not ways.isdisjoint(_PLACES)
 
     def _acts_besides(self, names: set[str]) -> bool:
         return any(acts(self.view.ops[name]) for name in names - self.mutators)

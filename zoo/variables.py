@@ -36,6 +36,14 @@ def is_variable(node: protos.NodeDef) -> bool:
     return node.op in VARIABLES
 
 
+def name_in_session(node: protos.NodeDef) -> str:
+    """Return the name by which a session knows what the variable or table `node` holds."""
+    shared = (
+        node.attr["shared_name"].s.decode(errors="replace") if "shared_name" in node.attr else ""
+    )
+    return shared or str(node.name)
+
+
 def is_resource(node: protos.NodeDef) -> bool:
     """Tell whether `node` is a resource variable, as TensorFlow 2 has them."""
     return bool(node.op == "VarHandleOp")

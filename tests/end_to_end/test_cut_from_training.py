@@ -131,6 +131,31 @@ def test_a_branch_that_counts(saved, ran, sign):
     assert found[0].tobytes() == wanted[0].tobytes()
 
 
+@pytest.mark.parametrize("most", [0.5, 7.0])
+def test_a_branch_in_a_branch_that_counts(saved, ran, most):
+    """What decides on the inner one waits for the count, and decides still."""
+
+    def net(v1):
+        x = v1.placeholder("float32", (None, 4), name="x")
+        count = counter(v1)
+
+        def positive():
+            with v1.control_dependencies([v1.assign_add(count, 1.0)]):
+                return v1.cond(
+                    v1.reduce_max(x) > 1, lambda: v1.constant(7.0), lambda: v1.constant(9.0)
+                )
+
+        factor = v1.cond(v1.reduce_sum(x) > 0, positive, lambda: v1.constant(3.0))
+        v1.multiply(dense(v1, x, 3, "last"), factor, name="y")
+
+    feeds = {"x:0": np.full((2, 4), most, np.float32)}
+    wanted = saved(net, ["y:0"], feeds)
+
+    _, found = ran("frozen", ["y:0"], feeds, outputs=["y:0"])
+
+    assert found[0].tobytes() == wanted[0].tobytes()
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_check_beside_an_update(tf, saved, ran, form):
     """The count goes, the check that was grouped with it stays."""
