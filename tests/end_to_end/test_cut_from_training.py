@@ -31,7 +31,9 @@ def saved(tf, plain, tmp_path):
             v1.train.Saver().save(session, str(tmp_path / "train" / "model"))
             return session.run(fetches, feeds)
 
-    return save
+    yield save
+    v1.enable_resource_variables()
+    v1.enable_control_flow_v2()
 
 
 @pytest.fixture
@@ -313,7 +315,6 @@ def test_a_switch_of_a_loop_of_functions(tf, saved, ran):
         v1.identity(v1.while_loop(lambda i, _: i < 3, body, (0, x))[1], name="y")
 
     wanted = saved(net, ["y:0"], {"x:0": X, "training:0": False})
-    tf.compat.v1.disable_control_flow_v2()
 
     notes, found = ran("frozen", ["y:0"], {"x:0": X}, outputs=["y:0"], repairs={"switches": True})
 
