@@ -12,8 +12,9 @@ from zoo import assets, atomic, graph_file, graph_source, guessing, plain, proto
 from zoo.errors import FormatError, UnsupportedError, counted, some
 from zoo.formats import Format, Option, Saved, flag
 from zoo.hookspecs import hookimpl
+from zoo.listed import definitions
 from zoo.model import Model
-from zoo.variables import declaring, definitions, is_variable
+from zoo.variables import declaring, is_variable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from zoo import (
 )
 from zoo.attach import attach
 from zoo.errors import FormatError, UnsupportedError, WriteError, some
+from zoo.fillers import filled_at_loading
 from zoo.formats import Format, Option, Saved, flag, size, words
 from zoo.graph import dangling
 from zoo.hookspecs import hookimpl
@@ -174,7 +175,7 @@ def save(
     _refuse_strange(path, served=version is not None)
     meta_graph, weights = model.meta_graph, model.weights
     if not (object_graph and _is_whole(model)):
-        stated = guessing.completed(saved_model_file.in_layout_1(meta_graph))
+        stated = filled_at_loading(guessing.completed(saved_model_file.in_layout_1(meta_graph)))
         meta_graph, weights = restorable(stated, weights, resources=True)
     written = replace(model, meta_graph=meta_graph, weights=weights)
     write = partial(_write, written, tags or _own_tags(model), shard_size)

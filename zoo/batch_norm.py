@@ -21,7 +21,7 @@ from zoo.variables import VARIABLES, dtype_of, is_resource
 from zoo.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _MEAN, _VARIANCE = 1, 2
 """The outputs of a fused normalisation that are the statistics of the batch."""
@@ -29,6 +29,7 @@ _AT = {_MEAN: 3, _VARIANCE: 4}
 """The inputs that are the averages, by the outputs that they follow."""
 _FORMS = {"Cast", "Identity", "Reshape", "Squeeze", "StopGradient"}
 _ARITHMETIC = {"AddV2", "Add", "Mul", "Sub", *_FORMS}
+_DIVIDES = {"Div", "RealDiv"}
 _STEPS = 8
 
 
@@ -41,14 +42,17 @@ def with_moving_averages(meta_graph: protos.MetaGraphDef, outputs: Sequence[str]
     swapping = _Swapping(meta_graph.graph_def, view, view.upstream(outputs))
     swapping.swap_fused()
     swapping.swap_moments()
-    if not swapping.done:
+    if not (swapping.done or swapping.statistics):
         return Repaired(meta_graph)
     edited = protos.MetaGraphDef()
     edited.CopyFrom(meta_graph)
     edited.graph_def.CopyFrom(swapping.graph)
     edited = without_updates(edited, outputs, swapping.averages).meta_graph
-    found = counted(len(swapping.done), "batch normalisation")
-    return Repaired(edited, f"{found} by moving averages: {some(swapping.done, 3)}")
+    fused, statistics = swapping.done, swapping.statistics
+    told = [f"{counted(len(fused), 'batch normalisation')} by moving averages: {some(fused, 3)}"]
+    count = counted(len(statistics), "statistic")
+    others = [f"moving averages in the place of {count} of a batch: {some(statistics, 3)}"]
+    return Repaired(edited, "; ".join((told if fused else []) + (others if statistics else [])))
 
 
 @dataclass
@@ -62,15 +66,18 @@ class _Swapping:
     needed
         The nodes that the outputs need: others are left alone.
     done
-        What was changed, for people.
+        The fused normalisations that were changed.
+    statistics
+        The averages that took the place of what ``moments`` gave.
     averages
         The variables that are read now.
     """
 
     before: protos.GraphDef
     view: View
-    needed: Collection[str]
+    needed: set[str]
     done: list[str] = field(default_factory=list)
+    statistics: list[str] = field(default_factory=list)
     averages: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -81,7 +88,7 @@ class _Swapping:
 
     def swap_fused(self) -> None:
         """Let fused normalisations take the averages that follow their statistics."""
-        for name in facts.training(self.view, set(self.needed))["batch_norm"]:
+        for name in facts.training(self.view, self.needed)["batch_norm"]:
             averages = {number: self._average(name, number) for number in _AT}
             if None in averages.values():
                 continue
@@ -92,21 +99,45 @@ class _Swapping:
 
     def swap_moments(self) -> None:
         """Let whoever uses the mean and variance of a batch use their averages."""
-        for mutator in [name for name, op in self.view.ops.items() if is_mutator(op)]:
-            variable = self._changed(mutator)
-            statistic = self._followed(mutator, variable) if variable else None
-            if variable is None or statistic is None:
-                continue
+        followed = [*self._followers()]
+        unbiased = self._unbiased(followed)
+        for mutator, variable, statistic in followed:
             users = [
                 (user, at)
                 for user, at in self.view.data_users.get(source(statistic), ())
                 if user in self.needed and not self._is_way(user, mutator)
             ]
             if users and self._is_moment(statistic):
-                read = self._read(variable)
+                average = unbiased.get(variable, variable)
+                read = self._read(average)
                 for user, at in users:
                     self.nodes[user].input[at] = read
-                self.done.append(variable)
+                self.statistics.append(average)
+
+    def _followers(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what changes a variable, the variable, and what its value moves towards."""
+        for mutator in [name for name, op in self.view.ops.items() if is_mutator(op)]:
+            variable = self._changed(mutator)
+            statistic = self._followed(mutator, variable) if variable else None
+            if variable is not None and statistic is not None:
+                yield mutator, variable, statistic
+
+    def _unbiased(self, followed: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+        """Return the averages that are used, by those that are divided by their weight for it."""
+        found: dict[str, str] = {}
+        for average, statistic in [*self._assigned(), *((v, s) for _, v, s in followed)]:
+            if self.view.ops.get(source(statistic)) in _DIVIDES:
+                before = self.view.upstream([statistic])
+                inner = {one for mutator, one, _ in followed if mutator in before}
+                found |= dict.fromkeys(inner - {average}, average)
+        return found
+
+    def _assigned(self) -> Iterator[tuple[str, str]]:
+        """Yield the variables that are set to a value, and the value."""
+        for mutator in self.view.named("Assign", "AssignVariableOp"):
+            variable = self._changed(mutator)
+            if variable is not None:
+                yield variable, self.view.data_inputs(mutator)[1]
 
     def _average(self, name: str, number: int) -> str | None:
         """Return the variable that follows output `number` of the node `name`."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from zoo import ops, plain, plausible
 from zoo.errors import DifferenceError, InputError, RunError, some
 from zoo.feeds import Checks
-from zoo.graph import by_name, called_functions, upstream
+from zoo.graph import by_name, called_functions, source, upstream
 from zoo.inline import expanded
+from zoo.pipelines import GIVERS
 from zoo.running import Runner
 from zoo.signatures import Signature
 from zoo.state import may_change_state
@@ -140,10 +141,15 @@ class Comparison:
             able = [name for name in self.outputs if self._gives(plan, name)]
             if able:
                 return self._tried(plan, able)
+        takes = f", for {some(self.stated.inputs)}" if self.stated.inputs else ""
+        reached = (node for one in self.outputs.values() for node in self.side.reached(one))
+        fed = {source(spec.tensor) for spec in self.stated.inputs.values()}
+        piped = any(node.op in GIVERS and node.name not in fed for node in reached)
+        queues = "--repair queues puts placeholders for what gives it its inputs"
         raise RunError(
-            f"no values were found on which the source runs, for {some(self.stated.inputs)}",
+            f"no values were found on which the source runs{takes}",
             found=(failure.found or failure.problem) if failure else "nothing to run",
-            hint="give some: --input NAME=VALUE",
+            hint=queues if piped else "give some: --input NAME=VALUE",
         ) from failure
 
     def _gives(self, plan: plausible.Plan, name: str) -> bool:

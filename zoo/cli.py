@@ -10,7 +10,7 @@ import sys
 import traceback
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
@@ -33,6 +33,8 @@ _SYSTEM: dict[int, type[ZooError]] = {
     errno.EROFS: DiskError,
 }
 """What may be wrong with a file wherever it is touched; any other failure is a bug of ours."""
+_OF_DISKS = {number for number, kind in _SYSTEM.items() if kind is DiskError}
+"""What is wrong with a disk, also where the system does not name the file: while it is read."""
 
 COMMANDS = {
     "add": ("zoo.commands.registering", "Give a model a name."),
@@ -162,17 +164,25 @@ def run(arguments: Sequence[str]) -> int:
     except output.ClosedError:
         return 0
     except Exception as error:  # noqa: BLE001  (what is not the system's word on a file is ours)
-        if isinstance(error, OSError) and error.filename and error.errno in _SYSTEM:
+        if _is_of_the_system(error):
             return _failed(_of_the_system(error), as_json)
         output.note(traceback.format_exc())
         output.note("zoo: this is a bug in zoo, not in what you did; the lines above say where")
         return _BUG
 
 
+def _is_of_the_system(error: Exception) -> TypeGuard[OSError]:
+    """Tell whether the system says of a file, or of the disk below it, that it cannot be used."""
+    if not isinstance(error, OSError) or error.errno not in _SYSTEM:
+        return False
+    return bool(error.filename) or error.errno in _OF_DISKS
+
+
 def _of_the_system(error: OSError) -> ZooError:
     """Return what the system says of a file as an error of ours."""
     kind = _SYSTEM[error.errno or 0]
-    return kind(f"{str(error.filename)[:100]} cannot be used", found=error.strerror or "")
+    name = str(error.filename)[:100] if error.filename else "a file"
+    return kind(f"{name} cannot be used", found=error.strerror or "")
 
 
 def _as_note(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -52,7 +52,7 @@ def _stock(model: Model, needed: Net | None) -> Stock:
     if needed is None:
         names = {node.name for node in model.graph.node}
         return Stock(model.weights, tensors, names or None)
-    for name in needed.nodes:
+    for name in [*needed.nodes]:  # looking at one may add what it implies
         value = needed.operation(name).value
         if value is not None:
             tensors[name] = value

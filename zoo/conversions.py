@@ -116,7 +116,8 @@ def convert(
     left = library.left_at(read, load_options)  # before it is replaced, if it is
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
-    notes = (*left, *ready.notes, *altered, *saved.notes)
+    wished = wishes.told() if read.model.attached is None and read.model.graph.node else []
+    notes = (*left, *wished, *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
 
 

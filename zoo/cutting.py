@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from zoo import guessing, in_training, protos, stale
+from zoo import guessing, in_training, objects, protos, stale
 from zoo.batch_norm import with_moving_averages
 from zoo.dropout import without_dropout
 from zoo.errors import UsageError, counted, some
@@ -21,11 +21,11 @@ from zoo.inline import inline
 from zoo.prune import left_out
 from zoo.renaming import averaged, averages_of
 from zoo.repairs import Repaired
+from zoo.restorable import flattened
 from zoo.signatures import DEFAULT
 from zoo.slots import slots
 from zoo.updates import without_updates
 from zoo.variables import is_variable
-from zoo.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +132,7 @@ class _Preparing:
         self.averages = averages_of(model.weights)
         self.averaging = choice.makes("moving-averages", for_use=False)
         self.for_use = needs_cut or not wanted.is_all or choice.cuts
+        self.inlined = False
         self.notes: list[str] = []
         self.feeds: dict[str, Any] = {}
         self.moved: dict[str, str] = {}
@@ -151,10 +152,15 @@ class _Preparing:
         outputs = self._outputs()
         for name, repair_of in _OTHER_RESULTS.items():
             if self._makes(name):
-                self._apply(name, repair_of(self.model.meta_graph, outputs))
+                repaired = repair_of(_flat(self.model.meta_graph), outputs)
+                unsaid = Repaired(self.model.meta_graph)
+                self._apply(name, repaired if repaired.said else unsaid)
+                self.inlined = self.inlined or bool(repaired.said)
         reference = self.model
-        view, needed = View(self.model.graph), _needed(self.model, outputs)
-        self.notes += in_training.modes(view, needed)
+        view = guessing.view(self.model.graph)
+        needed = view.upstream(outputs)
+        made = [name for name in _OTHER_RESULTS if self._makes(name)]
+        self.notes += in_training.modes(view, needed, made)
         if not self.for_use and not self.model.signatures:
             self.notes += in_training.needs(view, needed)
         if self.for_use:
@@ -196,14 +202,11 @@ class _Preparing:
 
     def _make_useful(self, outputs: list[str]) -> None:
         """Repair what keeps the outputs from being computed outside of training."""
-        flat = protos.MetaGraphDef()
-        flat.CopyFrom(self.model.meta_graph)
-        flat.graph_def.CopyFrom(inline(self.model.graph))
         stated = [s.tensor for one in self.model.signatures.values() for s in one.inputs.values()]
         fed = (*stated, *self.wanted.inputs.values())
         keep = {source(tensor) for one in fed for tensor in one.split(",")}
         before = self.model
-        self.model = replace(self.model, meta_graph=flat)
+        self.model = replace(self.model, meta_graph=_flat(self.model.meta_graph))
         made = len(self.notes)
         for name, repair in (("switches", with_switches_fixed), ("queues", with_placeholders)):
             if self._makes(name):
@@ -212,6 +215,8 @@ class _Preparing:
             self._apply("updates", without_updates(self.model.meta_graph, outputs))
         if made == len(self.notes):
             self.model = before
+        else:
+            self.inlined = True
 
     def _cut(self, outputs: list[str]) -> None:
         """Leave what `outputs` need, and state the signature that is wanted."""
@@ -224,6 +229,9 @@ class _Preparing:
             count = counted(len(gone & {*slots(before.weights)}), "slot")
             told = f"training-nodes: left out weights that the outputs do not need: {len(gone)}"
             self.notes += [f"{told}, {count} of optimizers among them"] if gone else []
+        elif self.inlined and before.meta_graph.object_graph_def.nodes:
+            self.notes.append(objects.LEFT_OUT)
+            self.model = replace(before, meta_graph=flattened(before.meta_graph, before.weights))
         if not self.wanted.is_named:
             return
         if not isinstance(names, Mapping):
@@ -233,8 +241,11 @@ class _Preparing:
         if not inputs:
             shown = self.model.signature().inputs
             inputs = {name: spec.tensor for name, spec in shown.items()}
-        _check_suffice(self.model, inputs, names)
-        self.model = self.model.with_signature(inputs, names, self.wanted.signature or DEFAULT)
+        _check_inputs(before, self.model, inputs, names)
+        key = self.wanted.signature or DEFAULT
+        self.model = self.model.with_signature(inputs, names, key)
+        if key != DEFAULT and DEFAULT not in before.signatures:  # pruning stated one
+            self.model.meta_graph.signature_def.pop(DEFAULT, None)
 
     def _leave_unused_inputs(self) -> None:
         nodes = by_name(self.model.graph)
@@ -252,12 +263,29 @@ class _Preparing:
             self.model = self.model.prune(self.model.outputs())
 
 
+def _flat(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return `meta_graph` with its calls inlined."""
+    if not meta_graph.graph_def.library.function:
+        return meta_graph
+    flat = protos.MetaGraphDef()
+    flat.CopyFrom(meta_graph)
+    flat.graph_def.CopyFrom(inline(meta_graph.graph_def))
+    return flat
+
+
 def _needed(model: Model, outputs: Iterable[str]) -> set[str]:
     return upstream(by_name(model.graph), outputs)
 
 
-def _check_suffice(model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+def _check_inputs(
+    before: Model, model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> None:
     nodes = by_name(model.graph)
+    gone = {node.name for node in before.graph.node} - {*nodes}
+    loose = [tensor for tensor in inputs.values() if source(tensor) in gone]
+    if loose:
+        hint = "leave it out of the inputs, or name an output that does"
+        raise UsageError(f"no output depends on {some(loose)}", hint=hint)
     given = {source(tensor) for tensor in inputs.values()}
     needed = upstream(nodes, outputs.values(), stop=given) - given
     missing = sorted(name for name in needed if nodes[name].op == "Placeholder")

@@ -12,7 +12,8 @@ from zoo import facts, protos
 from zoo.errors import some
 from zoo.graph import by_name, source
 from zoo.repairs import Repaired
-from zoo.tensor_protos import number
+from zoo.tensor_protos import from_proto, number
+from zoo.tensors import FilledTensor
 from zoo.view import View
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def _value(view: View, last: str, random: str) -> str | None:
     sides = view.data_inputs(last)
     if view.ops[last] != "Mul":
         sides = sides[1:]
+        if not any(_is_zero(view, one) for one in sides):
+            return None
     scaled = [one for one in sides if random not in view.upstream([one], control=False)]
     for edge in scaled:
         name = source(edge)
@@ -77,6 +80,17 @@ def _value(view: View, last: str, random: str) -> str | None:
             if _is_one_number(view, second):
                 return first
     return None
+
+
+def _is_zero(view: View, edge: str) -> bool:
+    """Tell whether `edge` is nothing but zeros: what is put for values that are dropped."""
+    node = view.nodes.get(source(edge))
+    if node is None or node.op == "ZerosLike":
+        return node is not None
+    if node.op == "Fill":
+        return _is_zero(view, view.data_inputs(node.name)[1])
+    value = from_proto(node.attr["value"].tensor) if node.op == "Const" else None
+    return isinstance(value, FilledTensor) and not any(value.element)
 
 
 def _is_one_number(view: View, edge: str) -> bool:

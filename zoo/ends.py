@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from zoo import dtypes, ops
 from zoo.graph import source
+from zoo.listed import all_definitions
 from zoo.specs import INPUTS, TensorSpec, output_dtypes, spec_of
-from zoo.variables import VARIABLES, all_definitions
+from zoo.variables import VARIABLES
 from zoo.view import View
 
 if TYPE_CHECKING:

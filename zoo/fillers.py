@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo import protos
 from zoo.graph import CONTROL, by_name, data_inputs, source, subgraph, unique, upstream
 from zoo.inline import inline
 from zoo.nodes import node as make_node
 from zoo.normal_form import FILLS_TABLE
+from zoo.variables import name_in_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from zoo import protos
 
     Nodes = Mapping[str, protos.NodeDef]
 
@@ -38,6 +38,19 @@ def with_fillers(pruned: protos.MetaGraphDef, whole: protos.GraphDef) -> None:
     pruned.collection_def[MAIN].node_list.value[:] = [main]
 
 
+def filled_at_loading(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return `meta_graph` with what fills its tables run by loading, if nothing is run yet.
+
+    A checkpoint has it in a collection, which the loaders of SavedModels do not look at.
+    """
+    if {MAIN, _LEGACY} & {*meta_graph.collection_def}:
+        return meta_graph
+    edited = protos.MetaGraphDef()
+    edited.CopyFrom(meta_graph)
+    with_fillers(edited, meta_graph.graph_def)
+    return edited
+
+
 def _filled(nodes: dict[str, protos.NodeDef], needed: set[str]) -> tuple[set[str], list[str]]:
     """Return the nodes `needed` and what fills the tables among them, and which these are."""
     tables = {
@@ -47,7 +60,7 @@ def _filled(nodes: dict[str, protos.NodeDef], needed: set[str]) -> tuple[set[str
     }
     found: list[str] = []
     while True:
-        there = {_shared(nodes[name]) for name in needed if "Table" in nodes[name].op}
+        there = {name_in_session(nodes[name]) for name in needed if "Table" in nodes[name].op}
         new = [n for n, table in tables.items() if table in there and n not in found]
         if not new:
             return needed, found
@@ -60,10 +73,4 @@ def _table(nodes: Nodes, edge: str) -> str:
     node = nodes[source(edge)]
     while node.op == "Identity":
         node = nodes[source(node.input[0])]
-    return _shared(node)
-
-
-def _shared(node: protos.NodeDef) -> str:
-    """Return the name by which a session knows the table `node`."""
-    shared = node.attr["shared_name"].s.decode() if "shared_name" in node.attr else ""
-    return shared or str(node.name)
+    return name_in_session(node)

@@ -86,6 +86,8 @@ class _Folding:
                 _as_call(made, taken=self.calls[node.name])
                 live = live[1:]
             made.input[:] = [self._passed(edge) for edge in live]
+            if node.op in _MERGES and made.op in _MERGES:
+                made.attr["N"].i = len(data_inputs(made))
         for node in graph.node:
             for at, edge in enumerate(node.input):
                 if port(edge) == 1 and source(edge) in index:

@@ -81,14 +81,14 @@ def _ends(meta_graph: protos.MetaGraphDef) -> tuple[list[End], list[End]]:
     there = {node.name for node in meta_graph.graph_def.node if node.op not in INPUTS}
     found = [
         end
-        for end in ranking.ranked(meta_graph, _view(meta_graph.graph_def))[1]
+        for end in ranking.ranked(meta_graph, view(meta_graph.graph_def))[1]
         if end.rank <= _LAST and all(source(tensor) in there for tensor in end.tensors)
     ]
     taken = ranking.best(found) if found and found[0].rank < _LOOSE else found
     return taken, found[len(taken) :]
 
 
-def _view(graph: protos.GraphDef) -> View:
+def view(graph: protos.GraphDef) -> View:
     """Return the graph with its calls expanded, as ``zoo inspect`` looks at it."""
     if not graph.library.function:
         return View(graph)

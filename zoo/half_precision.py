@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from zoo import dtypes, protos
 from zoo.errors import UnsupportedError, UsageError, counted, some
 from zoo.halving import Halving
+from zoo.listed import edit_lists
 from zoo.restorable import flattened, saverless
 from zoo.saver import refuse_tables
 from zoo.tensors import Shape, Tensor
-from zoo.variables import definitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,16 +84,14 @@ def changes(before: Weights, after: Weights) -> list[str]:
 
 def _redefine(meta_graph: protos.MetaGraphDef, halving: Halving) -> None:
     """Let collections name the nodes that read and initialize what is stored in half precision."""
-    for key in [k for k in meta_graph.collection_def if k.endswith("variables")]:
-        entries = definitions(meta_graph, key)
-        for name, entry in entries.items():
-            if name in halving.names:
-                for field in ("snapshot_name", "initial_value_name"):
-                    tensor = getattr(entry, field)
-                    setattr(entry, field, halving.stored.get((name, tensor), tensor))
-        if entries:
-            stored = meta_graph.collection_def[key].bytes_list
-            stored.value[:] = [entry.SerializeToString() for entry in entries.values()]
+
+    def redefined(name: str, entry: protos.VariableDef) -> protos.VariableDef:
+        for field in ("snapshot_name", "initial_value_name") if name in halving.names else ():
+            tensor = getattr(entry, field)
+            setattr(entry, field, halving.stored.get((name, tensor), tensor))
+        return entry
+
+    edit_lists(meta_graph, redefined)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,29 +9,36 @@ from zoo.errors import some
 from zoo.fixed_switches import values_for_use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from zoo.view import View
 
 
-def modes(view: View, needed: set[str]) -> Iterator[str]:
+def modes(view: View, needed: set[str], made: Collection[str] = ()) -> Iterator[str]:
     """Yield a sentence on each thing that the graph does otherwise in use.
 
     Parameters
     ----------
     needed
         The nodes that the outputs need.
+    made
+        The repairs that were made already, and left this.
     """
+
+    def way(name: str) -> str:
+        """Return what can be done about it."""
+        return "--repair " + name if name not in made else f"the repair {name} does not fit them"
+
     found = facts.training(view, needed)
     if found["batch_norm"]:
         yield (
             "the graph is in training mode: batch normalisation uses the statistics of each batch"
-            f" in {some(found['batch_norm'], 3)} (--repair batch-norm)"
+            f" in {some(found['batch_norm'], 3)} ({way('batch-norm')})"
         )
     if found["dropout"]:
         yield (
             f"the graph is in training mode: dropout is on in {some(found['dropout'], 3)}"
-            " (--repair dropout)"
+            f" ({way('dropout')})"
         )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo import guessing
 from zoo.graph import port, source, tensor_name
+from zoo.listed import all_definitions
 from zoo.specs import output_dtypes
-from zoo.variables import all_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -41,12 +41,26 @@ def net(model: Model, tensors: Collection[str]) -> Net:
 
 def _needed(view: View, tensors: Iterable[str]) -> dict[str, None]:
     """Return the nodes that `tensors` need, in the order of the graph."""
-    fillers = [name for name, op in view.ops.items() if FILLS_TABLE.fullmatch(op)]
+    fillers = _fillers(view)
     needed, before = view.upstream(tensors), -1
     while before != len(needed):
         before = len(needed)
-        needed |= view.upstream(name for name in fillers if set(view.sources[name][:1]) & needed)
+        needed |= view.upstream(name for name, tables in fillers.items() if tables & needed)
     return {name: None for name in view.ops if name in needed}
+
+
+def _fillers(view: View) -> dict[str, set[str]]:
+    """Return what fills tables, calls of functions that do so too, and which these may be."""
+    filling = {
+        name
+        for name, function in view.library.items()
+        if any(FILLS_TABLE.fullmatch(node.op) for node in function.node_def)
+    }
+    found = {n: set(view.sources[n][:1]) for n, op in view.ops.items() if FILLS_TABLE.fullmatch(op)}
+    for name, node in view.nodes.items() if filling else ():
+        if called_functions(view.graph, [node]) & filling:
+            found[name] = {one for one in view.sources[name] if "Table" in view.ops.get(one, "")}
+    return found
 
 
 def _changes_references(view: View) -> bool:

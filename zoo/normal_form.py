@@ -170,7 +170,7 @@ class Net:
     @cached_property
     def _acting(self) -> set[str]:
         """The nodes that change something, or may do so."""
-        return {name for name, node in self.nodes.items() if _acts(node.op)}
+        return {name for name, node in self.nodes.items() if acts(node.op)}
 
     @cached_property
     def _changed(self) -> set[str]:
@@ -261,7 +261,12 @@ def _edge(
     return f"{name}:{ops.position(node, called, number) if known is not None else number}"
 
 
-def _acts(kind: str) -> bool:
+def acts(kind: str) -> bool:
+    """Tell whether operations called `kind` may change something that others see.
+
+    >>> acts("Assert"), acts("AssignSub"), acts("ReadVariableOp"), acts("MatMul")
+    (True, True, False, False)
+    """
     known = ops.op(kind)
     if kind in _PASSES or kind == "NoOp" or kind == ARGUMENT or _QUIET.fullmatch(kind):
         return False

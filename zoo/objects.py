@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _VALUE = ".ATTRIBUTES/VARIABLE_VALUE"
 _NODES, _ATTRIBUTES, _FULL_NAME, _KEY = 1, 2, 2, 3
 """Numbers of fields in ``trackable_object_graph.proto``."""
+LEFT_OUT = "left out the object graph, which describes TensorFlow 2's Python objects"
+"""What is said where the objects cannot stay."""
 SLOT = "/.OPTIMIZER_SLOT/"
 """In the key of what an optimizer keeps for a variable."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import protos, signatures
+from zoo import objects, protos, signatures
 from zoo.assets import ASSETS, asset_files
 from zoo.ends import found_inputs
 from zoo.errors import some
@@ -13,7 +13,14 @@ from zoo.graph import by_name, require, source, subgraph, tensor_name, upstream
 from zoo.inline import inline
 from zoo.saver import refuse_tables
 from zoo.signatures import DEFAULT
-from zoo.variables import declare, declaring, definitions, is_variable, readable, trainable
+from zoo.variables import (
+    declare,
+    declaring,
+    is_variable,
+    readable,
+    relist,
+    trainable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +73,7 @@ def left_out(before: protos.MetaGraphDef, after: protos.MetaGraphDef) -> list[st
     if gone:
         notes.append(f"training-nodes: left out nodes that the outputs do not need: {len(gone)}")
     if before.object_graph_def.nodes and not after.object_graph_def.nodes:
-        notes.append("left out the object graph, which describes TensorFlow 2's Python objects")
+        notes.append(objects.LEFT_OUT)
     kinds: dict[str, tuple[Iterable[str], Iterable[str]]] = {
         "signatures": (signatures.signatures(before), signatures.signatures(after)),
         "collections": ({*before.collection_def} - {ASSETS}, after.collection_def),
@@ -101,12 +108,6 @@ def _prune_collections(pruned: protos.MetaGraphDef, kept: set[str]) -> None:
             collection.node_list.value[:] = names
             if not names:
                 del pruned.collection_def[key]
-        elif collection.HasField("bytes_list") and key.endswith("variables"):
-            entries = definitions(pruned, key)
-            if entries:
-                collection.bytes_list.value[:] = [
-                    entry.SerializeToString() for name, entry in entries.items() if name in kept
-                ]
 
 
 def _declare(
@@ -117,6 +118,7 @@ def _declare(
     shapes = {name: weights.tensor(name).shape for name in names if name in weights}
     if shapes:
         declare(pruned, shapes, trainable(meta_graph, shapes, weights))
+    relist(pruned)
 
 
 def _prune_assets(

@@ -50,6 +50,12 @@ class Wishes:
         """Tell whether the weights themselves are to change."""
         return bool(self.rename) or self.ema or self.drop_slots
 
+    def told(self) -> list[str]:
+        """Return a sentence for each thing that is changed of a model with a graph of its own."""
+        gone = "what the outputs do not need is left out"
+        notes = [f"moving-averages: weights have their moving averages, {gone}"] if self.ema else []
+        return notes or ([f"training-nodes: {gone}"] if self.drop_slots else [])
+
     def granted(self, weights: Weights) -> Weights:
         """Return `weights` as wished.
 

@@ -26,15 +26,9 @@ from zoo.graph import (
     tensor_name,
     unique,
 )
+from zoo.listed import all_definitions
 from zoo.nodes import node as make_node
-from zoo.variables import (
-    all_definitions,
-    dtype_of,
-    handle,
-    listed_tensors,
-    mark_resources,
-    rename_listed,
-)
+from zoo.variables import dtype_of, handle, listed_tensors, mark_resources, rename_listed
 
 _REFERENCE = {"Variable", "VariableV2"}
 _FLOW = {"RefEnter", "RefExit", "RefIdentity", "RefMerge", "RefNextIteration", "RefSwitch"}

@@ -9,25 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from zoo import protos
+from zoo import objects, protos
 from zoo.errors import UnknownNameError, UsageError, did_you_mean, some
 from zoo.graph import by_name, source
 from zoo.inline import inline, is_call
+from zoo.listed import all_definitions, definitions
 from zoo.resources import to_resources
 from zoo.saver import Saved, add_saver, refuse_tables, restored, without_saver
 from zoo.signatures import sides
 from zoo.specs import scalar_means_unknown
 from zoo.thaw import thaw
-from zoo.variables import (
-    all_definitions,
-    declare,
-    definitions,
-    detached,
-    dtype_of,
-    is_resource,
-    is_variable,
-    trainable,
-)
+from zoo.variables import declare, detached, dtype_of, is_resource, is_variable, trainable
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
@@ -172,7 +164,7 @@ def changes(before: protos.MetaGraphDef, after: protos.MetaGraphDef) -> list[str
     if len(after.graph_def.library.function) < len(before.graph_def.library.function):
         notes.append("inlined the functions that the graph calls")
     if before.object_graph_def.nodes and not after.object_graph_def.nodes:
-        notes.append("left out the object graph, which describes TensorFlow 2's Python objects")
+        notes.append(objects.LEFT_OUT)
     return notes
 
 

@@ -25,10 +25,15 @@ _RANDOM = {"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"
 _AROUND_RANDOM = {"Add", "AddV2", "Mul", "Sub", *_FORMS}
 _ADDS = {"Add", "AddV2"}
 _COMPARES = {"Greater", "GreaterEqual", "Less", "LessEqual"}
-_MODES = {"Case", "If", "LogicalAnd", "LogicalNot", "Select", "SelectV2", "StatelessIf", "Switch"}
-_TRAINING = re.compile(r"train|learning_phase|phase$|is_test|inference", re.IGNORECASE)
+_MODES = {
+    "Case", "If", "LogicalAnd", "LogicalNot", "Select", "SelectV2", "StatelessIf",
+    "StatelessWhile", "Switch", "While",
+}  # fmt: skip
+_TRAINING = re.compile(
+    r"(?<!cons)(?<!res)train(?!ed|able)|learning_phase|phase$|is_test|inference", re.IGNORECASE
+)
 _TESTING = re.compile(r"is_test|inference|is_eval", re.IGNORECASE)
-_KEEPS = re.compile(r"keep", re.IGNORECASE)
+_KEEPS = re.compile(r"keep_?(prob|rate|ratio|share|p$|$)|keep.*drop|drop.*keep", re.IGNORECASE)
 _DROPS = re.compile(r"drop_?(out)?_?(rate|prob)?$", re.IGNORECASE)
 _STEPS = 8
 

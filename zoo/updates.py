@@ -6,14 +6,16 @@ outputs do not look at what is changed, they are the same without.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from zoo import ops, protos
 from zoo.errors import counted, some
 from zoo.graph import CONTROL, data_inputs, source
+from zoo.normal_form import acts
 from zoo.repairs import Repaired
 from zoo.tensor_protos import number
-from zoo.variables import VARIABLES
+from zoo.variables import VARIABLES, name_in_session
 from zoo.view import View
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _HANDED_ON = {"Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch"}
 _NORMALISED = 3
 """The inputs of a fused normalisation that count where it takes the statistics of the batch."""
 _DEEPEST = 20
+_PLACES = {"Enter", "Merge", "RefEnter", "RefMerge", "RefSwitch", "Switch"}
+"""What leads into loops and branches."""
 _WRITES = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
 
 
@@ -51,7 +55,8 @@ def without_updates(
     edited.CopyFrom(meta_graph)
     for node in edited.graph_def.node:
         if node.name in gone:
-            node.input[:] = [edge for edge in node.input if edge not in gone[node.name]]
+            kept = [edge for edge in node.input if edge not in gone[node.name]]
+            node.input[:] = kept or cutting.place(gone[node.name])
     changed = sorted({name for names in cutting.changed.values() for name in names})
     said = f"the outputs no longer change {counted(len(changed), 'variable')}: {some(changed, 3)}"
     return Repaired(edited, said)
@@ -99,12 +104,21 @@ class _Cutting:
         self.unseen = unseen
         self.seen = self._seen()
         self.later = view.downstream(mutators)
+        self.needed: set[str] = set()
         self.changed: dict[str, set[str]] = {}
         """By the edge that was left out, the variables that are not changed any more."""
 
     def gone(self) -> dict[str, set[str]]:
         """Return the control edges that can be left out, by the node that they lead to."""
-        needed = self.view.upstream(self.outputs, control=False)
+        before = -1
+        while before != len(self.seen):  # what is seen may show only after others were left out
+            before = len(self.seen)
+            self.changed.clear()
+            found = self._unneeded()
+        return found
+
+    def _unneeded(self) -> dict[str, set[str]]:
+        self.needed = needed = self.view.upstream(self.outputs, control=False)
         found: dict[str, set[str]] = {}
         todo = [*needed]
         while todo:
@@ -117,21 +131,71 @@ class _Cutting:
                     continue
                 new = self.view.upstream([source(edge)], control=False) - needed
                 needed |= new
-                self.seen |= new
+                acting = [one for one in new if acts(self.view.ops[one])]
+                self.seen |= self.view.upstream(acting, control=False)
                 todo += new
         return found
 
+    def place(self, edges: Iterable[str]) -> list[str]:
+        """Return edges by which a node stays in the loop or on the branch where `edges` had it."""
+        todo = deque(source(edge) for edge in sorted(edges))
+        if not {self.view.ops[name] for name in self.view.upstream(todo)} & _PLACES:
+            return []
+        seen = set(todo)
+        while todo:
+            name = todo.popleft()
+            waits = [edge for edge in self.view.inputs[name] if edge.startswith(CONTROL)]
+            if self.view.ops[name] == "Const" and waits and all(map(self._stays, waits)):
+                return waits
+            if self._is_place(name):
+                return [f"{CONTROL}{name}"]
+            new = [one for one in map(source, self.view.inputs[name]) if one not in seen]
+            seen.update(new)
+            todo.extend(new)
+        return []
+
+    def _is_place(self, name: str) -> bool:
+        op = self.view.ops[name]
+        strange = op in {*VARIABLES, *_PLACES, "Const", "NoOp"} or acts(op)
+        return self._stays(name) and not strange
+
+    def _stays(self, edge: str) -> bool:
+        return source(edge) in self.needed or source(edge) not in self.later
+
     def _is_idle(self, edge: str, needed: set[str]) -> bool:
         """Tell whether waiting by `edge` changes nothing but variables that nobody looks at."""
-        if source(edge) not in self.later:
+        if source(edge) in needed or source(edge) not in self.later or self._is_pivot(source(edge)):
             return False
         before = self.view.upstream([source(edge)])
+        if self.view.ops[source(edge)] == "NoOp" and self._acts_besides(before - needed):
+            return False  # what is grouped is looked at one by one
         changing = (before & self.mutators) - needed
         variables = {self._variable(name) for name in changing if not self._is_nothing(name)}
-        if not changing or None in variables or (variables & self.seen) - self.unseen:
+        if (
+            not changing
+            or None in variables
+            or (self._aliases(variables) & self.seen) - self.unseen
+        ):
             return False
         self.changed[edge] = {str(self._variable(name)) for name in changing}
         return True
+
+    def _aliases(self, variables: set[str | None]) -> set[str]:
+        """Return the nodes that are one of `variables`, or share its value under its name."""
+        wanted = {name_in_session(self.view.nodes[name]) for name in variables if name}
+        return {
+            name
+            for name in self.view.named(*VARIABLES)
+            if name_in_session(self.view.nodes[name]) in wanted
+        }
+
+    def _is_pivot(self, name: str) -> bool:
+        """Tell whether what waits for `name` does so to be on its branch or in its loop."""
+        ways = {self.view.ops[name], *(self.view.ops[one] for one in self.view.sources[name])}
+        return self.view.ops[name] in {*_PLACES, "Identity"} and not ways.isdisjoint(_PLACES)
+
+    def _acts_besides(self, names: set[str]) -> bool:
+        return any(acts(self.view.ops[name]) for name in names - self.mutators)
 
     def _seen(self) -> set[str]:
         """Return what the outputs depend on; normalising by a batch, they ignore the averages."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoo import dtypes, protos
 from zoo.errors import UnsupportedError
 from zoo.graph import by_name, source, unique, upstream
+from zoo.listed import ALL, TRAINABLE, all_definitions, definitions, edit_lists
 from zoo.nodes import Dims, whole_numbers
 from zoo.nodes import node as make_node
 from zoo.objects import SLOT, trained_keys
@@ -27,13 +28,20 @@ if TYPE_CHECKING:
 VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
 """The operations that hold a value between runs; the first two are reference variables."""
 
-ALL, TRAINABLE = "variables", "trainable_variables"
 _STATISTICS = ("moving_mean", "moving_variance", "moving_var", "running_mean", "running_var")
 
 
 def is_variable(node: protos.NodeDef) -> bool:
     """Tell whether `node` is a variable."""
     return node.op in VARIABLES
+
+
+def name_in_session(node: protos.NodeDef) -> str:
+    """Return the name by which a session knows what the variable or table `node` holds."""
+    shared = (
+        node.attr["shared_name"].s.decode(errors="replace") if "shared_name" in node.attr else ""
+    )
+    return shared or str(node.name)
 
 
 def is_resource(node: protos.NodeDef) -> bool:
@@ -44,41 +52,6 @@ def is_resource(node: protos.NodeDef) -> bool:
 def dtype_of(node: protos.NodeDef) -> DType:
     """Return the dtype of the value that the variable `node` holds."""
     return dtypes.dtype(node.attr["dtype"].type)
-
-
-def definitions(
-    meta_graph: protos.MetaGraphDef, collection: str = ALL
-) -> dict[str, protos.VariableDef]:
-    """Return the entries of a collection of variables by the variable's node."""
-    if collection not in meta_graph.collection_def:
-        return {}
-    stored = meta_graph.collection_def[collection].bytes_list.value
-    return {source(entry.variable_name): entry for entry in map(_definition, stored) if entry}
-
-
-def _definition(serialized: bytes) -> protos.VariableDef | None:
-    """Return what a collection holds as a variable's entry, None if it is something else."""
-    from google.protobuf.message import DecodeError
-
-    try:
-        entry = protos.VariableDef.FromString(serialized)
-    except DecodeError:
-        return None
-    return entry if entry.variable_name else None
-
-
-def all_definitions(meta_graph: protos.MetaGraphDef) -> dict[str, protos.VariableDef]:
-    """Return the entries of every collection that holds variables, by the variable's node."""
-    names = [
-        name
-        for name, collection in meta_graph.collection_def.items()
-        if name.endswith("variables") and collection.HasField("bytes_list")
-    ]
-    found: dict[str, protos.VariableDef] = {}
-    for name in sorted(names, key=lambda name: (name != ALL, name)):
-        for node, definition in definitions(meta_graph, name).items():
-            found.setdefault(node, definition)
-    return found
 
 
 def trainable(meta_graph: protos.MetaGraphDef, names: Iterable[str], weights: Weights) -> set[str]:
@@ -226,19 +199,32 @@ def _read(meta_graph: protos.MetaGraphDef, name: str) -> str:
 
 def mark_resources(meta_graph: protos.MetaGraphDef, names: set[str]) -> None:
     """Say of the variables `names`, wherever a collection lists them, that they are resources."""
-    for key in [k for k in meta_graph.collection_def if k.endswith("variables")]:
-        entries = definitions(meta_graph, key)
-        if entries:
-            for name, entry in entries.items():
-                entry.is_resource = entry.is_resource or name in names
-            stored = meta_graph.collection_def[key].bytes_list
-            stored.value[:] = [entry.SerializeToString() for entry in entries.values()]
+
+    def marked(name: str, entry: protos.VariableDef) -> protos.VariableDef:
+        entry.is_resource = entry.is_resource or name in names
+        return entry
+
+    edit_lists(meta_graph, marked)
+
+
+def relist(meta_graph: protos.MetaGraphDef) -> None:
+    """Let all collections say of a variable what ``variables`` says, and nothing of what is gone.
+
+    One entry that names a node that is not there keeps TensorFlow from importing the graph.
+    """
+    said, nodes = definitions(meta_graph), by_name(meta_graph.graph_def)
+
+    def standing(name: str, entry: protos.VariableDef) -> protos.VariableDef | None:
+        entry = said.get(name, entry)
+        return entry if _stands(entry, nodes) else None
+
+    edit_lists(meta_graph, standing)
 
 
 def _stands(entry: protos.VariableDef, nodes: dict[str, protos.NodeDef]) -> bool:
     """Tell whether every node that `entry` names is there, and reads and writes as one should."""
     names = (entry.initializer_name, entry.initial_value_name, entry.snapshot_name)
-    return all(name and source(name) in nodes for name in names)
+    return all(name and source(name) in nodes for name in (entry.variable_name, *names))
 
 
 def _entry(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 
 from zoo import dtypes, protos
+from zoo.listed import ALL, TRAINABLE
 from zoo.model import Model
 from zoo.nodes import Dims, node, placeholder
 from zoo.tensors import FilledTensor
-from zoo.variables import ALL, TRAINABLE
 from zoo.weights import Weights
 
 _FLOAT = dtypes.named("float32")

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from zoo import dtypes, protos
 from zoo.graph import tensor_name
+from zoo.listed import ALL, TRAINABLE
 from zoo.model import Model
 from zoo.nodes import Dims, Integers, Value, node, placeholder, whole_numbers
 from zoo.signatures import DEFAULT, Signature, to_proto
 from zoo.specs import TensorSpec
 from zoo.tensors import FilledTensor, Tensor
-from zoo.variables import ALL, TRAINABLE, handle
+from zoo.variables import handle
 from zoo.weights import Weights
 from zoo_architectures.initial import HeNormal
 

@@ -404,6 +404,19 @@ def test_what_the_system_says_of_a_file_is_no_bug(zoo, monkeypatch, number, code
     assert "/some/file" in err
 
 
+def test_a_disk_that_fails_while_it_is_read_is_no_bug(zoo, monkeypatch):
+    """The system does not say then of which file."""
+
+    def fail(given):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("zoo.catalogue.standard", fail)
+
+    found, out, _ = zoo("list", "--json")
+
+    assert (found, json.loads(out)["error"]["kind"]) == (74, "DiskError")
+
+
 def test_a_card_is_shown_as_far_as_a_page_goes(zoo, tmp_path):
     """A card of a gigabyte is not read into memory; one that is missing is an error."""
     with (tmp_path / "card.md").open("wb") as file:

@@ -97,7 +97,15 @@ FLOORS = [  # from the roof down
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
     # registries, the store, graphs and tensors
-    {"zoo.nodes", "zoo.objects", "zoo.operands", "zoo.registry", "zoo.store", "zoo.weights"}
+    {
+        "zoo.listed",
+        "zoo.nodes",
+        "zoo.objects",
+        "zoo.operands",
+        "zoo.registry",
+        "zoo.store",
+        "zoo.weights",
+    }
     | {"zoo.view"},
     {"zoo.entries", "zoo.graph", "zoo.sources", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}

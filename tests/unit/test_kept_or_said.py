@@ -10,11 +10,12 @@ import pytest
 
 import zoo
 from zoo import dtypes, guessing, signatures
+from zoo.listed import TRAINABLE, definitions
 from zoo.nodes import node, placeholder, whole_numbers
 from zoo.protos import MetaGraphDef
 from zoo.samples import FLOAT, bag_model, odd_weights, sample_model
 from zoo.tensors import ArrayTensor
-from zoo.variables import TRAINABLE, definitions, trainable
+from zoo.variables import trainable
 from zoo.weights import Weights
 
 FORMS = ("checkpoint", "frozen", "saved_model")

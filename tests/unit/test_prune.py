@@ -4,11 +4,11 @@ import pytest
 
 from zoo import signatures
 from zoo.errors import UnknownNameError
+from zoo.listed import definitions
 from zoo.model import Model
 from zoo.nodes import node
 from zoo.protos import MetaGraphDef
 from zoo.samples import FLOAT, sample_model
-from zoo.variables import definitions
 
 
 @pytest.fixture

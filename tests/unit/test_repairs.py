@@ -292,3 +292,16 @@ def test_every_repair_is_documented():
 
     stated = [(one.name, one.summary, one.when) for one in REPAIRS.values()]
     assert rows[: len(stated)] == stated
+
+
+def test_a_variable_of_two_nodes_is_one():
+    """A change by one node is seen by who reads the other, where both share a name."""
+    before = meta(
+        *(node(f"h{n}", "VarHandleOp", dtype=FLOAT, shared_name="v") for n in (1, 2)),
+        const("one", 1.0),
+        node("up", "AssignAddVariableOp", ["h1", "one"], dtype=FLOAT),
+        node("read", "ReadVariableOp", ["h2", "^up"], dtype=FLOAT),
+        node("y", "Neg", ["read"], T=FLOAT),
+    )
+
+    assert without_updates(before, ["y:0"]).meta_graph is before

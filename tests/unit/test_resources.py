@@ -4,11 +4,12 @@ import pytest
 
 from zoo.errors import UnsupportedError
 from zoo.graph import by_name
+from zoo.listed import ALL, definitions
 from zoo.nodes import Dims, node, placeholder
 from zoo.protos import MetaGraphDef
 from zoo.resources import to_resources
 from zoo.samples import FLOAT, sample_model
-from zoo.variables import ALL, declare, definitions
+from zoo.variables import declare
 
 
 def graph_of(*nodes, outputs=()):

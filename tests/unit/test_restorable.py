@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from zoo.graph import by_name, dangling
+from zoo.listed import TRAINABLE, definitions
 from zoo.nodes import placeholder
 from zoo.protos import MetaGraphDef
 from zoo.restorable import changes, restorable, stored_tensors
 from zoo.samples import FLOAT, bag_model, odd_weights, sample_model
 from zoo.saver import restored
-from zoo.variables import TRAINABLE, definitions
 
 if TYPE_CHECKING:
     from zoo.model import Model

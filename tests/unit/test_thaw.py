@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.graph import by_name
+from zoo.listed import definitions
 from zoo.model import Model
 from zoo.nodes import node
 from zoo.protos import MetaGraphDef
 from zoo.samples import FLOAT, sample_model
 from zoo.tensors import ArrayTensor
 from zoo.thaw import thaw
-from zoo.variables import definitions
 
 
 def test_a_constant_becomes_a_variable_of_its_name():

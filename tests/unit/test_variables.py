@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from zoo import variables
+from zoo import listed, variables
 from zoo.graph import by_name
+from zoo.listed import ALL, TRAINABLE
 from zoo.nodes import node
 from zoo.protos import MetaGraphDef
 from zoo.samples import FLOAT, sample_model
 from zoo.tensors import ArrayTensor
-from zoo.variables import ALL, TRAINABLE
 from zoo.weights import Weights
 
 NOTHING = Weights({})
@@ -29,7 +29,7 @@ def test_declared_variables_have_all_that_they_need(bare):
     variables.declare(bare, {"w": (1 << 20, 3), "bn/moving_mean": ()}, {"w"})
     nodes = by_name(bare.graph_def)
 
-    entries = variables.definitions(bare)
+    entries = listed.definitions(bare)
     assert list(entries) == ["w", "bn/moving_mean"]
     for entry in entries.values():
         for name in (entry.initializer_name, entry.initial_value_name, entry.snapshot_name):
@@ -39,7 +39,7 @@ def test_declared_variables_have_all_that_they_need(bare):
         False,
         False,
     )
-    assert list(variables.definitions(bare, TRAINABLE)) == ["w"]
+    assert list(listed.definitions(bare, TRAINABLE)) == ["w"]
     assert bare.ByteSize() < 2000
 
 
@@ -112,7 +112,7 @@ def test_leaving_the_object_graph_keeps_what_it_said(bare):
     edited = variables.detached(bare, weights)
 
     assert not edited.object_graph_def.nodes
-    assert list(variables.definitions(edited)) == ["w"]
+    assert list(listed.definitions(edited)) == ["w"]
     assert variables.trainable(edited, ["w"], weights) == set()
     assert bare.object_graph_def.nodes
 
@@ -121,5 +121,5 @@ def test_collections_of_other_things_are_passed_over(bare):
     """A collection whose name looks like variables may hold anything."""
     bare.collection_def["hyper_variables"].bytes_list.value.append(b"\xff\xfe not a VariableDef")
 
-    assert variables.all_definitions(bare) == {}
+    assert listed.all_definitions(bare) == {}
     assert ALL not in bare.collection_def
