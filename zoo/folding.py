@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo import protos
 from zoo.graph import CONTROL, by_name, consumers, data_inputs, port, shell, source, unique
 from zoo.nodes import whole_number
 from zoo.tensor_protos import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from zoo import protos
 
 _SWITCHES = {"RefSwitch", "Switch"}
 _MERGES = {"Merge": "Identity", "RefMerge": "RefIdentity"}
@@ -74,25 +73,31 @@ class _Folding:
         for node in self.graph.node:
             if node.name in self.dead or node.name in self.decided:
                 continue
-            made = graph.node.add()
-            made.CopyFrom(node)
-            live = [edge for edge in node.input if not self._is_dead(edge)]
+            graph.node.append(self._left(node))
             if node.op in _MERGES and self._chosen(node) is not None:
                 index[node.name] = unique(f"{node.name}/value_index", taken)
                 number = data_inputs(node).index(str(self._chosen(node)))
                 graph.node.append(whole_number(index[node.name], number))
-                _as_identity(made)
-            elif node.name in self.calls:
-                _as_call(made, taken=self.calls[node.name])
-                live = live[1:]
-            made.input[:] = [self._passed(edge) for edge in live]
-            if node.op in _MERGES and made.op in _MERGES:
-                made.attr["N"].i = len(data_inputs(made))
         for node in graph.node:
             for at, edge in enumerate(node.input):
                 if port(edge) == 1 and source(edge) in index:
                     node.input[at] = index[source(edge)]
         return graph
+
+    def _left(self, node: protos.NodeDef) -> protos.NodeDef:
+        """Return what is left of `node`: what it takes from dead branches is gone."""
+        made = protos.NodeDef()
+        made.CopyFrom(node)
+        live = [edge for edge in node.input if not self._is_dead(edge)]
+        if node.name in self.calls:
+            _as_call(made, taken=self.calls[node.name])
+            live = live[1:]
+        made.input[:] = [self._passed(edge) for edge in live]
+        if node.op in _MERGES and self._chosen(node) is not None:
+            _as_identity(made)
+        elif node.op in _MERGES:
+            made.attr["N"].i = len(data_inputs(made))
+        return made
 
     def _known(self, edge: str, depth: int = 0) -> bool | None:
         """Return the truth of `edge` where constants alone decide on it."""

@@ -133,6 +133,26 @@ def test_a_loop_in_a_dead_branch_goes():
     assert set(edges(made)) == {"x", "training", "out", "merge", "merge/value_index"}
 
 
+def test_a_merge_of_three():
+    """Of three branches one is dead: the other two are still told apart."""
+    made, _ = folded(
+        graph(
+            placeholder("x", FLOAT, []),
+            placeholder("open", BOOL, []),
+            const("no", value=False, dtype=BOOL),
+            node("first", "Switch", ["x", "no"], T=FLOAT),
+            node("second", "Switch", ["first", "open"], T=FLOAT),
+            node("a", "Neg", ["first:1"], T=FLOAT),
+            node("b", "Abs", ["second"], T=FLOAT),
+            node("c", "Exp", ["second:1"], T=FLOAT),
+            node("merge", "Merge", ["a", "b", "c"], T=FLOAT, N=3),
+        )
+    )
+
+    (merge,) = [one for one in made.node if one.name == "merge"]
+    assert (merge.op, list(merge.input), merge.attr["N"].i) == ("Merge", ["b", "c"], 2)
+
+
 def test_an_update_that_the_outputs_see_stays():
     """The one of an average goes, the one of a counter that is read afterwards does not."""
     before = meta(
