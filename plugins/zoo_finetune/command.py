@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from zoo_finetune.option_values import CHOICES
 from zoo_finetune.recipe import Recipe
 
 if TYPE_CHECKING:
+    from zoo_finetune.finetuning import Trained
     from zoo_finetune.runs import Done
 
 _HELP = {
@@ -90,6 +92,9 @@ def _option(one: Any) -> Any:
 @click.option(
     "--config", type=click.Path(path_type=Path), help="A recipe: these options in a YAML file."
 )
+@click.option(
+    "--tensorboard", type=click.Path(path_type=Path), help="Write logs for TensorBoard there."
+)
 @click.option("--register", "name", metavar="NAME", help="Register the result as NAME.")
 @_recipe_options
 @tags_option
@@ -105,6 +110,7 @@ def finetune(
     force: bool,
     resume: bool,
     config: Path | None,
+    tensorboard: Path | None,
     name: str | None,
     tags: list[str] | None,
     options: dict[str, Any],
@@ -124,7 +130,8 @@ def finetune(
     given = {key: value for key, value in said.items() if value is not None}
     recipe = _recipe(config, given)
     library = Library(registry, offline)
-    run = Run(ref, data, dest, recipe, form, name, force, resume, {"tags": tags}, options)
+    logs = _logs(tensorboard)
+    run = Run(ref, data, dest, recipe, form, name, force, resume, {"tags": tags}, options, logs)
     with advising(library, ref):
         _say(done(library, run), recipe, as_json)
 
@@ -159,6 +166,17 @@ def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) ->
         raise click.exceptions.Exit(1)
 
 
+def _logs(folder: Path | None) -> list[Any]:
+    """Return what writes logs for TensorBoard into `folder`, if that is wanted."""
+    if folder is None:
+        return []
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("tensorboard is not installed", hint="pip install 'zoo[train]'")
+    import keras  # type: ignore[import-untyped]
+
+    return [keras.callbacks.TensorBoard(str(folder))]
+
+
 def _recipe(config: Path | None, given: dict[str, Any]) -> Recipe:
     if config is not None:
         from zoo_finetune import run_record
@@ -173,7 +191,6 @@ def _say(found: Done, recipe: Recipe, as_json: bool) -> None:
     trained, path = found.trained, found.saved.path
     for sentence in found.notes:
         remark(sentence)
-    best = trained.epochs[trained.best_epoch]
     if as_json:
         head = trained.head
         facts = {
@@ -190,7 +207,14 @@ def _say(found: Done, recipe: Recipe, as_json: bool) -> None:
         }  # fmt: skip
         output.say(output.document(facts))
         return
+    output.say(f"{path}: {output.size(detect.size_of(path))}{_told(trained)}")
+
+
+def _told(trained: Trained) -> str:
+    """Return how good the best epoch was, nothing where there was none."""
+    if not trained.epochs:
+        return ""
+    best = trained.epochs[trained.best_epoch]
     judged = best.val_accuracy if best.val_accuracy is not None else best.accuracy
     told = f"accuracy {judged:.4g}" if judged is not None else f"loss {best.judged:.4g}"
-    size = output.size(detect.size_of(path))
-    output.say(f"{path}: {size}, {told} after epoch {trained.best_epoch + 1}")
+    return f", {told} after epoch {trained.best_epoch + 1}"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.new_head import head_of
 from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
 from zoo_finetune.batches import Batches, of_array
 from zoo_finetune.training import fit, learner
@@ -112,6 +113,8 @@ def finetune(
     InputError
         There is something wrong with the data: all of it is listed.
     """
+    if not recipe.outputs:
+        return _without_head(model, recipe.features or head)
     net = nets.net_for(model, recipe, head)
     notes = [*net.notes]
     read = examples.read(data, recipe, net.fed)
@@ -137,6 +140,12 @@ def finetune(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
         read.classes, judged, predicted, notes, read.digest, len(read),
     )  # fmt: skip
+
+
+def _without_head(model: Model, features: str | None) -> Trained:
+    """Return the model up to its features: there is nothing to train, and no data is read."""
+    found = head_of(model.meta_graph, model.weights, features)
+    return Trained(model.replace_head(0, features=features), found, [], -1, 0, ())
 
 
 def _refuse_unvaried(recipe: Recipe, shape: Sequence[int | None]) -> None:

@@ -103,7 +103,7 @@ def done(library: Library, run: Run) -> Done:
             state=run.state, keep=_keeping(library, run), callbacks=run.callbacks,
         )  # fmt: skip
         saved = library.save(trained.model, run.dest, form, dict(run.options))
-        told = _told(library, run, opened, trained, saved.path, form)
+        told = _told(library, run, opened, trained, saved.path, form) if trained.epochs else []
         shutil.rmtree(run.state, ignore_errors=True)
     return Done(trained, saved, form, [*trained.notes, *saved.notes, *told])
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import output
 from zoo.errors import RunError
+from zoo.keras_errors import building
 from zoo_finetune import optimizing
 from zoo_finetune.nets import layers
 from zoo_finetune.progress import Epoch, Learner, Progress
@@ -39,7 +40,8 @@ def learner(
     of_features = net.trains_head_alone and not recipe.augment
     layer = net.layer(of_features=of_features)
     given = keras.Input(tuple(shape), dtype=dtype)
-    found = keras.layers.Reshape((recipe.outputs,))(layer(given))
+    with building(f"the examples do not fit {net.fed.tensor}"):
+        found = keras.layers.Reshape((recipe.outputs,))(layer(given))
     made = keras.Model(given, found)
     names = dict(zip(layer.part.weights, layer.graph_weights, strict=True))
     variables = {name: one for name, one in names.items() if one.trainable}

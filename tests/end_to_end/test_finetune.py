@@ -222,3 +222,55 @@ def test_a_training_that_was_killed_ends_as_an_unbroken_one(tmp_path):
     assert set(again.files) == set(whole.files)
     for name in whole.files:
         assert again[name].tobytes() == whole[name].tobytes(), name
+
+
+def test_features_alone(tf, tmp_path):
+    """Zero outputs: nothing is trained, and no data is read."""
+    trained = zoo.finetune("vgg-digits", tmp_path / "nothing", outputs=0)
+
+    features = trained.model(images=X[:3])["features"]
+    assert features.tobytes() == zoo.load("vgg-digits").run("fc7:0", {"images:0": X[:3]}).tobytes()
+    assert trained.history == []
+
+
+def test_pictures_are_varied_the_same_way_again(tf):
+    """For one seed, and otherwise in each epoch; what was held out stays as it is."""
+    options = {"outputs": 2, "epochs": 2, "augment": True}
+    data = (X[FEW], ODD[FEW])
+
+    one, two = (zoo.finetune("vgg-digits", data, **options) for _ in range(2))
+    plain = zoo.finetune("vgg-digits", data, **{**options, "augment": False})
+
+    assert losses(one) == losses(two)
+    assert losses(one) != losses(plain)
+    with pytest.raises(UsageError, match="varies pictures"):
+        zoo.finetune("vgg-digits", (np.zeros((8, 64), np.float32), ODD[:8]), input="fc7", **options)
+
+
+def test_a_loss_that_is_no_number_is_an_error(tf):
+    """Nothing could be kept of such a training."""
+    with pytest.raises(zoo.ZooError, match="came to nothing"):
+        zoo.finetune(
+            "vgg-digits", (X[FEW] * 1e30, ODD[FEW]), outputs=2, train="all", epochs=3,
+            learning_rate=1e9, optimizer="sgd",
+        )  # fmt: skip
+
+
+def test_a_state_of_another_training_is_refused(tf, tmp_path):
+    """With other options the optimizer would go on from what it never did."""
+    options = {"outputs": 2, "epochs": 1, "state": tmp_path}
+    zoo.finetune("vgg-digits", (X[FEW], ODD[FEW]), **options)
+
+    with pytest.raises(zoo.ZooError, match="not the state of this training") as caught:
+        zoo.finetune("vgg-digits", (X[FEW], ODD[FEW]), seed=5, **options)
+
+    assert "--resume" in caught.value.hint
+
+
+def test_examples_of_another_shape(tf):
+    """Where nothing states what an inner tensor takes, the net itself says it."""
+    with pytest.raises(zoo.ZooError, match="do not fit fc7:0"):
+        zoo.finetune(
+            "vgg-digits", (np.zeros((8, 4), np.float32), ODD[:8]), outputs=2, input="fc7",
+            train="all",
+        )  # fmt: skip
