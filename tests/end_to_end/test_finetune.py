@@ -170,8 +170,8 @@ def test_what_is_wrong_is_said_before_training(tf):
         zoo.finetune("vgg-digits", (X, ODD), outputs=2, epoch=3)
     with pytest.raises(UsageError, match="no weight is called"):
         zoo.finetune("vgg-digits", (X, ODD), outputs=2, train="conv9*")
-    with pytest.raises(UsageError, match="outputs is 1 or more"):
-        zoo.finetune("vgg-digits", (X, ODD), outputs=0)
+    with pytest.raises(UsageError, match="outputs is 0 or more"):
+        zoo.finetune("vgg-digits", (X, ODD), outputs=-1)
 
 
 def test_patience_ends_a_training_and_the_best_epoch_counts(tf):
