@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
 
@@ -32,6 +33,16 @@ def scope(recipe: Recipe) -> Iterator[None]:
     if recipe.strategy is None:
         yield
         return
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    with tf.distribute.MirroredStrategy([one.name for one in devices]).scope():
+    with _mirrored().scope():
         yield
+
+
+@functools.cache
+def _mirrored() -> Any:
+    """Return the strategy of this process: a second one would mix up its sums with the first's."""
+    tf = tensorflow()
+    gpus = tf.config.list_logical_devices("GPU")
+    if gpus:
+        return tf.distribute.MirroredStrategy([one.name for one in gpus])
+    cpus = [one.name for one in tf.config.list_logical_devices("CPU")]
+    return tf.distribute.MirroredStrategy(cpus, tf.distribute.ReductionToOneDevice())
