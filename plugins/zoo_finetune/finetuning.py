@@ -116,9 +116,9 @@ def finetune(
         validation = elsewhere or (whole.of(held) if len(held) else None)
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
-    progress = fit(ready, recipe, training, validation, state, callbacks=callbacks)
-    trained = net.with_weights(ready.values())
-    predicted = None if validation is None else _predicted(ready, recipe, validation)
+        progress = fit(ready, recipe, training, validation, state, callbacks=callbacks)
+        trained = net.with_weights(ready.values())
+        predicted = None if validation is None else _predicted(ready, recipe, validation)
     judged = others or (read.take(held) if len(held) else None)
     return Trained(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
