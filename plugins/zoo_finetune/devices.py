@@ -3,35 +3,144 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
+from zoo.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zoo_finetune.recipe import Recipe
 
+_BY_DEVICE = {"CPU": "auto_mixed_precision_onednn_bfloat16", "GPU": "auto_mixed_precision"}
+_SIDE = 256
+"""Of the matrices by which it is seen whether half precision is used."""
+
 
 @contextlib.contextmanager
 def scope(recipe: Recipe) -> Iterator[None]:
-    """Make what is built in the block be on the devices of `recipe`.
+    """Make what is built and run in the block be on the devices of `recipe`, in its precision.
 
-    A graph computes in the dtypes that it was built with: half precision and XLA are rewritings
-    that TensorFlow makes of it, for the rest of the process.
+    A graph computes in the dtypes that it was built with: half precision is a rewriting that
+    TensorFlow makes of it, for the whole process while the block lasts.
+
+    Raises
+    ------
+    UsageError
+        This machine, or this net, cannot be had so.
     """
+    with contextlib.ExitStack() as stack:
+        if recipe.mixed_precision:
+            stack.enter_context(_half_precision())
+        if recipe.strategy is not None:
+            _refuse_mixed_up(recipe)
+            stack.enter_context(_mirrored().scope())
+        yield
+
+
+def _refuse_mixed_up(recipe: Recipe) -> None:
+    for option, why in (
+        ("train_batch_norm", "each device would take the statistics of its own examples"),
+        ("jit_compile", "XLA cannot compile sums over several devices"),
+    ):
+        if getattr(recipe, option):
+            name = option.replace("_", "-")
+            raise UsageError(f"--strategy and --{name} do not go together", found=why)
+
+
+@functools.cache
+def _mirrored() -> Any:
+    """Return the strategy of this process: a second one would mix up its sums with the first's."""
     tf = tensorflow()
-    options = {}
-    if recipe.mixed_precision:
-        gpus = tf.config.list_physical_devices("GPU")
-        options["auto_mixed_precision" if gpus else "auto_mixed_precision_onednn_bfloat16"] = True
-    if options:
-        tf.config.optimizer.set_experimental_options(options)
-    if recipe.jit_compile:
-        tf.config.optimizer.set_jit("autoclustering")
-    if recipe.strategy is None:
+    gpus = tf.config.list_logical_devices("GPU")
+    if gpus:
+        return tf.distribute.MirroredStrategy([one.name for one in gpus])
+    cpus = [one.name for one in tf.config.list_logical_devices("CPU")]
+    return tf.distribute.MirroredStrategy(cpus, tf.distribute.ReductionToOneDevice())
+
+
+@contextlib.contextmanager
+def _half_precision() -> Iterator[None]:
+    tf = tensorflow()
+    name = _BY_DEVICE["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    whole = _product()
+    tf.config.optimizer.set_experimental_options({name: True})
+    try:
+        if _product() == whole:
+            raise UsageError(
+                "TensorFlow does not compute in half precision on this machine",
+                found="a product of matrices came out the same, to the last bit",
+                hint="leave out --mixed-precision; a CPU needs AVX-512 and oneDNN for it",
+            )
         yield
-        return
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    with tf.distribute.MirroredStrategy([one.name for one in devices]).scope():
-        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
+
+
+def _product() -> bytes:
+    """Return the bytes of a product that half precision rounds."""
+    tf = tensorflow()
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def product(values: Any) -> Any:
+        """Return what two layers make of `values`."""
+        return tf.linalg.matmul(tf.nn.relu(tf.linalg.matmul(values, values)), values) + 1.0
+
+    values = tf.reshape(tf.range(_SIDE * _SIDE, dtype=tf.float32) / (_SIDE * 7.0), (_SIDE, _SIDE))
+    found: bytes = product(values).numpy().tobytes()
+    return found
+
+
+def shared(layer: Any) -> Any:
+    """Return `layer` such that several devices learn from a batch what one would.
+
+    Each of them takes the mean over its own examples, and these means count the same: where one
+    has fewer, as in the last batch of an epoch, what it learns is made to count less.
+    """
+    return _shared_class()(layer)
+
+
+@functools.cache
+def _shared_class() -> Any:
+    import keras  # type: ignore[import-untyped]
+
+    tf = tensorflow()
+
+    class Shared(keras.layers.Layer):  # type: ignore[misc]
+        """A layer whose gradients count by the share of the examples that this device has."""
+
+        def __init__(self, layer: Any) -> None:
+            super().__init__(autocast=False)
+            self.layer = layer
+            self.built = True
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            """Return what the layer gives; TensorFlow does not compute it for no example at all."""
+            shape = tf.shape(inputs)
+            missing = tf.cast(shape[:1] == 0, tf.int32)
+            filled = tf.concat(
+                [inputs, tf.ones(tf.concat([missing, shape[1:]], 0), inputs.dtype)], 0
+            )
+            found = self.layer(filled)[: shape[0]]
+            context = tf.distribute.get_replica_context()
+            if not training or context is None:
+                return found
+            own = tf.cast(shape[0], found.dtype)
+            every = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+            return _weighed(found, own * context.num_replicas_in_sync / every)
+
+    return Shared
+
+
+def _weighed(tensor: Any, factor: Any) -> Any:
+    """Return `tensor`, whose gradient is multiplied by `factor`."""
+
+    @tensorflow().custom_gradient  # type: ignore[untyped-decorator]
+    def same(value: Any) -> Any:
+        """Return `value`."""
+        return value, lambda gradient: gradient * factor
+
+    return same(tensor)

@@ -130,11 +130,11 @@ def finetune(
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
         _refuse_unvaried(recipe, shape)
-    place = State(state, _mark(recipe, read, net)) if state is not None else None
-    after = None if keep is None else _keeping(keep, net, ready)
-    progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
-    trained = net.with_weights(ready.values())
-    predicted = None if validation is None else _predicted(ready, recipe, validation)
+        place = State(state, _mark(recipe, read, net)) if state is not None else None
+        after = None if keep is None else _keeping(keep, net, ready)
+        progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
+        trained = net.with_weights(ready.values())
+        predicted = None if validation is None else _predicted(ready, recipe, validation)
     judged = others or (read.take(held) if len(held) else None)
     return Trained(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),

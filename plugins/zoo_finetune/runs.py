@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from zoo_finetune.finetuning import finetune
 from zoo_finetune.training_state import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from zoo.formats import Saved
     from zoo.library import Library, Opened
@@ -93,11 +94,7 @@ def done(library: Library, run: Run) -> Done:
     opened = library.open(run.ref, options=dict(run.load_options))
     form = run.form or (opened.format if opened.format != BUILT else "checkpoint")
     _refuse_taken(library, run, form)
-    with disk.written(run.state):
-        run.state.mkdir(parents=True, exist_ok=True)
-    with drafts.alone(run.state, patience=0):
-        if not run.resume:
-            (run.state / NAME).unlink(missing_ok=True)
+    with _state(run):
         trained = of_opened(
             opened, run.data, run.recipe,
             state=run.state, keep=_keeping(library, run), callbacks=run.callbacks,
@@ -106,6 +103,27 @@ def done(library: Library, run: Run) -> Done:
         told = _told(library, run, opened, trained, saved.path, form) if trained.epochs else []
         shutil.rmtree(run.state, ignore_errors=True)
     return Done(trained, saved, form, [*trained.notes, *saved.notes, *told])
+
+
+@contextmanager
+def _state(run: Run) -> Iterator[None]:
+    """Have the folder of the state to oneself; one without a state goes when the block ends.
+
+    Raises
+    ------
+    BusyError
+        Another process is at this result.
+    """
+    with disk.written(run.state):
+        run.state.mkdir(parents=True, exist_ok=True)
+    with drafts.alone(run.state, patience=0):
+        if not run.resume:
+            (run.state / NAME).unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            if not (run.state / NAME).exists():
+                shutil.rmtree(run.state, ignore_errors=True)
 
 
 def _keeping(library: Library, run: Run) -> Callable[[Model, int], None] | None:

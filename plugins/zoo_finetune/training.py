@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import output
 from zoo.errors import RunError
 from zoo.keras_errors import building
-from zoo_finetune import optimizing
+from zoo_finetune import devices, optimizing
 from zoo_finetune.nets import layers
 from zoo_finetune.progress import Epoch, Learner, Progress
 
@@ -41,13 +41,16 @@ def learner(
     layer = net.layer(of_features=of_features)
     given = keras.Input(tuple(shape), dtype=dtype)
     with building(f"the examples do not fit {net.fed.tensor}"):
-        found = keras.layers.Reshape((recipe.outputs,))(layer(given))
+        found = (layer if recipe.strategy is None else devices.shared(layer))(given)
+        found = keras.layers.Reshape((recipe.outputs,))(found)
     made = keras.Model(given, found)
     names = dict(zip(layer.part.weights, layer.graph_weights, strict=True))
     variables = {name: one for name, one in names.items() if one.trainable}
     optimizer = optimizing.optimizer(recipe, steps, _factors(net, recipe, variables))
     optimizer.build(made.trainable_variables)
-    made.compile(optimizer, loss=_loss(recipe), metrics=_metrics(recipe))
+    made.compile(
+        optimizer, loss=_loss(recipe), metrics=_metrics(recipe), jit_compile=recipe.jit_compile
+    )
     return Learner(made, variables)
 
 
