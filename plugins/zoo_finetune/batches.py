@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from zoo.engine import tensorflow
+from zoo_finetune.contents import SMALL
 from zoo_finetune.varying import varying
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from zoo_finetune.contents import Array
 
-    Reading = Callable[[np.ndarray], Any]
-    """Gives a ``tf.data.Dataset`` of the inputs with these numbers, in this order."""
+    Reading = Callable[[np.ndarray, int], Any]
+    """Gives a ``tf.data.Dataset`` of the inputs with these numbers, in this order, in batches."""
 
 
 @dataclass(frozen=True)
@@ -85,29 +86,42 @@ class Batches:
     def _dataset(self, order: np.ndarray, epoch: int | None = None) -> Any:
         """Return the batches of the examples `order`, varied for `epoch` where they are to be."""
         tf = tensorflow()
-        labels = tf.data.Dataset.from_tensor_slices(self.labels[order])
-        pairs = tf.data.Dataset.zip((self.reading(order), labels))
+        labels = tf.data.Dataset.from_tensor_slices(self.labels[order]).batch(self.size)
+        batches = tf.data.Dataset.zip((self.reading(order, self.size), labels))
         if self.varied and epoch is not None:
             numbers = tf.data.Dataset.from_tensor_slices(order)
-            each = tf.data.Dataset.zip((self.reading(order), labels, numbers))
-            pairs = each.map(varying(self.seed, epoch), tf.data.AUTOTUNE, deterministic=True)
-        batches = pairs.batch(self.size).prefetch(tf.data.AUTOTUNE)
+            each = tf.data.Dataset.zip((batches.unbatch(), numbers))
+            varied = each.map(varying(self.seed, epoch), tf.data.AUTOTUNE, deterministic=True)
+            batches = varied.batch(self.size)
+        batches = batches.prefetch(tf.data.AUTOTUNE)
         return batches.apply(tf.data.experimental.assert_cardinality(self.steps))
 
 
 def of_array(values: Array) -> Reading:
     """Return what reads rows of `values`."""
+    if values.nbytes > SMALL:
+        return functools.partial(_read, values)
+    import numpy as np
 
-    def reading(order: np.ndarray) -> Any:
-        """Return a dataset of the rows with these numbers."""
-        tf = tensorflow()
-        shape, dtype = values.shape[1:], tf.as_dtype(values.dtype)
+    held = tensorflow().constant(np.asarray(values))
+    return functools.partial(_gathered, held)
 
-        def rows() -> Any:
-            """Yield one row after the other."""
-            for number in order:
-                yield values[number]
 
-        return tf.data.Dataset.from_generator(rows, output_signature=tf.TensorSpec(shape, dtype))
+def _gathered(held: Any, order: np.ndarray, size: int) -> Any:
+    """Return a dataset of batches of the rows of a tensor with these numbers."""
+    tf = tensorflow()
+    numbers = tf.data.Dataset.from_tensor_slices(order).batch(size)
+    return numbers.map(lambda some: tf.gather(held, some), num_parallel_calls=1)
 
-    return reading
+
+def _read(values: Array, order: np.ndarray, size: int) -> Any:
+    """Return a dataset of batches of the rows of a large array with these numbers."""
+    tf = tensorflow()
+
+    def batches() -> Any:
+        """Yield one batch after the other."""
+        for first in range(0, len(order), size):
+            yield values[order[first : first + size]]
+
+    spec = tf.TensorSpec((None, *values.shape[1:]), tf.as_dtype(values.dtype))
+    return tf.data.Dataset.from_generator(batches, output_signature=spec)

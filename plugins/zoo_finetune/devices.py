@@ -94,6 +94,32 @@ def _product() -> bytes:
     return found
 
 
+@functools.cache
+def model_class() -> Any:
+    """Return the class of a net on several devices."""
+    import keras  # type: ignore[import-untyped]
+
+    class Mirrored(keras.Model):  # type: ignore[misc]
+        """A net that is ready: Keras would add up the first examples of all devices to look at.
+
+        It cannot where one device has more of them than another.
+        """
+
+        def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+            """Do nothing."""
+
+    return Mirrored
+
+
+def prepare(made: Any, outputs: int) -> None:
+    """Have `made`, compiled, create the variables of what it measures, which a step must not."""
+    tf = tensorflow()
+    said, labels = tf.zeros((1, outputs)), tf.zeros((1, 1))
+    made.compute_metrics(None, labels, said)
+    made.compute_loss(None, labels, said)
+    made.reset_metrics()
+
+
 def shared(layer: Any) -> Any:
     """Return `layer` such that several devices learn from a batch what one would.
 
@@ -105,7 +131,7 @@ def shared(layer: Any) -> Any:
 
 @functools.cache
 def _shared_class() -> Any:
-    import keras  # type: ignore[import-untyped]
+    import keras
 
     tf = tensorflow()
 

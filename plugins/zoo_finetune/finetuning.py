@@ -210,9 +210,9 @@ def _inputs(of: Examples, preparing: Any) -> Reading:
         return of_array(values)
     paths = list(of.paths or ())
 
-    def reading(order: np.ndarray) -> Any:
-        """Return a dataset of the pictures with these numbers."""
-        return pictures.dataset([paths[number] for number in order], preparing)
+    def reading(order: np.ndarray, size: int) -> Any:
+        """Return a dataset of batches of the pictures with these numbers."""
+        return pictures.dataset([paths[number] for number in order], preparing).batch(size)
 
     return reading
 

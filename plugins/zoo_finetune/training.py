@@ -39,11 +39,12 @@ def learner(
 
     of_features = net.trains_head_alone and not recipe.augment
     layer = net.layer(of_features=of_features)
+    layer.supports_jit = recipe.jit_compile
     given = keras.Input(tuple(shape), dtype=dtype)
     with building(f"the examples do not fit {net.fed.tensor}"):
         found = (layer if recipe.strategy is None else devices.shared(layer))(given)
         found = keras.layers.Reshape((recipe.outputs,))(found)
-    made = keras.Model(given, found)
+    made = (keras.Model if recipe.strategy is None else devices.model_class())(given, found)
     names = dict(zip(layer.part.weights, layer.graph_weights, strict=True))
     variables = {name: one for name, one in names.items() if one.trainable}
     optimizer = optimizing.optimizer(recipe, steps, _factors(net, recipe, variables))
@@ -51,6 +52,8 @@ def learner(
     made.compile(
         optimizer, loss=_loss(recipe), metrics=_metrics(recipe), jit_compile=recipe.jit_compile
     )
+    if recipe.strategy is not None:
+        devices.prepare(made, recipe.outputs)
     return Learner(made, variables)
 
 
