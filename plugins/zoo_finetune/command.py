@@ -12,6 +12,7 @@ import click
 from zoo import detect, output
 from zoo.advice import advising
 from zoo.commands.options import (
+    import_tensorflow,
     offline_option,
     quiet_tensorflow,
     registry_option,
@@ -133,7 +134,7 @@ def finetune(
     logs = _logs(tensorboard)
     run = Run(ref, data, dest, recipe, form, name, force, resume, {"tags": tags}, options, logs)
     with advising(library, ref):
-        _say(done(library, run), recipe, as_json)
+        _say(done(library, run, import_tensorflow), recipe, as_json)
 
 
 @click.command("rebuild", epilog="Example: zoo rebuild even/")
@@ -153,6 +154,7 @@ def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) ->
     recipe, old = run_record.load(place)
     rebuilding.require_record(old, str(place))
     library = Library(registry, offline)
+    import_tensorflow()
     opened = library.open(old["base"]["model"])
     trained = of_opened(opened, Path(old["data"]["path"]), recipe)
     base = fingerprints.of_model(opened.model)

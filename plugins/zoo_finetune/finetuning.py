@@ -122,6 +122,7 @@ def finetune(
     read, told = faults.check(read, recipe, net.fed, preparing)
     notes += told
     learning, held, others = _held_out(read, recipe, net, preparing)
+    digest = _digest(read, others)
     with devices.scope(recipe):
         whole = _batches(net, recipe, preparing, read)
         training = replace(whole.of(learning), varied=recipe.augment)
@@ -130,7 +131,7 @@ def finetune(
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
         _refuse_unvaried(recipe, shape)
-        place = State(state, _mark(recipe, read, net)) if state is not None else None
+        place = State(state, _mark(recipe, digest, net)) if state is not None else None
         after = None if keep is None else _keeping(keep, net, ready)
         progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
         trained = net.with_weights(ready.values())
@@ -138,7 +139,7 @@ def finetune(
     judged = others or (read.take(held) if len(held) else None)
     return Trained(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
-        read.classes, judged, predicted, notes, read.digest, len(read),
+        read.classes, judged, predicted, notes, digest, len(read),
     )  # fmt: skip
 
 
@@ -155,12 +156,17 @@ def _refuse_unvaried(recipe: Recipe, shape: Sequence[int | None]) -> None:
         )
 
 
-def _mark(recipe: Recipe, read: Examples, net: Net) -> str:
+def _digest(read: Examples, others: Examples | None) -> str:
+    """Return a digest of all examples: those to judge by decide which epoch is the best."""
+    if others is None:
+        return read.digest
+    return hashlib.sha256(f"{read.digest} {others.digest}".encode()).hexdigest()
+
+
+def _mark(recipe: Recipe, digest: str, net: Net) -> str:
     """Return a digest of what must be the same for a training to go on."""
     same = replace(recipe, epochs=0, patience=None, max_to_keep=0)
-    return hashlib.sha256(
-        repr((same, read.digest, net.head, sorted(net.trained))).encode()
-    ).hexdigest()
+    return hashlib.sha256(repr((same, digest, net.head, sorted(net.trained))).encode()).hexdigest()
 
 
 def _keeping(keep: Callable[[Model, int], None], net: Net, ready: Learner) -> Callable[[int], None]:

@@ -203,7 +203,11 @@ def _why(path: Path, head: Header, preparing: Preparing) -> str:
     try:
         if not head.kind:
             found = file_type(path)
-            return "it is damaged" if found.name in _KINDS else f"it is {found.what}"
+            return (
+                "it is damaged"
+                if found.name in _KINDS
+                else f"it is {found.what.removesuffix(', not a model')}"
+            )
         heads = [head]
         with failing(""):
             for file in files([path], heads):

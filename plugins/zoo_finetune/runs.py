@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,10 @@ class Run:
         return self.dest.with_name(f".{self.dest.name}{_STATE}")
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True)
 class Done:
     """What came of a run: the model, where it is, in which format, and what is to be said."""
@@ -83,8 +87,13 @@ class Done:
     notes: list[str]
 
 
-def done(library: Library, run: Run) -> Done:
+def done(library: Library, run: Run, before: Callable[[], None] = _nothing) -> Done:
     """Train, and write all that comes of it.
+
+    Parameters
+    ----------
+    before
+        Is called when nothing is in the way of training.
 
     Raises
     ------
@@ -94,6 +103,7 @@ def done(library: Library, run: Run) -> Done:
     opened = library.open(run.ref, options=dict(run.load_options))
     form = run.form or (opened.format if opened.format != BUILT else "checkpoint")
     _refuse_taken(library, run, form)
+    before()
     with _state(run):
         trained = of_opened(
             opened, run.data, run.recipe,
@@ -168,6 +178,13 @@ def _refuse_taken(library: Library, run: Run, form: str) -> None:
         naming.require_free(library, run.name, force=run.force)
 
 
+def _located(recipe: Recipe) -> Recipe:
+    """Return `recipe` as it holds from any folder."""
+    if recipe.validation is None:
+        return recipe
+    return replace(recipe, validation=str(Path(recipe.validation).absolute()))
+
+
 def _told(
     library: Library, run: Run, opened: Opened, trained: Trained, path: Path, form: str
 ) -> list[str]:
@@ -184,7 +201,7 @@ def _told(
     }
     target = {"format": form, "path": str(path.absolute())}
     measured = report.measured(trained, run.recipe)
-    record = run_record.record(run.recipe, base, data, trained, target, measured)
+    record = run_record.record(_located(run.recipe), base, data, trained, target, measured)
     run_record.write(path, record)
     notes = report.write(path, trained, run.recipe, record)
     entry = opened.entry
