@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import vgg16
 from benchmarks.measure import Measured, in_turn, show
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ _ROUNDS, _STEPS, _BATCH = 9, 108, 32
 
 def measure() -> None:
     """Measure everything."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled already
     for question in _QUESTIONS:
         with tempfile.TemporaryDirectory(prefix="zoo-bench-") as home:
             quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "ZOO_HOME": home}

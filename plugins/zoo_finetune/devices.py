@@ -6,8 +6,8 @@ import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
-from zoo.engine import tensorflow
-from zoo.errors import UsageError
+from zoo.engine import failing, tensorflow
+from zoo.errors import UsageError, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,7 @@ def scope(recipe: Recipe) -> Iterator[None]:
         if recipe.strategy is not None:
             _refuse_mixed_up(recipe)
             stack.enter_context(_mirrored().scope())
+        stack.enter_context(failing("TensorFlow failed to train the net"))
         yield
 
 
@@ -125,7 +126,18 @@ def shared(layer: Any) -> Any:
 
     Each of them takes the mean over its own examples, and these means count the same: where one
     has fewer, as in the last batch of an epoch, what it learns is made to count less.
+
+    Raises
+    ------
+    UsageError
+        The graph holds on to variables, which would be those of one device.
     """
+    if layer.part.handles:
+        raise UsageError(
+            "the net cannot be had on several devices",
+            found=f"its graph changes or keeps {some(layer.part.handles)}",
+            hint="leave out --strategy",
+        )
     return _shared_class()(layer)
 
 
@@ -147,7 +159,9 @@ def _shared_class() -> Any:
             """Return what the layer gives; TensorFlow does not compute it for no example at all."""
             shape = tf.shape(inputs)
             missing = tf.cast(shape[:1] == 0, tf.int32)
-            filled = tf.concat([inputs, tf.ones(tf.concat([missing, shape[1:]], 0), inputs.dtype)], 0)
+            filled = tf.concat(
+                [inputs, tf.ones(tf.concat([missing, shape[1:]], 0), inputs.dtype)], 0
+            )
             found = self.layer(filled)[: shape[0]]
             context = tf.distribute.get_replica_context()
             if not training or context is None:
