@@ -30,6 +30,8 @@ def scope(recipe: Recipe) -> Iterator[None]:
     ------
     UsageError
         This machine, or this net, cannot be had so.
+    RunError
+        TensorFlow refuses the net: XLA compiles fewer operations than there are.
     """
     with contextlib.ExitStack() as stack:
         if recipe.mixed_precision:
@@ -37,8 +39,18 @@ def scope(recipe: Recipe) -> Iterator[None]:
         if recipe.strategy is not None:
             _refuse_mixed_up(recipe)
             stack.enter_context(_mirrored().scope())
-        stack.enter_context(failing("TensorFlow failed to train the net"))
+        stack.enter_context(_saying_so())
         yield
+
+
+@contextlib.contextmanager
+def _saying_so() -> Iterator[None]:
+    """Turn what TensorFlow refuses, not what callbacks raise, into an error of zoo's."""
+    try:
+        yield
+    except tensorflow().errors.OpError:
+        with failing("TensorFlow failed to train the net"):
+            raise
 
 
 def _refuse_mixed_up(recipe: Recipe) -> None:
