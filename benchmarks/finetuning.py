@@ -32,6 +32,7 @@ _ROUNDS, _STEPS, _BATCH = 9, 108, 32
 
 def measure() -> None:
     """Measure everything."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled already
     for question in _QUESTIONS:
         with tempfile.TemporaryDirectory(prefix="zoo-bench-") as home:
             quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "ZOO_HOME": home}

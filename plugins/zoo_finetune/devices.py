@@ -6,8 +6,8 @@ import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
-from zoo.engine import tensorflow
-from zoo.errors import UsageError
+from zoo.engine import failing, tensorflow
+from zoo.errors import UsageError, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,8 @@ def scope(recipe: Recipe) -> Iterator[None]:
     ------
     UsageError
         This machine, or this net, cannot be had so.
+    RunError
+        TensorFlow refuses the net: XLA compiles fewer operations than there are.
     """
     with contextlib.ExitStack() as stack:
         if recipe.mixed_precision:
@@ -37,7 +39,18 @@ def scope(recipe: Recipe) -> Iterator[None]:
         if recipe.strategy is not None:
             _refuse_mixed_up(recipe)
             stack.enter_context(_mirrored().scope())
+        stack.enter_context(_saying_so())
         yield
+
+
+@contextlib.contextmanager
+def _saying_so() -> Iterator[None]:
+    """Turn what TensorFlow refuses, not what callbacks raise, into an error of zoo's."""
+    try:
+        yield
+    except tensorflow().errors.OpError:
+        with failing("TensorFlow failed to train the net"):
+            raise
 
 
 def _refuse_mixed_up(recipe: Recipe) -> None:
@@ -125,7 +138,18 @@ def shared(layer: Any) -> Any:
 
     Each of them takes the mean over its own examples, and these means count the same: where one
     has fewer, as in the last batch of an epoch, what it learns is made to count less.
+
+    Raises
+    ------
+    UsageError
+        The graph holds on to variables, which would be those of one device.
     """
+    if layer.part.handles:
+        raise UsageError(
+            "the net cannot be had on several devices",
+            found=f"its graph changes or keeps {some(layer.part.handles)}",
+            hint="leave out --strategy",
+        )
     return _shared_class()(layer)
 
 

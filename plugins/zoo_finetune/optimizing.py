@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
     from zoo_finetune.recipe import Recipe
 
+_COPY = re.compile(r"/replica_\d+")
+"""What the name of a variable has besides on each further device."""
 _CLASSES = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
 
 
@@ -52,6 +55,7 @@ def _slower(plain: Any, factors: Mapping[str, float]) -> Any:
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             """Change `variable` by its own rate."""
-            super().update_step(gradient, variable, learning_rate * factors.get(variable.name, 1.0))
+            name = _COPY.sub("", variable.name)
+            super().update_step(gradient, variable, learning_rate * factors.get(name, 1.0))
 
     return Slower
