@@ -50,7 +50,7 @@ _HELP = {
     "validation": "Other examples to judge by.",
     "seed": "Of weights, of what is held out, and of the order.",
     "activation": "What follows the logits.",
-    "train_batch_norm": "Let batch normalisation take each batch's statistics.",
+    "train_batch_norm": "Leave batch normalisation that goes by each batch.",
     "augment": "Vary pictures.",
     "skip_broken": "Leave out examples that cannot be read.",
     "mixed_precision": "Compute in half precision where that is safe.",

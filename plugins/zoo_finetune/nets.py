@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import facts, signatures
 from zoo.batch_norm import with_moving_averages
-from zoo.errors import UsageError, some
+from zoo.errors import UnsupportedError, UsageError, some
 from zoo.graph import by_name, consumers, source, tensor_name, upstream
 from zoo.heads import FORM, Head
+from zoo.inline import expanded
 from zoo.new_head import with_new_head
 from zoo.specs import TensorSpec, spec_of
 from zoo.switches import constant_of
@@ -108,8 +109,14 @@ def net_for(model: Model, recipe: Recipe, head: str | None = None) -> Net:
 def _for_use(model: Model, recipe: Recipe) -> tuple[Model, list[str]]:
     """Return `model` with batch normalisation as in use, unless that is to learn, too."""
     outputs = model.outputs()
-    view = View(model.graph)
+    view = View(model.graph, expanded(model.graph))
     by_batch = facts.training(view, view.upstream(outputs))["batch_norm"]
+    if recipe.train_batch_norm and not by_batch:
+        raise UnsupportedError(
+            "no batch normalisation of the model takes the statistics of each batch",
+            found="it normalises by averages that it keeps" if _normalises(view) else "it has none",
+            hint="leave out --train-batch-norm: the averages stay what they are",
+        )
     if recipe.train_batch_norm or not by_batch:
         return model, []
     repaired = with_moving_averages(model.meta_graph, outputs)
@@ -117,6 +124,10 @@ def _for_use(model: Model, recipe: Recipe) -> tuple[Model, list[str]]:
         return replace(model, meta_graph=repaired.meta_graph), [f"batch-norm: {repaired.said}"]
     told = f"batch normalisation stays as it was built, by each batch: {some(by_batch, 3)}"
     return model, [told]
+
+
+def _normalises(view: View) -> bool:
+    return any(op.startswith("FusedBatchNorm") for op in view.ops.values())
 
 
 def _fed(model: Model, recipe: Recipe, head: Head) -> TensorSpec:

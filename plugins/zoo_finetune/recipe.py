@@ -42,7 +42,8 @@ class Recipe:
     activation
         What follows the logits: ``"softmax"``, ``"sigmoid"`` or ``"none"``.
     train_batch_norm
-        Whether batch normalisation takes the statistics of each batch.
+        Whether batch normalisation that was built to take the statistics of each batch goes on
+        doing so; else it goes by its averages, where the graph has them.
     augment
         Whether pictures are varied: mirrored, and moved a little.
     skip_broken

@@ -102,6 +102,7 @@ MODELS = {
     "dotnet-mnist-conv-model": ((28, 28, 1), {"scale": 0.04}),  # its first layer is off in light
     "mlperf-tiny-kws-savedmodel/kws_ref_model": ((49, 10, 1), {}),
     "arm-kws/CNN/CNN_S.pb": ((490,), {"input": "Reshape"}),
+    "arm-kws/DNN/DNN_S.pb": ((250,), {"input": "Reshape"}),
     "dl4j-lenet-frozen-pb": ((28, 28, 1), {}),
     "mlperf-tiny-resnet-cifar10-h5": ((32, 32, 3), {"scale": 100}),
 }
@@ -274,3 +275,39 @@ def test_examples_of_another_shape(tf):
             "vgg-digits", (np.zeros((8, 4), np.float32), ODD[:8]), outputs=2, input="fc7",
             train="all",
         )  # fmt: skip
+
+
+def test_batch_normalisation_stays_in_use(tf, fixtures):
+    """Its averages are not to be moved: a net that keeps them has nothing that would."""
+    data = (np.zeros((8, 49, 10, 1), np.float32), ODD[:8])
+    with pytest.raises(zoo.ZooError, match="takes the statistics of each batch") as caught:
+        zoo.finetune(
+            fixtures / "mlperf-tiny-kws-savedmodel" / "kws_ref_model", data, outputs=2,
+            train="all", train_batch_norm=True,
+        )  # fmt: skip
+    assert "averages" in caught.value.found
+
+
+def test_a_checkpoint_in_the_middle_of_training(tf, tmp_path):
+    """With dropout that is fed, an optimizer's slots and a loss: what is left is for use."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder("float32", (None, 8, 8, 1), name="x")
+        labels = v1.placeholder("int64", (None,), name="labels")
+        keep = v1.placeholder("float32", (), name="keep_prob")
+        kernel = v1.get_variable("conv/w", (3, 3, 1, 8), use_resource=False)
+        net = v1.reshape(v1.nn.relu(v1.nn.conv2d(x, kernel, 1, "SAME")), (-1, 512))
+        net = v1.nn.dropout(net, keep_prob=keep)
+        shapes = {"last/w": (512, 10), "last/b": (10,)}
+        w, b = (v1.get_variable(n, s, use_resource=False) for n, s in shapes.items())
+        logits = v1.nn.bias_add(v1.matmul(net, w), b, name="logits")
+        loss = v1.losses.sparse_softmax_cross_entropy(labels, logits)
+        v1.train.AdamOptimizer().minimize(loss, name="train")
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(tmp_path / "model"))
+
+    for train in ("head", "all"):
+        trained = zoo.finetune(tmp_path / "model", (X, ODD), outputs=2, epochs=6, train=train)
+
+        assert trained.epochs[trained.best_epoch].val_accuracy >= 0.9
+        assert sorted(trained.model.weights) == ["conv/w", "last/b", "last/w"]
