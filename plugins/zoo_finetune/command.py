@@ -145,12 +145,15 @@ def finetune(
 def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) -> None:
     """Train the model at PLACE again by its record, and say whether its weights are the same.
 
-    PLACE is the folder with recipe.yaml, or that file. It ends with 1 where a weight differs.
+    PLACE is the folder with recipe.yaml, that file, or the model. It ends with 1 where a weight
+    differs.
     """
     from zoo_finetune import fingerprints, rebuilding, run_record
     from zoo_finetune.runs import of_opened
 
     quiet_tensorflow()
+    if place.suffix not in (".yaml", ".yml") and not place.is_dir():
+        place = run_record.folder_of(place)
     recipe, old = run_record.load(place)
     rebuilding.require_record(old, str(place))
     library = Library(registry, offline)

@@ -136,6 +136,9 @@ def finetune(
         progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
         trained = net.with_weights(ready.values())
         predicted = None if validation is None else _predicted(ready, recipe, validation)
+    if progress.is_lost:
+        count = len(progress.epochs)
+        notes.append(f"the training ended with epoch {count}, whose loss is no number any more")
     judged = others or (read.take(held) if len(held) else None)
     return Trained(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),

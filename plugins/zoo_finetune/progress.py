@@ -55,6 +55,11 @@ class Progress:
             return not math.isnan(done.judged)
         return done.judged < self.epochs[self.best_epoch].judged
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the loss is no number any more."""
+        return bool(self.epochs) and math.isnan(self.epochs[-1].loss)
+
     def is_over(self, recipe: Recipe) -> bool:
         """Tell whether there is nothing more to do."""
         waited = len(self.epochs) - 1 - self.best_epoch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
     from zoo_finetune.nets import Net
     from zoo_finetune.recipe import Recipe
     from zoo_finetune.training_state import State
+
+
+_AT_ONCE = 50
+"""Epochs whose order is laid out at a time."""
 
 
 def learner(
@@ -107,7 +110,7 @@ def fit(
     after
         Is told after each epoch how many are over.
     callbacks
-        Of Keras, besides.
+        Of Keras, besides; of a long training they see one of fifty epochs after the other.
 
     Raises
     ------
@@ -115,15 +118,17 @@ def fit(
         The loss is no number any more.
     """
     progress = state.restored(learning) if state is not None else Progress()
-    if not progress.is_over(recipe):
+    keeper = _keeper(learning, recipe, progress, state, after)
+    while not (progress.is_over(recipe) or progress.is_lost):
         first = len(progress.epochs)
+        last = min(first + _AT_ONCE, recipe.epochs)
         learning.keras.fit(
-            training.epochs(first, recipe.epochs),
-            epochs=recipe.epochs,
+            training.epochs(first, last),
+            epochs=last,
             initial_epoch=first,
             steps_per_epoch=training.steps,
             validation_data=None if validation is None else validation.in_order(),
-            callbacks=[_keeper(learning, recipe, progress, state, after), *callbacks],
+            callbacks=[keeper, *callbacks],
             verbose=0,
             shuffle=False,
         )
@@ -165,7 +170,7 @@ def _keeper(
             output.note(told(progress, recipe))
             if after is not None:
                 after(epoch + 1)
-            if progress.is_over(recipe) or math.isnan(done.loss):
+            if progress.is_over(recipe) or progress.is_lost:
                 self.model.stop_training = True
 
     return Keeper()

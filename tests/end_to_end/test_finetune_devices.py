@@ -57,7 +57,7 @@ def cases(**options):
     ]
 
 
-@pytest.mark.parametrize("devices", [2, 3])
+@pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_several_devices_learn_what_one_does(tmp_path, devices):
     """Losses, metrics, weights and predictions, batches that cannot be shared evenly among them."""
     one = trained(tmp_path, 1, cases())
@@ -68,6 +68,7 @@ def test_several_devices_learn_what_one_does(tmp_path, devices):
             np.testing.assert_allclose(here, there, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_xla_and_half_precision_are_used(tmp_path):
     """Results are close to the plain ones, and not the same bits."""
     options = {**_FEW, "train": "all"}
