@@ -37,7 +37,6 @@ def scope(recipe: Recipe) -> Iterator[None]:
         if recipe.mixed_precision:
             stack.enter_context(_half_precision())
         if recipe.strategy is not None:
-            _refuse_mixed_up(recipe)
             stack.enter_context(_mirrored().scope())
         stack.enter_context(_saying_so())
         yield
@@ -53,12 +52,19 @@ def _saying_so() -> Iterator[None]:
             raise
 
 
-def _refuse_mixed_up(recipe: Recipe) -> None:
+def refuse_mixed_up(recipe: Recipe) -> None:
+    """Refuse options that do not go together.
+
+    Raises
+    ------
+    UsageError
+        Several devices, and what only one can do.
+    """
     for option, why in (
         ("train_batch_norm", "each device would take the statistics of its own examples"),
         ("jit_compile", "XLA cannot compile sums over several devices"),
     ):
-        if getattr(recipe, option):
+        if recipe.strategy is not None and getattr(recipe, option):
             name = option.replace("_", "-")
             raise UsageError(f"--strategy and --{name} do not go together", found=why)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zoo_finetune.batches import Reading
     from zoo_finetune.examples import Examples
     from zoo_finetune.nets import Net
-    from zoo_finetune.progress import Epoch, Learner
+    from zoo_finetune.progress import Epoch, Learner, Progress
     from zoo_finetune.recipe import Recipe
 
 
@@ -113,21 +113,22 @@ def finetune(
     InputError
         There is something wrong with the data: all of it is listed.
     """
+    devices.refuse_mixed_up(recipe)
     if not recipe.outputs:
         return _without_head(model, recipe.features or head)
     net = nets.net_for(model, recipe, head)
-    notes = [*net.notes]
     read = examples.read(data, recipe, net.fed)
     preparing = pictures.Preparing.of(preprocessing, net.fed) if read.paths else None
     read, told = faults.check(read, recipe, net.fed, preparing)
-    notes += told
+    notes = [*net.notes, *told]
     learning, held, others = _held_out(read, recipe, net, preparing)
     digest = _digest(read, others)
     with devices.scope(recipe):
         whole = _batches(net, recipe, preparing, read)
         training = replace(whole.of(learning), varied=recipe.augment)
-        elsewhere = None if others is None else _batches(net, recipe, preparing, others)
-        validation = elsewhere or (whole.of(held) if len(held) else None)
+        validation = whole.of(held) if len(held) else None
+        if others is not None:
+            validation = _batches(net, recipe, preparing, others)
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
         _refuse_unvaried(recipe, shape)
@@ -136,14 +137,19 @@ def finetune(
         progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
         trained = net.with_weights(ready.values())
         predicted = None if validation is None else _predicted(ready, recipe, validation)
-    if progress.is_lost:
-        count = len(progress.epochs)
-        notes.append(f"the training ended with epoch {count}, whose loss is no number any more")
     judged = others or (read.take(held) if len(held) else None)
     return Trained(
         trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
-        read.classes, judged, predicted, notes, digest, len(read),
+        read.classes, judged, predicted, notes + _lost(progress), digest, len(read),
     )  # fmt: skip
+
+
+def _lost(progress: Progress) -> list[str]:
+    """Return a sentence on a training that came to an end by itself."""
+    if not progress.is_lost:
+        return []
+    count = len(progress.epochs)
+    return [f"the training ended with epoch {count}, whose loss is no number any more"]
 
 
 def _without_head(model: Model, features: str | None) -> Trained:
