@@ -86,6 +86,7 @@ def test_xla_and_half_precision_are_used(tmp_path):
     assert after.tolist() == plain[0].tolist()  # the next training is not in half precision
 
 
+@pytest.mark.slow
 def test_half_precision_that_is_not_there_is_refused(tmp_path, monkeypatch):
     """Without oneDNN a CPU has none."""
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -95,7 +96,9 @@ def test_half_precision_that_is_not_there_is_refused(tmp_path, monkeypatch):
     assert "does not compute in half precision" in ended.stderr
 
 
-@pytest.mark.parametrize("option", ["train_batch_norm", "jit_compile"])
+@pytest.mark.parametrize(
+    "option", ["train_batch_norm", pytest.param("jit_compile", marks=pytest.mark.slow)]
+)
 def test_what_does_not_go_together_is_refused(tmp_path, option):
     """Each device has statistics of its own; XLA compiles for one device."""
     ended = started(tmp_path, 2, [(99, {**_FEW, "strategy": "mirrored", option: True})])
