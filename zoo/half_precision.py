@@ -86,6 +86,7 @@ def _redefine(meta_graph: protos.MetaGraphDef, halving: Halving) -> None:
     """Let collections name the nodes that read and initialize what is stored in half precision."""
 
     def redefined(name: str, entry: protos.VariableDef) -> protos.VariableDef:
+        """Return `entry` with the names of today for what reads and initializes."""
         for field in ("snapshot_name", "initial_value_name") if name in halving.names else ():
             tensor = getattr(entry, field)
             setattr(entry, field, halving.stored.get((name, tensor), tensor))

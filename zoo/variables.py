@@ -201,6 +201,7 @@ def mark_resources(meta_graph: protos.MetaGraphDef, names: set[str]) -> None:
     """Say of the variables `names`, wherever a collection lists them, that they are resources."""
 
     def marked(name: str, entry: protos.VariableDef) -> protos.VariableDef:
+        """Return `entry`, said to be a resource if it is one of `names`."""
         entry.is_resource = entry.is_resource or name in names
         return entry
 
@@ -215,6 +216,7 @@ def relist(meta_graph: protos.MetaGraphDef) -> None:
     said, nodes = definitions(meta_graph), by_name(meta_graph.graph_def)
 
     def standing(name: str, entry: protos.VariableDef) -> protos.VariableDef | None:
+        """Return what ``variables`` says in the place of `entry`, None where a node is gone."""
         entry = said.get(name, entry)
         return entry if _stands(entry, nodes) else None
 

@@ -37,9 +37,11 @@ def decoded(file: Any, heads: Sequence[Header], depth: int) -> Any:
     data = tf.io.read_file(file["path"])
 
     def plain() -> Any:
+        """Return the pixels of a picture that TensorFlow gives `depth` channels itself."""
         return tf.io.decode_image(data, depth, expand_animations=False)
 
     def other() -> Any:
+        """Return the pixels of one that has to be given them afterwards."""
         return _with_channels(tf.io.decode_image(data, expand_animations=False), depth)
 
     pixels = plain()
@@ -56,9 +58,11 @@ def _with_channels(pixels: Any, depth: int) -> Any:
     tf = tensorflow()
 
     def from_gray() -> Any:
+        """Return the one channel, three times where colours are wanted."""
         return pixels[..., :1] if depth == 1 else tf.repeat(pixels[..., :1], 3, axis=-1)
 
     def from_colours() -> Any:
+        """Return the colours without transparency, as gray where that is wanted."""
         colours = tf.ensure_shape(pixels[..., :3], (None, None, 3))
         return tf.image.rgb_to_grayscale(colours) if depth == 1 else colours
 

@@ -108,6 +108,7 @@ def _orientation(block: bytes) -> int:
         return UPRIGHT
 
     def number(at: int, size: int) -> int:
+        """Return the whole number in the `size` bytes from `at` on."""
         return int.from_bytes(block[at : at + size], "little" if order == "little" else "big")
 
     directory = number(4, 4)
