@@ -152,9 +152,7 @@ def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) ->
     from zoo_finetune.runs import of_opened
 
     quiet_tensorflow()
-    if place.suffix not in (".yaml", ".yml") and not place.is_dir():
-        place = run_record.folder_of(place)
-    recipe, old = run_record.load(place)
+    recipe, old = run_record.load(run_record.of_result(place))
     rebuilding.require_record(old, str(place))
     library = Library(registry, offline)
     import_tensorflow()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import atomic
-from zoo.errors import FormatError, UsageError, WriteError
+from zoo.errors import FormatError, UnknownNameError, UsageError, WriteError
 from zoo_finetune import fingerprints, recipe_file
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zoo_finetune.recipe import Recipe
 
 NAME = "recipe.yaml"
+_YAML = (".yaml", ".yml")
 _PACKAGES = ("zoo", "tensorflow", "keras", "numpy")
 _SWITCHES = (
     "CUDA_VISIBLE_DEVICES",
@@ -110,6 +111,24 @@ def folder_of(target: Path) -> Path:
     A result that is a folder holds it itself; that of a file or prefix lies beside it.
     """
     return target if target.is_dir() else target.parent
+
+
+def of_result(target: Path) -> Path:
+    """Return the path of the record of the result at `target`, which may be the record itself.
+
+    Raises
+    ------
+    UnknownNameError
+        What lies beside `target` is the record of another result.
+    """
+    if target.suffix in _YAML or target.is_dir():
+        return target
+    path = target.parent / NAME
+    if path.is_file() and (name := _recorded(path)) != target.name:
+        raise UnknownNameError(
+            f"there is no record of {target}", found=f"{path} tells of {name or 'no result'}"
+        )
+    return path
 
 
 def require_free(target: Path, *, is_folder: bool = False) -> None:

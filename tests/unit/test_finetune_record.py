@@ -192,6 +192,19 @@ def test_a_folder_is_one_results_own(tmp_path):
         run_record.require_free(target)
 
 
+def test_the_record_of_a_result(tmp_path):
+    """Called by its folder, its own path or the record; that of another is not taken for it."""
+    target = tmp_path / "net.pb"
+    path = run_record.write(target, record(target))
+
+    assert run_record.of_result(target) == path
+    assert run_record.of_result(path) == path
+    assert run_record.of_result(tmp_path) == tmp_path
+    with pytest.raises(UnknownNameError, match="no record of") as caught:
+        run_record.of_result(tmp_path / "other.pb")
+    assert "net.pb" in caught.value.found
+
+
 def test_a_folder_that_was_moved_is_still_the_results_own(tmp_path):
     """Its record lies beside it, wherever that is; a result that is a folder holds it."""
     run_record.write(tmp_path / "net.pb", record("/elsewhere/net.pb"))

@@ -126,6 +126,18 @@ def test_forms_of_the_old_width():
     assert list(nodes[nodes["best"].input[1]].attr["value"].tensor.int_val) == [3]
 
 
+def test_the_best_five_of_three():
+    """In the older way, where the number is an attribute."""
+    before = model(node("best", "TopK", ["last/add"], T=FLOAT, k=5), signature={"best": "best:0"})
+
+    assert [one.attr["k"].i for one in before.replace_head(3).graph.node if one.name == "best"] == [
+        3
+    ]
+    assert [one.attr["k"].i for one in before.replace_head(7).graph.node if one.name == "best"] == [
+        5
+    ]
+
+
 def test_names_of_classes_that_are_gone():
     """What looks them up is put out no more."""
     before = model(
@@ -175,6 +187,8 @@ def test_features_without_a_head():
     }
     assert "fc8/kernel" not in after.weights
     assert list(after.signature().inputs) == ["images"]
+    inner = zoo.load("vgg-digits").with_signature({"i": "images:0"}, {"o": "fc6:0"}, "inner")
+    assert list(inner.replace_head(0, features="fc7").signatures) == ["serving_default"]
 
 
 def test_slots_of_the_old_head_go(fixtures):
