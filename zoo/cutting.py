@@ -17,7 +17,7 @@ from zoo.errors import UsageError, counted, some
 from zoo.fed_pipelines import with_placeholders
 from zoo.fixed_switches import with_switches_fixed
 from zoo.graph import by_name, source, upstream
-from zoo.inline import inline
+from zoo.inline import inlined
 from zoo.prune import left_out
 from zoo.renaming import averaged, averages_of
 from zoo.repairs import Repaired
@@ -152,7 +152,7 @@ class _Preparing:
         outputs = self._outputs()
         for name, repair_of in _OTHER_RESULTS.items():
             if self._makes(name):
-                repaired = repair_of(_flat(self.model.meta_graph), outputs)
+                repaired = repair_of(inlined(self.model.meta_graph), outputs)
                 unsaid = Repaired(self.model.meta_graph)
                 self._apply(name, repaired if repaired.said else unsaid)
                 self.inlined = self.inlined or bool(repaired.said)
@@ -206,7 +206,7 @@ class _Preparing:
         fed = (*stated, *self.wanted.inputs.values())
         keep = {source(tensor) for one in fed for tensor in one.split(",")}
         before = self.model
-        self.model = replace(self.model, meta_graph=_flat(self.model.meta_graph))
+        self.model = replace(self.model, meta_graph=inlined(self.model.meta_graph))
         made = len(self.notes)
         for name, repair in (("switches", with_switches_fixed), ("queues", with_placeholders)):
             if self._makes(name):
@@ -261,20 +261,6 @@ class _Preparing:
         self._apply("unused-inputs", Repaired(self.model.meta_graph, said))
         if gone and self.for_use:
             self.model = self.model.prune(self.model.outputs())
-
-
-def _flat(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
-    """Return `meta_graph` with its calls inlined."""
-    if not meta_graph.graph_def.library.function:
-        return meta_graph
-    flat = protos.MetaGraphDef()
-    flat.CopyFrom(meta_graph)
-    flat.graph_def.CopyFrom(inline(meta_graph.graph_def))
-    return flat
-
-
-def _needed(model: Model, outputs: Iterable[str]) -> set[str]:
-    return upstream(by_name(model.graph), outputs)
 
 
 def _check_inputs(

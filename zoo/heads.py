@@ -42,7 +42,8 @@ ACTIVATIONS = {"Elu", "LeakyRelu", "Relu", "Relu6", "Selu", "Softplus", "Tanh"}
 _SAME = {"Cast", "Enter", "Identity", "ReadVariableOp", "StopGradient"}
 """What hands a kernel on in its own shape, whose last axis is then the width."""
 _BIASES = {"Add", "AddV2", "BiasAdd", "BiasAddV1"}
-_PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "Conv2D", "MatMul"}
+PRODUCTS = {"BatchMatMul", "BatchMatMulV2", "Conv2D", "MatMul"}
+"""The operations in which a layer meets its kernel."""
 _FEWEST_AXES = 2
 """Of a kernel, which has a last axis and the one before."""
 _PLACES_GONE = {"Max", "Mean", "Reshape", "Squeeze"}
@@ -142,7 +143,7 @@ def layer_on(view: View, features: str, weights: Weights) -> Head | None:
     """Return the only layer that takes the tensor `features` and may be a head, None for none."""
     looking = _Looking(view, weights)
     users = [user for user, _ in view.data_users.get(source(features), ())]
-    found = [looking.layer_at(user) for user in users if view.ops[user] in _PRODUCTS]
+    found = [looking.layer_at(user) for user in users if view.ops[user] in PRODUCTS]
     layers = [one for one in found if one is not None and one.features == features]
     return layers[0] if len(layers) == 1 else None
 
@@ -167,7 +168,7 @@ class _Looking:
 
         A convolution counts as none: what it makes may be features.
         """
-        products = [n for n in self.view.named(*_PRODUCTS) if not is_backward(n)]
+        products = [n for n in self.view.named(*PRODUCTS) if not is_backward(n)]
         early = self.view.upstream(
             (source(edge) for name in products for edge in self.view.data_inputs(name)),
             control=False,
@@ -197,7 +198,7 @@ class _Looking:
             product = self.nodes.get(source(self._before_form(bias[0])[0]))
         else:
             product = node
-        if product is None or product.op not in _PRODUCTS:
+        if product is None or product.op not in PRODUCTS:
             return None
         return self._layer(product, node, bias[1] if bias else None, passed)
 
@@ -255,7 +256,7 @@ class _Looking:
     def _uses(self, kernel: str, last: str) -> int:
         """Return how many products that the layer's node `last` needs multiply by `kernel`."""
         needed = self.view.upstream([last], control=False)
-        products = [name for name in self.view.named(*_PRODUCTS) if name in needed]
+        products = [name for name in self.view.named(*PRODUCTS) if name in needed]
         edges = [edge for name in products for edge in self.view.data_inputs(name)[1:2]]
         return sum(self._weight(edge, _SAME | PASS_ON) == kernel for edge in edges)
 

@@ -53,6 +53,15 @@ def inline(graph: protos.GraphDef) -> protos.GraphDef:
     return flat
 
 
+def inlined(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    """Return a copy of `meta_graph` with its calls inlined, all else as it is."""
+    flat = protos.MetaGraphDef()
+    flat.CopyFrom(meta_graph)
+    if meta_graph.graph_def.library.function:
+        flat.graph_def.CopyFrom(inline(meta_graph.graph_def))
+    return flat
+
+
 def expanded(graph: protos.GraphDef, only: Collection[str] | None = None) -> list[protos.NodeDef]:
     """Return the nodes of `graph`, bodies in the place of calls; the graph stays as it is.
 

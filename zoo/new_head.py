@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from zoo import protos, ranking, signatures
 from zoo.after_head import Activation, adapted
+from zoo.ends import is_backward
 from zoo.errors import UsageError, some
-from zoo.graph import by_name, source, tensor_name
-from zoo.heads import Head, find, layer_on
-from zoo.inline import expanded
+from zoo.graph import by_name, source, tensor_name, upstream
+from zoo.heads import PRODUCTS, Head, find, layer_on
+from zoo.inline import expanded, inlined
 from zoo.nodes import Dims, attribute
 from zoo.prune import prune
 from zoo.tensor_protos import header
@@ -73,7 +74,8 @@ def with_new_head(
     wanted
         The tensors to keep, the signatures' outputs.
     features
-        The tensor before the last layer, where nobody can tell which that is.
+        The tensor before the last layer, where nobody can tell which that is.  One further back is
+        the input of a layer that becomes the last: what came after it goes.
     activation
         What follows the logits; as it was by default, but a sigmoid on one output where there was
         a softmax.
@@ -94,15 +96,38 @@ def with_new_head(
     drawn = {kernel: _drawn(weights.tensor(kernel), shapes[kernel], generator)}
     zeros = {name: _zeros(weights.tensor(name), shapes[name]) for name in biases}
     values = weights.overlay({**drawn, **zeros})
-    edited = protos.MetaGraphDef()
-    edited.CopyFrom(meta_graph)
+    edited = inlined(meta_graph)
     for node in edited.graph_def.node:
         if node.name in shapes:
             _reshape(node, values.tensor(node.name))
+    told = []
+    wanted = list(wanted)
+    if _goes_on(View(edited.graph_def), old, wanted):
+        edited, wanted = _ending(edited, values, old), [old.logits]
+        activation = activation or ("softmax" if outputs > 1 else "sigmoid")
+        told = [f"left out the layers after {old.logits}: what it gives are the outputs now"]
     pruned, kept = prune(edited, values, wanted)
     made, notes = adapted(pruned, old, outputs, activation)
     why = f"{old.why.partition(';')[0]}, new with {outputs} outputs"
-    return Replaced(made, kept, replace(old, outputs=outputs, why=why), notes)
+    return Replaced(made, kept, replace(old, outputs=outputs, why=why), (*told, *notes))
+
+
+def _goes_on(view: View, head: Head, outputs: Iterable[str]) -> bool:
+    """Tell whether `outputs` need other layers after `head`, which was named then."""
+    later = view.downstream([source(head.logits)], control=False) & view.upstream(outputs)
+    return any(view.ops[name] in PRODUCTS and not is_backward(name) for name in later)
+
+
+def _ending(meta_graph: protos.MetaGraphDef, weights: Weights, head: Head) -> protos.MetaGraphDef:
+    """Return `meta_graph` with one signature, which puts out the logits of `head`."""
+    needed = upstream(by_name(meta_graph.graph_def), [head.logits])
+    shown = signatures.signature(meta_graph).inputs
+    inputs = {name: spec.tensor for name, spec in shown.items() if source(spec.tensor) in needed}
+    stated = signatures.named(meta_graph, inputs, {"probabilities": head.logits})
+    bare = protos.MetaGraphDef()
+    bare.CopyFrom(meta_graph)
+    bare.ClearField("signature_def")
+    return signatures.stating(bare, weights, signatures.DEFAULT, stated)
 
 
 def features_alone(

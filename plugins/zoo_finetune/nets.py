@@ -12,7 +12,7 @@ from zoo.batch_norm import with_moving_averages
 from zoo.errors import UnsupportedError, UsageError, some
 from zoo.graph import by_name, consumers, source, tensor_name, upstream
 from zoo.heads import FORM, Head
-from zoo.inline import expanded
+from zoo.inline import expanded, inlined
 from zoo.new_head import with_new_head
 from zoo.specs import TensorSpec, spec_of
 from zoo.switches import constant_of
@@ -119,7 +119,7 @@ def _for_use(model: Model, recipe: Recipe) -> tuple[Model, list[str]]:
         )
     if recipe.train_batch_norm or not by_batch:
         return model, []
-    repaired = with_moving_averages(model.meta_graph, outputs)
+    repaired = with_moving_averages(inlined(model.meta_graph), outputs)
     if repaired.said:
         return replace(model, meta_graph=repaired.meta_graph), [f"batch-norm: {repaired.said}"]
     told = f"batch normalisation stays as it was built, by each batch: {some(by_batch, 3)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import disk, drafts, plugins
-from zoo.errors import WriteError
+from zoo.errors import UnsupportedError, WriteError
 from zoo.library import BUILT
 from zoo_finetune import fingerprints, model_card, naming, report, run_record
 from zoo_finetune.finetuning import finetune
@@ -101,7 +101,7 @@ def done(library: Library, run: Run, before: Callable[[], None] = _nothing) -> D
         There is something at the result's place, or the record of another result.
     """
     opened = library.open(run.ref, options=dict(run.load_options))
-    form = run.form or (opened.format if opened.format != BUILT else "checkpoint")
+    form = run.form or _usual(library, opened)
     _refuse_taken(library, run, form)
     before()
     with _state(run):
@@ -113,6 +113,14 @@ def done(library: Library, run: Run, before: Callable[[], None] = _nothing) -> D
         told = _told(library, run, opened, trained, saved.path, form) if trained.epochs else []
         shutil.rmtree(run.state, ignore_errors=True)
     return Done(trained, saved, form, [*trained.notes, *saved.notes, *told])
+
+
+def _usual(library: Library, opened: Opened) -> str:
+    """Return the format of the source, or one that is written where that is only read."""
+    if opened.format == BUILT:
+        return "checkpoint"
+    written = plugins.format_named(library.plugins, opened.format).written
+    return opened.format if written else "saved_model"
 
 
 @contextmanager
@@ -170,6 +178,11 @@ def of_opened(opened: Opened, data: Any, recipe: Recipe, **options: Any) -> Trai
 def _refuse_taken(library: Library, run: Run, form: str) -> None:
     """Look at what is where the result goes, before hours of training."""
     target = plugins.format_named(library.plugins, form)
+    if not target.written:
+        raise UnsupportedError(
+            f"models are read from the format {form}, and not written in it",
+            hint="--to names another; `zoo formats` lists those that are written",
+        )
     place = target.written_at(run.dest, dict(run.options))
     if not run.force and (place.is_file() or target.recognises(place)):
         raise WriteError(f"{place} exists", hint="--force replaces it; or choose another name")

@@ -185,6 +185,8 @@ def test_patience_ends_a_training_and_the_best_epoch_counts(tf):
     assert len(judged) < 60
     assert trained.best_epoch == int(np.argmin(judged))
     assert len(judged) == trained.best_epoch + 1 + 2
+    right = trained.predictions[np.arange(60), trained.validation.labels]
+    assert np.mean(-np.log(right)) == pytest.approx(judged[trained.best_epoch], rel=1e-3)
 
 
 SCRIPT = """
@@ -312,3 +314,16 @@ def test_a_checkpoint_in_the_middle_of_training(tf, tmp_path):
 
         assert trained.epochs[trained.best_epoch].val_accuracy >= 0.9
         assert sorted(trained.model.weights) == ["conv/w", "last/b", "last/w"]
+
+
+def test_a_layer_further_back_becomes_the_head(tf, plain, tmp_path):
+    """What came after it is gone, and the result runs elsewhere."""
+    trained = zoo.finetune(
+        "vgg-digits", (X, ODD), outputs=2, features="fc6", epochs=6, learning_rate=1e-2
+    )
+
+    path = zoo.save(trained.model, tmp_path / "out.pb", "frozen").path
+    (tensor,) = (spec.tensor for spec in trained.model.signature().outputs.values())
+    found = plain.frozen(path, {"images:0": X[FEW]}, tensor)
+    assert np.mean(found.argmax(1) == ODD[FEW]) > 0.9
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)

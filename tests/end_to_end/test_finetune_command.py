@@ -298,3 +298,29 @@ def test_a_table_of_words_names_the_classes(called, place):
     assert (place / "served" / "recipe.yaml").is_file()
     assert zoo.inspect("served")["head"]["outputs"] == 2
     assert called("rebuild", "served")[0] == 0
+
+
+def test_a_format_that_is_not_written_is_refused_before_training(called, place):
+    """No epoch is lost on it."""
+    code, _, err = called(
+        "finetune", "vgg-digits", "digits.npz", "new/odd.h5", "--outputs", 2, "--to", "keras"
+    )
+
+    assert code == 65
+    assert "not written" in err
+    assert "epoch" not in err
+    assert files(place) == {"digits.npz"}
+
+
+def test_a_keras_file_becomes_a_saved_model(called, fixtures, place):
+    """Where nothing is said of the format, and that of the source is only read."""
+    (source,) = (fixtures / "mlperf-tiny-resnet-cifar10-h5").glob("*.h5")
+    colours = np.random.default_rng(0).random((20, 32, 32, 3)).astype(np.float32)
+    np.savez("colours.npz", x=colours, y=np.arange(20) % 2)
+
+    code, _, err = called(
+        "finetune", source, "colours.npz", "served", "--outputs", 2, "--epochs", 1
+    )
+
+    assert code == 0, err
+    assert zoo.inspect("served")["format"] == "saved_model"

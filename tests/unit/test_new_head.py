@@ -221,3 +221,20 @@ def test_a_convolution_that_is_the_head():
 
     assert after.weights["head/kernel"].shape == (1, 1, 6, 4)
     assert after.weights["head/bias"].shape == (4,)
+
+
+def test_features_further_back():
+    """Their layer becomes the last, and no layer of the old width is left behind it."""
+    before = zoo.load("vgg-digits")
+
+    made = with_new_head(before.meta_graph, before.weights, 2, before.outputs(), features="fc6:0")
+
+    after = zoo.Model(made.meta_graph, made.weights)
+    assert after.weights["fc7/kernel"].shape == (64, 2)
+    assert "fc8/kernel" not in after.weights
+    (name,) = after.signature().outputs
+    assert name == "probabilities"
+    assert ops(after)[after.signature().outputs[name].tensor.partition(":")[0]] == "Softmax"
+    assert any("left out the layers after" in note for note in made.notes)
+    assert list(after.signature().inputs) == ["images"]
+    assert head_of(after.meta_graph, after.weights).outputs == 2
