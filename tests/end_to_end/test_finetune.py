@@ -142,6 +142,8 @@ def test_one_output_and_targets(tf):
     assert one.epochs[one.best_epoch].val_accuracy > 0.9
     assert one.model(images=X[:5])["probabilities"].min() >= 0
     assert two.predictions.shape == (60, 2)
+    logits, values = two.model.run(["fc8:0", "prob:0"], {"images:0": X[:5]})
+    assert values.tobytes() == logits.tobytes()
     assert losses(two)[-1] < losses(two)[0] / 2
 
 
