@@ -20,7 +20,7 @@ from zoo.errors import IntegrityError
 from zoo.streams import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -35,6 +35,11 @@ class Pin:
     def sha256(self) -> str | None:
         """The sha256, where it is pinned."""
         return dict(self.digests).get("sha256")
+
+    @property
+    def algorithms(self) -> set[str]:
+        """The digests to compute: sha256, under which a file is kept, and all that are pinned."""
+        return {"sha256", *dict(self.digests)}
 
 
 @dataclass(frozen=True)
@@ -87,18 +92,33 @@ class Store:
         DiskError
             The disk is full.
         """
-        drafts = self.root / "drafts"
-        with drafting(drafts, "fetch") as room:
+        with drafting(self.root / "drafts", "fetch") as room:
             home.mark(self.root)
             draft = room / "bytes"
-            sha256, size = _write(draft, chunks, pin, source)
-            disk.sync(draft)
-            path = self._path(sha256)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.chmod(0o444)
-            draft.replace(path)
-            disk.sync_folder(path.parent)
-        return Kept(path, sha256, size)
+            found, size = _write(draft, chunks, pin, source)
+            return self.take(draft, found, size, pin, source)
+
+    def take(self, draft: Path, found: Mapping[str, str], size: int, pin: Pin, source: str) -> Kept:
+        """Make the file `draft`, which lies below the root, part of the store.
+
+        Parameters
+        ----------
+        found, size
+            Its digests by algorithm, sha256 and all that are pinned, and its length in bytes.
+
+        Raises
+        ------
+        IntegrityError
+            It is not what `pin` means; the draft is left where it is.
+        """
+        _refuse_other(found, size, pin, source)
+        disk.sync(draft)
+        path = self._path(found["sha256"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.chmod(0o444)
+        draft.replace(path)
+        disk.sync_folder(path.parent)
+        return Kept(path, found["sha256"], size)
 
     def folder(self, parts: Sequence[Part]) -> tuple[Path, str]:
         """Return a folder with `parts` in it, and its digest; made if it is not here yet."""
@@ -136,10 +156,11 @@ def _is_whole(folder: Path, parts: Sequence[Part]) -> bool:
         return False
 
 
-def _write(draft: Path, chunks: Iterable[bytes], pin: Pin, source: str) -> tuple[str, int]:
-    """Write `chunks` to `draft`, compare them with `pin`, return their sha256 and length."""
-    wanted = dict(pin.digests)
-    digests = {name: hashlib.new(name, usedforsecurity=False) for name in {*wanted, "sha256"}}
+def _write(
+    draft: Path, chunks: Iterable[bytes], pin: Pin, source: str
+) -> tuple[dict[str, str], int]:
+    """Write `chunks` to `draft`, no more of them than pinned; return their digests and length."""
+    digests = {name: hashlib.new(name, usedforsecurity=False) for name in pin.algorithms}
     size = 0
     with Stream(draft) as file:
         for chunk in chunks:
@@ -149,11 +170,15 @@ def _write(draft: Path, chunks: Iterable[bytes], pin: Pin, source: str) -> tuple
             for digest in digests.values():
                 digest.update(chunk)
             file.write(chunk)
-    found = {name: digest.hexdigest() for name, digest in digests.items()}
+    return {name: digest.hexdigest() for name, digest in digests.items()}, size
+
+
+def _refuse_other(found: Mapping[str, str], size: int, pin: Pin, source: str) -> None:
+    """Raise `IntegrityError` unless these digests and this length are the pinned ones."""
+    wanted = dict(pin.digests)
     if pin.size not in (None, size) or any(found[name] != wanted[name] for name in wanted):
         shown = ", ".join(f"{name} {found[name][:16]}..." for name in wanted)
         raise _differs(source, f"{size} bytes, {shown}", pin)
-    return found["sha256"], size
 
 
 def _differs(source: str, found: str, pin: Pin) -> IntegrityError:
