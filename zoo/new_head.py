@@ -114,7 +114,8 @@ def with_new_head(
 
 def _goes_on(view: View, head: Head, outputs: Iterable[str]) -> bool:
     """Tell whether `outputs` need other layers after `head`, which was named then."""
-    later = view.downstream([source(head.logits)], control=False) & view.upstream(outputs)
+    last = source(head.logits)
+    later = (view.downstream([last], control=False) & view.upstream(outputs)) - {last}
     return any(view.ops[name] in PRODUCTS and not is_backward(name) for name in later)
 
 

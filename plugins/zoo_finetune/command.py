@@ -50,7 +50,7 @@ _HELP = {
     "validation": "Other examples to judge by.",
     "seed": "Of weights, of what is held out, and of the order.",
     "activation": "What follows the logits.",
-    "train_batch_norm": "Leave batch normalisation that goes by each batch.",
+    "train_batch_norm": "Let batch normalisation go by each batch, and move its averages.",
     "augment": "Vary pictures.",
     "skip_broken": "Leave out examples that cannot be read.",
     "mixed_precision": "Compute in half precision where that is safe.",

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import facts, signatures
 from zoo.batch_norm import with_moving_averages
+from zoo.batch_statistics import Normalisation, normalisations, with_batch_statistics
 from zoo.errors import UnsupportedError, UsageError, some
 from zoo.graph import by_name, consumers, source, tensor_name, upstream
 from zoo.heads import FORM, Head
 from zoo.inline import expanded, inlined
 from zoo.new_head import with_new_head
+from zoo.portable import portable
 from zoo.specs import TensorSpec, spec_of
 from zoo.switches import constant_of
 from zoo.tensors import ArrayTensor
 from zoo.view import View
+from zoo_finetune import normalising
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from zoo.model import Model
     from zoo_finetune.recipe import Recipe
@@ -44,6 +47,9 @@ class Net:
         The tensor that is compared with labels: the logits, places averaged.
     trained
         The names of the weights that learn.
+    normalisations
+        The batch normalisations that go by each batch while the net is trained, which moves their
+        averages.
     notes
         A sentence for each thing to know.
     """
@@ -53,12 +59,13 @@ class Net:
     fed: TensorSpec
     learned: str
     trained: frozenset[str]
+    normalisations: tuple[Normalisation, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     @property
     def trains_head_alone(self) -> bool:
         """Whether nothing before the head learns, so that its features stay what they are."""
-        return self.trained <= set(self.head.weights)
+        return self.trained <= set(self.head.weights) and not self.normalisations
 
     def backbone(self) -> Any:
         """Return the function from the input to the features."""
@@ -70,7 +77,29 @@ class Net:
         layer = self.model.layer([given], self.learned)
         for name, variable in zip(layer.part.weights, layer.graph_weights, strict=True):
             variable.trainable = name in self.trained
-        return layer
+        return self._normalising(layer) if self.normalisations else layer
+
+    def variables(self, layer: Any) -> dict[str, Any]:
+        """Return the variables of `layer` that training changes, by the names of the weights."""
+        within = layer.layer if self.normalisations else layer
+        return {
+            name: variable
+            for name, variable in zip(within.part.weights, within.graph_weights, strict=True)
+            if variable.trainable or name in self.averages
+        }
+
+    @property
+    def averages(self) -> list[str]:
+        """The weights that are averages of statistics, which no gradient changes."""
+        return [name for one in self.normalisations for name in (one.mean, one.variance)]
+
+    def _normalising(self, layer: Any) -> Any:
+        """Return `layer` as it is trained: by batches."""
+        graph, moved = with_batch_statistics(self.model.meta_graph, self.normalisations)
+        outputs = [self.learned, *(one.statistic for one in moved)]
+        part = portable(graph, self.model.weights, [self.fed.tensor], outputs)
+        held = dict(zip(layer.part.weights, layer.graph_weights, strict=True))
+        return normalising.learning(layer, part, [held[one.average] for one in moved])
 
     def with_weights(self, values: Mapping[str, Any]) -> Model:
         """Return the model with other values for some of its weights."""
@@ -92,7 +121,7 @@ def net_for(model: Model, recipe: Recipe, head: str | None = None) -> Net:
     UsageError
         Nobody can tell which layer is the last, or what is to learn.
     """
-    model, notes = _for_use(model, recipe)
+    model, notes = _for_use(model)
     activation = recipe.activation or (None if recipe.classifies else "none")
     made = with_new_head(
         model.meta_graph, model.weights, recipe.outputs, model.outputs(),
@@ -100,34 +129,44 @@ def net_for(model: Model, recipe: Recipe, head: str | None = None) -> Net:
     )  # fmt: skip
     new = replace(model, meta_graph=made.meta_graph, weights=made.weights)
     learned = _learned(new, made.head)
-    trained = _trained(new, made.head, learned, recipe)
+    found = normalisations(View(new.graph), new.weights, [learned])
+    if recipe.train_batch_norm:
+        _learning(new, learned, found)
+    averages = {name for one in found for name in (one.mean, one.variance)}
+    trained = _trained(new, made.head, learned, recipe) - averages
     return Net(
-        new, made.head, _fed(new, recipe, made.head), learned, trained, [*notes, *made.notes]
-    )
+        new, made.head, _fed(new, recipe, made.head), learned, trained,
+        tuple(found) if recipe.train_batch_norm else (), [*notes, *made.notes],
+    )  # fmt: skip
 
 
-def _for_use(model: Model, recipe: Recipe) -> tuple[Model, list[str]]:
-    """Return `model` with batch normalisation as in use, unless that is to learn, too."""
+def _for_use(model: Model) -> tuple[Model, list[str]]:
+    """Return `model` with batch normalisation as in use, and what was done for it."""
     outputs = model.outputs()
-    view = View(model.graph, expanded(model.graph))
-    by_batch = facts.training(view, view.upstream(outputs))["batch_norm"]
-    if recipe.train_batch_norm and not by_batch:
-        raise UnsupportedError(
-            "no batch normalisation of the model takes the statistics of each batch",
-            found="it normalises by averages that it keeps" if _normalises(view) else "it has none",
-            hint="leave out --train-batch-norm: the averages stay what they are",
-        )
-    if recipe.train_batch_norm or not by_batch:
-        return model, []
     repaired = with_moving_averages(inlined(model.meta_graph), outputs)
     if repaired.said:
         return replace(model, meta_graph=repaired.meta_graph), [f"batch-norm: {repaired.said}"]
-    told = f"batch normalisation stays as it was built, by each batch: {some(by_batch, 3)}"
-    return model, [told]
+    if by_batch := _by_batch(model, outputs):
+        told = f"batch normalisation stays as it was built, by each batch: {some(by_batch, 3)}"
+        return model, [told]
+    return model, []
 
 
-def _normalises(view: View) -> bool:
-    return any(op.startswith("FusedBatchNorm") for op in view.ops.values())
+def _by_batch(model: Model, outputs: Sequence[str]) -> list[str]:
+    """Return the normalisations that `outputs` need and that have no averages."""
+    view = View(model.graph, expanded(model.graph))
+    found: list[str] = facts.training(view, view.upstream(outputs))["batch_norm"]
+    return found
+
+
+def _learning(model: Model, learned: str, found: Sequence[Normalisation]) -> None:
+    """Refuse to let batch normalisation learn where there is none of `found` and no other."""
+    if not found and not _by_batch(model, [learned]):
+        raise UnsupportedError(
+            "the model has no batch normalisation that could learn",
+            found="none that goes by averages it keeps, and none that goes by each batch",
+            hint="leave out --train-batch-norm: folded into kernels, it is a part of them",
+        )
 
 
 def _fed(model: Model, recipe: Recipe, head: Head) -> TensorSpec:
@@ -163,8 +202,6 @@ def _learned(model: Model, head: Head) -> str:
 
 def _trained(model: Model, head: Head, learned: str, recipe: Recipe) -> frozenset[str]:
     """Return the names of the weights that learn, as `recipe` says."""
-    from zoo.portable import portable
-
     if recipe.train == "head" and recipe.last_layers is None:
         return frozenset(head.weights)
     able = portable(model.meta_graph, model.weights, [_fed(model, recipe, head).tensor], [learned])

@@ -42,8 +42,8 @@ class Recipe:
     activation
         What follows the logits: ``"softmax"``, ``"sigmoid"`` or ``"none"``.
     train_batch_norm
-        Whether batch normalisation that was built to take the statistics of each batch goes on
-        doing so; else it goes by its averages, where the graph has them.
+        Whether batch normalisation takes the statistics of each batch while it is trained, and its
+        averages move towards them; else these stay what they are.
     augment
         Whether pictures are varied: mirrored, and moved a little.
     skip_broken

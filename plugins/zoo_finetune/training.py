@@ -48,8 +48,7 @@ def learner(
         found = (layer if recipe.strategy is None else devices.shared(layer))(given)
         found = keras.layers.Reshape((recipe.outputs,))(found)
     made = (keras.Model if recipe.strategy is None else devices.model_class())(given, found)
-    names = dict(zip(layer.part.weights, layer.graph_weights, strict=True))
-    variables = {name: one for name, one in names.items() if one.trainable}
+    variables = net.variables(layer)
     optimizer = optimizing.optimizer(recipe, steps, _factors(net, recipe, variables))
     optimizer.build(made.trainable_variables)
     made.compile(
@@ -63,11 +62,12 @@ def learner(
 def _factors(net: Net, recipe: Recipe, variables: dict[str, Any]) -> dict[str, float]:
     if recipe.layer_decay is None:
         return {}
-    found = layers(net.model, frozenset(variables), net.learned)
+    found = layers(net.model, net.trained, net.learned)
     return {
         variables[name].value.name: recipe.layer_decay**depth
         for depth, names in enumerate(found)
         for name in names
+        if name in variables
     }
 
 

@@ -282,17 +282,6 @@ def test_examples_of_another_shape(tf):
         )  # fmt: skip
 
 
-def test_batch_normalisation_stays_in_use(tf, fixtures):
-    """Its averages are not to be moved: a net that keeps them has nothing that would."""
-    data = (np.zeros((8, 49, 10, 1), np.float32), ODD[:8])
-    with pytest.raises(zoo.ZooError, match="takes the statistics of each batch") as caught:
-        zoo.finetune(
-            fixtures / "mlperf-tiny-kws-savedmodel" / "kws_ref_model", data, outputs=2,
-            train="all", train_batch_norm=True,
-        )  # fmt: skip
-    assert "averages" in caught.value.found
-
-
 def test_a_checkpoint_in_the_middle_of_training(tf, tmp_path):
     """With dropout that is fed, an optimizer's slots and a loss: what is left is for use."""
     v1 = tf.compat.v1

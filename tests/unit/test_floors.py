@@ -31,7 +31,7 @@ FLOORS = [  # from the roof down
     {"zoo_finetune.devices", "zoo_finetune.feature_cache", "zoo_finetune.training_state"},
     {"zoo_finetune.batches", "zoo_finetune.nets", "zoo_finetune.optimizing"}
     | {"zoo_finetune.progress"},
-    {"zoo_finetune.varying"},
+    {"zoo_finetune.normalising", "zoo_finetune.varying"},
     {"zoo_finetune.examples", "zoo_finetune.pictures"},
     {"zoo_finetune.labelling", "zoo_finetune.streams", "zoo_finetune.tables"},
     {"zoo_finetune.arrays", "zoo_finetune.decoding", "zoo_finetune.folders"},
@@ -74,7 +74,7 @@ FLOORS = [  # from the roof down
     {"zoo.attach", "zoo.capture", "zoo.checkpoint_file", "zoo.embedding", "zoo.extending"}
     | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
-    {"zoo.batch_norm", "zoo.dropout", "zoo.in_training", "zoo.new_head"},
+    {"zoo.batch_norm", "zoo.batch_statistics", "zoo.dropout", "zoo.in_training", "zoo.new_head"},
     {"zoo.after_head"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"}
     | {"zoo.guessing"},

@@ -57,6 +57,23 @@ def test_the_weights_are_new_and_called_as_before():
     assert str(after.signature().outputs["probabilities"]) == "float32 (?, 2)"
 
 
+def test_a_head_without_bias():
+    """The layer itself is none that comes after it: outputs keep their names."""
+    nodes = [
+        placeholder("x", FLOAT, [None, 5]),
+        node("kernel", "Const", dtype=FLOAT),
+        node("last", "MatMul", ["x", "kernel"], T=FLOAT),
+        node("prob", "Softmax", ["last"], T=FLOAT),
+    ]
+    weights = Weights.of({"kernel": np.ones((5, 10), np.float32)})
+    graph = protos.MetaGraphDef(graph_def=protos.GraphDef(node=nodes))
+
+    made = with_new_head(graph, weights, 2, ["prob:0"])
+
+    assert made.notes == ()
+    assert [one.name for one in made.meta_graph.graph_def.node] == ["x", "kernel", "last", "prob"]
+
+
 def test_a_kernel_that_is_turned():
     """Its width is its first axis."""
     after = model(flipped=True).replace_head(3)
