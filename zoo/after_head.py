@@ -9,7 +9,7 @@ from zoo.errors import some
 from zoo.graph import by_name, consumers, forget_output_shapes, source, tensor_name, unique
 from zoo.heads import ACTIVATIONS, FORM, Head
 from zoo.nodes import node as make_node
-from zoo.nodes import whole_number, whole_numbers
+from zoo.nodes import shape, whole_number, whole_numbers
 from zoo.signatures import sides
 from zoo.specs import spec_of
 from zoo.tensor_protos import from_proto
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Activation = Literal["softmax", "sigmoid", "none"]
 _OPS = {"softmax": "Softmax", "sigmoid": "Sigmoid", "none": "Identity"}
 _PROBABILITIES = {"LogSoftmax", "Sigmoid", "Softmax"}
+_SAME_SHAPE = {"Add", "AddV2", "BiasAdd", "Identity", *_PROBABILITIES}
 _LOOKS_UP = ("LookupTableFind", "LookupTableFindV2")
 _LOGITS = "logits"
 
@@ -181,6 +182,14 @@ class _Adapting:
         sizes = info.tensor_shape.dim
         if sizes and sizes[-1].size == self.head.outputs:
             sizes[-1].size = self.outputs
+        elif info.tensor_shape.unknown_rank and self._shows_rows(source(info.name)):
+            info.tensor_shape.CopyFrom(shape([None, self.outputs]))
+
+    def _shows_rows(self, name: str) -> bool:
+        """Tell whether the node `name` has the shape of a product of matrices."""
+        while self.nodes[name].op in _SAME_SHAPE:
+            name = source(self.nodes[name].input[0])
+        return bool(self.nodes[name].op == "MatMul")
 
     def _is_number(self, tensor: str) -> bool:
         return spec_of(self.graph, tensor, self.nodes).dtype.floating

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from zoo import protos, ranking, signatures
+from zoo import fresh_head, protos, ranking, signatures
 from zoo.after_head import Activation, adapted
 from zoo.ends import is_backward
 from zoo.errors import UsageError, some
@@ -74,8 +74,9 @@ def with_new_head(
     wanted
         The tensors to keep, the signatures' outputs.
     features
-        The tensor before the last layer, where nobody can tell which that is.  One further back is
-        the input of a layer that becomes the last: what came after it goes.
+        The tensor before the last layer, where nobody can tell which that is.  What takes one
+        further back becomes the last layer, and what came after it goes; where no layer does, a
+        new one is put there, and places are averaged before it.
     activation
         What follows the logits; as it was by default, but a sigmoid on one output where there was
         a softmax.
@@ -89,7 +90,7 @@ def with_new_head(
     """
     import numpy as np
 
-    old = head_of(meta_graph, weights, features)
+    meta_graph, weights, old = _begun(meta_graph, weights, outputs, features)
     shapes = {name: _shape(weights.tensor(name).shape, name, old, outputs) for name in old.weights}
     generator = np.random.default_rng(seed)
     kernel, *biases = old.weights
@@ -105,17 +106,33 @@ def with_new_head(
     if _goes_on(View(edited.graph_def), old, wanted):
         edited, wanted = _ending(edited, values, old), [old.logits]
         activation = activation or ("softmax" if outputs > 1 else "sigmoid")
-        told = [f"left out the layers after {old.logits}: what it gives are the outputs now"]
+        told = [f"{old.logits} gives the outputs now: what else there was after it is left out"]
     pruned, kept = prune(edited, values, wanted)
     made, notes = adapted(pruned, old, outputs, activation)
     why = f"{old.why.partition(';')[0]}, new with {outputs} outputs"
     return Replaced(made, kept, replace(old, outputs=outputs, why=why), (*told, *notes))
 
 
+def _begun(
+    meta_graph: protos.MetaGraphDef, weights: Weights, outputs: int, features: str | None
+) -> tuple[protos.MetaGraphDef, Weights, Head]:
+    """Return the model and its head, with a new one behind `features` where no layer takes them."""
+    try:
+        return meta_graph, weights, head_of(meta_graph, weights, features)
+    except UsageError:
+        flat = inlined(meta_graph)
+        if features is None or source(features) not in by_name(flat.graph_def):
+            raise
+        return fresh_head.appended(flat, weights, tensor_name(features), outputs)
+
+
 def _goes_on(view: View, head: Head, outputs: Iterable[str]) -> bool:
-    """Tell whether `outputs` need other layers after `head`, which was named then."""
+    """Tell whether `outputs` need other layers than `head`, which was named or is new then."""
     last = source(head.logits)
-    later = (view.downstream([last], control=False) & view.upstream(outputs)) - {last}
+    shown = view.downstream([last], control=False)
+    if shown.isdisjoint(source(tensor) for tensor in outputs):
+        return True
+    later = (shown & view.upstream(outputs)) - {last}
     return any(view.ops[name] in PRODUCTS and not is_backward(name) for name in later)
 
 
@@ -136,12 +153,18 @@ def features_alone(
 ) -> tuple[protos.MetaGraphDef, Weights]:
     """Return the model that puts out the features before its head, called ``features``.
 
+    Parameters
+    ----------
+    features
+        Any tensor of the graph in their place.
+
     Raises
     ------
     UsageError
         Nobody can tell which layer is the last.
     """
-    tensor = head_of(meta_graph, weights, features).features
+    tensor = features_of(meta_graph, weights, features)
+    meta_graph = inlined(meta_graph)
     inputs = signatures.signature(meta_graph).inputs
     pruned, kept = prune(meta_graph, weights, [tensor])
     nodes = by_name(pruned.graph_def)
@@ -150,6 +173,21 @@ def features_alone(
     for key in [*pruned.signature_def]:
         del pruned.signature_def[key]
     return signatures.stating(pruned, kept, signatures.DEFAULT, stated), kept
+
+
+def features_of(
+    meta_graph: protos.MetaGraphDef, weights: Weights, features: str | None = None
+) -> str:
+    """Return the tensor before the head, or `features` if the graph has that.
+
+    Raises
+    ------
+    UsageError
+        Nobody can tell which layer is the last.
+    """
+    if features is not None and source(features) in by_name(inlined(meta_graph).graph_def):
+        return tensor_name(features)
+    return head_of(meta_graph, weights, features).features
 
 
 def head_of(meta_graph: protos.MetaGraphDef, weights: Weights, features: str | None = None) -> Head:

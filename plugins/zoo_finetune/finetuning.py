@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
-from zoo.new_head import head_of
+from zoo.heads import Head
+from zoo.new_head import features_of
 from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
 from zoo_finetune.batches import Batches, of_array
 from zoo_finetune.training import fit, learner
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo.entries import Preprocessing
-    from zoo.heads import Head
     from zoo.model import Model
     from zoo_finetune.batches import Reading
     from zoo_finetune.examples import Examples
@@ -154,8 +154,9 @@ def _lost(progress: Progress) -> list[str]:
 
 def _without_head(model: Model, features: str | None) -> Trained:
     """Return the model up to its features: there is nothing to train, and no data is read."""
-    found = head_of(model.meta_graph, model.weights, features)
-    return Trained(model.replace_head(0, features=features), found, [], -1, 0, ())
+    tensor = features_of(model.meta_graph, model.weights, features)
+    none = Head(tensor, tensor, (), 0, "taken out")
+    return Trained(model.replace_head(0, features=features), none, [], -1, 0, ())
 
 
 def _refuse_unvaried(recipe: Recipe, shape: Sequence[int | None]) -> None:

@@ -318,3 +318,20 @@ def test_a_layer_further_back_becomes_the_head(tf, plain, tmp_path):
     found = plain.frozen(path, {"images:0": X[FEW]}, tensor)
     assert np.mean(found.argmax(1) == ODD[FEW]) > 0.9
     np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("train", ["head", "all"])
+def test_an_extractor_of_features_learns(tf, plain, tmp_path, train):
+    """A net without a last layer gets one of its own, over the means of places."""
+    extractor = zoo.load("vgg-digits").replace_head(0, features="pool1")
+    path = zoo.save(extractor, tmp_path / "net.pb", "frozen").path
+
+    trained = zoo.finetune(
+        path, (X, ODD), outputs=2, features="pool1", epochs=12, learning_rate=1e-2, train=train
+    )
+
+    out = zoo.save(trained.model, tmp_path / "out", "checkpoint").path
+    tensor = trained.model.signature().outputs["probabilities"].tensor
+    found = plain.checkpoint(out, {"images:0": X[FEW]}, tensor)
+    assert np.mean(found.argmax(1) == ODD[FEW]) > (0.9 if train == "all" else 0.7)
+    assert zoo.inspect(out)["head"]["weights"] == ["head/kernel", "head/bias"]

@@ -5,6 +5,7 @@ import pytest
 
 import zoo
 from zoo import heads
+from zoo.errors import UsageError
 
 
 def dense(v1, below, name, width, bias=True):
@@ -244,3 +245,33 @@ def test_the_heads_of_nets_that_others_wrote(fixtures, path, logits, outputs):
 def test_models_without_a_head(fixtures, path):
     """Arithmetic, several outputs, text."""
     assert zoo.inspect(fixtures / path)["head"] is None
+
+
+def test_a_layer_of_its_own_behind_features(tf):
+    """Where no layer takes the features a new one does, places averaged; the rest is as it was."""
+    before = zoo.load("vgg-digits")
+
+    after = before.replace_head(3, features="pool2")
+
+    assert after.weights["head/kernel"].shape[1] == 3
+    assert after.weights["head/bias"].tolist() == [0, 0, 0]
+    assert np.abs(after.weights["head/kernel"]).max() > 0
+    assert not {"fc6/kernel", "fc7/kernel", "fc8/kernel"} & set(after.weights)
+    x = {"images": np.random.default_rng(0).uniform(0, 16, (2, 8, 8, 1)).astype(np.float32)}
+    inner = before.run("pool2:0", {"images:0": x["images"]}).mean((1, 2))
+    logits = inner @ after.weights["head/kernel"]
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(after(**x)["probabilities"], expected, rtol=1e-5)
+    assert heads.head(after.meta_graph, after.weights).outputs == 3
+
+
+def test_an_extractor_of_features_gets_a_head(tf):
+    """What --outputs 0 gave learns again; numbers without channels take no layer."""
+    extractor = zoo.load("vgg-digits").replace_head(0)
+
+    after = extractor.replace_head(1, features="fc7:0")
+
+    assert str(after.signature().outputs["probabilities"]) == "float32 (?, 1)"
+    assert {node.op for node in after.graph.node if node.name == "probabilities"} == {"Sigmoid"}
+    with pytest.raises(UsageError, match="no layer can stand behind"):
+        extractor.replace_head(2, features="fc7/bias")

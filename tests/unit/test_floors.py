@@ -75,7 +75,7 @@ FLOORS = [  # from the roof down
     | {"zoo.halving", "zoo.restorable"}
     | {"zoo.calls"},
     {"zoo.batch_norm", "zoo.batch_statistics", "zoo.dropout", "zoo.in_training", "zoo.new_head"},
-    {"zoo.after_head"},
+    {"zoo.after_head", "zoo.fresh_head"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"}
     | {"zoo.guessing"},
     {"zoo.ranking"},

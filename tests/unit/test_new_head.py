@@ -252,6 +252,6 @@ def test_features_further_back():
     (name,) = after.signature().outputs
     assert name == "probabilities"
     assert ops(after)[after.signature().outputs[name].tensor.partition(":")[0]] == "Softmax"
-    assert any("left out the layers after" in note for note in made.notes)
+    assert any("what else there was after it is left out" in note for note in made.notes)
     assert list(after.signature().inputs) == ["images"]
     assert head_of(after.meta_graph, after.weights).outputs == 2
