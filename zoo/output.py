@@ -12,12 +12,14 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
 from zoo.errors import DiskError, WriteError
 
 SCHEMA = 1
 _STANDARD_ERROR = 2
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
 def document(facts: Mapping[str, Any]) -> str:
@@ -92,6 +94,22 @@ def note(text: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             sys.stderr.write(printable(text) + "\n")
+
+
+def progress(text: str) -> None:
+    """Print `text`, how far a long work is, to standard error, unless the block is `silent`."""
+    if not _silent.get():
+        note(text)
+
+
+@contextmanager
+def silent(wanted: bool = True) -> Iterator[None]:
+    """Print no progress in the block, if that is `wanted`."""
+    before = _silent.set(wanted)
+    try:
+        yield
+    finally:
+        _silent.reset(before)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from zoo import output
 from zoo.errors import UsageError, did_you_mean
 from zoo.library import Library
 from zoo.model import Model
@@ -24,6 +25,7 @@ def finetune(
     outputs: int,
     state: Path | None = None,
     callbacks: Sequence[Any] = (),
+    verbose: bool = True,
     **options: Any,
 ) -> Trained:
     """Give a model a last layer of `outputs` outputs, and train it on `data`.
@@ -39,6 +41,8 @@ def finetune(
         A folder in which the training is kept after each epoch, and from which it goes on.
     callbacks
         Of Keras.
+    verbose
+        Whether each epoch is told of, on standard error.
     options
         As `zoo_finetune.recipe.Recipe` has them: ``train="all"``, ``epochs=5``...
 
@@ -58,9 +62,10 @@ def finetune(
     from zoo_finetune.runs import of_opened
 
     recipe = Recipe(outputs, **_known(options))
-    if isinstance(ref, Model):
-        return trained(ref, data, recipe, state=state, callbacks=callbacks)
-    return of_opened(Library().open(ref), data, recipe, state=state, callbacks=callbacks)
+    with output.silent(not verbose):
+        if isinstance(ref, Model):
+            return trained(ref, data, recipe, state=state, callbacks=callbacks)
+        return of_opened(Library().open(ref), data, recipe, state=state, callbacks=callbacks)
 
 
 def _known(options: dict[str, Any]) -> dict[str, Any]:

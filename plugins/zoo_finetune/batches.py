@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from zoo_finetune.contents import Array
 
-    Reading = Callable[[np.ndarray, int], Any]
-    """Gives a ``tf.data.Dataset`` of the inputs with these numbers, in this order, in batches."""
+    Reading = Callable[[Any, int], Any]
+    """Makes of a ``tf.data.Dataset`` of numbers one of the inputs with these, in batches."""
 
 
 @dataclass(frozen=True)
@@ -70,31 +70,46 @@ class Batches:
 
     def in_order(self) -> Any:
         """Return a dataset of all batches, the examples in their order."""
-        return self._dataset(self._numbers)
+        numbers = tensorflow().data.Dataset.from_tensor_slices(self._numbers)
+        return self._counted(self._batched(numbers), self.steps)
 
     def epochs(self, first: int, last: int) -> Any:
         """Return a dataset of the batches of the epochs `first` to below `last`."""
-        found = [self._dataset(self._order(epoch), epoch) for epoch in range(first, last)]
-        whole = functools.reduce(lambda one, other: one.concatenate(other), found)
-        return whole.repeat()  # Keras looks for one batch more than it is told to take
+        tf = tensorflow()
+
+        def epoch(number: Any) -> Any:
+            """Return the batches of one epoch."""
+            order = tf.numpy_function(self._order, [number], tf.int64)
+            numbers = tf.data.Dataset.from_tensor_slices(tf.ensure_shape(order, (None,)))
+            return self._batched(numbers, number)
+
+        plain = tf.autograph.experimental.do_not_convert(epoch)
+        whole = tf.data.Dataset.range(first, last).flat_map(plain)
+        counted = self._counted(whole, self.steps * (last - first))
+        return counted.repeat()  # Keras looks for one batch more than it is told to take
 
     def _order(self, epoch: int) -> np.ndarray:
         import numpy as np
 
         return np.random.default_rng([self.seed, epoch]).permutation(self._numbers)
 
-    def _dataset(self, order: np.ndarray, epoch: int | None = None) -> Any:
-        """Return the batches of the examples `order`, varied for `epoch` where they are to be."""
+    def _batched(self, numbers: Any, epoch: Any = None) -> Any:
+        """Return the batches of the examples `numbers`, varied for `epoch` where they are to be."""
         tf = tensorflow()
-        labels = tf.data.Dataset.from_tensor_slices(self.labels[order]).batch(self.size)
-        batches = tf.data.Dataset.zip((self.reading(order, self.size), labels))
-        if self.varied and epoch is not None:
-            numbers = tf.data.Dataset.from_tensor_slices(order)
-            each = tf.data.Dataset.zip((batches.unbatch(), numbers))
-            varied = each.map(varying(self.seed, epoch), tf.data.AUTOTUNE, deterministic=True)
-            batches = varied.batch(self.size)
-        batches = batches.prefetch(tf.data.AUTOTUNE)
-        return batches.apply(tf.data.experimental.assert_cardinality(self.steps))
+        held = tf.constant(self.labels)
+        labels = numbers.batch(self.size).map(lambda some: tf.gather(held, some))
+        batches = tf.data.Dataset.zip((self.reading(numbers, self.size), labels))
+        if not self.varied or epoch is None:
+            return batches
+        each = tf.data.Dataset.zip((batches.unbatch(), numbers))
+        varied = each.map(varying(self.seed, epoch), tf.data.AUTOTUNE, deterministic=True)
+        return varied.batch(self.size)
+
+    def _counted(self, batches: Any, count: int) -> Any:
+        """Return `batches`, of which there are `count`, made before they are asked for."""
+        tf = tensorflow()
+        ready = batches.prefetch(tf.data.AUTOTUNE)
+        return ready.apply(tf.data.experimental.assert_cardinality(count))
 
 
 def of_array(values: Array) -> Reading:
@@ -107,21 +122,21 @@ def of_array(values: Array) -> Reading:
     return functools.partial(_gathered, held)
 
 
-def _gathered(held: Any, order: np.ndarray, size: int) -> Any:
+def _gathered(held: Any, numbers: Any, size: int) -> Any:
     """Return a dataset of batches of the rows of a tensor with these numbers."""
     tf = tensorflow()
-    numbers = tf.data.Dataset.from_tensor_slices(order).batch(size)
-    return numbers.map(lambda some: tf.gather(held, some), num_parallel_calls=1)
+    return numbers.batch(size).map(lambda some: tf.gather(held, some), num_parallel_calls=1)
 
 
-def _read(values: Array, order: np.ndarray, size: int) -> Any:
+def _read(values: Array, numbers: Any, size: int) -> Any:
     """Return a dataset of batches of the rows of a large array with these numbers."""
     tf = tensorflow()
+    dtype = tf.as_dtype(values.dtype)
 
-    def batches() -> Any:
-        """Yield one batch after the other."""
-        for first in range(0, len(order), size):
-            yield values[order[first : first + size]]
+    def rows(some: Any) -> Any:
+        """Return the rows with these numbers, of the shape that all have."""
+        found = tf.numpy_function(values.__getitem__, [some], dtype)
+        return tf.ensure_shape(found, (None, *values.shape[1:]))
 
-    spec = tf.TensorSpec((None, *values.shape[1:]), tf.as_dtype(values.dtype))
-    return tf.data.Dataset.from_generator(batches, output_signature=spec)
+    plain = tf.autograph.experimental.do_not_convert(rows)
+    return numbers.batch(size).map(plain, num_parallel_calls=1)

@@ -14,6 +14,7 @@ from zoo.advice import advising
 from zoo.commands.options import (
     import_tensorflow,
     offline_option,
+    quiet,
     quiet_tensorflow,
     registry_option,
     remark,
@@ -133,7 +134,7 @@ def finetune(
     library = Library(registry, offline)
     logs = _logs(tensorboard)
     run = Run(ref, data, dest, recipe, form, name, force, resume, {"tags": tags}, options, logs)
-    with advising(library, ref):
+    with advising(library, ref), output.silent(quiet()):
         _say(done(library, run, import_tensorflow), recipe, as_json)
 
 
@@ -156,8 +157,9 @@ def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) ->
     rebuilding.require_record(old, str(place))
     library = Library(registry, offline)
     import_tensorflow()
-    opened = library.open(old["base"]["model"])
-    trained = of_opened(opened, Path(old["data"]["path"]), recipe)
+    opened = library.open(old["base"]["model"], options={"tags": old["base"].get("tags")})
+    with output.silent(quiet()):
+        trained = of_opened(opened, Path(old["data"]["path"]), recipe)
     base = fingerprints.of_model(opened.model)
     rebuilding.require_same_source(old, base=base, data=trained.digest)
     same, told = rebuilding.compare(old, trained.model, run_record.environment())

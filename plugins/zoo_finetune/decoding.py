@@ -18,17 +18,24 @@ _PLAIN = ("jpeg", "png")
 """What TensorFlow decodes to any number of channels."""
 
 
-def files(paths: Sequence[Path], heads: Sequence[Header]) -> Any:
-    """Return a dataset of what is known of each file: path, place, how it is to be decoded."""
+def files(paths: Sequence[Path], heads: Sequence[Header], numbers: Any = None) -> Any:
+    """Return a dataset of what is known of each file: path, place, how it is to be decoded.
+
+    Parameters
+    ----------
+    numbers
+        A dataset of the places of the files that are wanted, int64; all in their order by default.
+    """
     tf = tensorflow()
-    return tf.data.Dataset.from_tensor_slices(
-        {
-            "path": tf.constant([os.fsencode(path) for path in paths], tf.string),
-            "place": tf.range(len(paths), dtype=tf.int64),
-            "plain": tf.constant([head.kind in _PLAIN for head in heads], tf.bool),
-            "orientation": tf.constant([head.orientation for head in heads], tf.int32),
-        }
-    )
+    known = {
+        "path": tf.constant([os.fsencode(path) for path in paths], tf.string),
+        "place": tf.range(len(paths), dtype=tf.int64),
+        "plain": tf.constant([head.kind in _PLAIN for head in heads], tf.bool),
+        "orientation": tf.constant([head.orientation for head in heads], tf.int32),
+    }
+    if numbers is None:
+        return tf.data.Dataset.from_tensor_slices(known)
+    return numbers.map(lambda place: {name: values[place] for name, values in known.items()})
 
 
 def decoded(file: Any, heads: Sequence[Header], depth: int) -> Any:

@@ -92,6 +92,6 @@ def _write(net: Net, batches: Iterable[Any], count: int, path: Path) -> None:
         done += len(values)
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            output.note(f"features of {done} of {count} examples")
+            output.progress(f"features of {done} of {count} examples")
     if kept is not None:
         kept.flush()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
 from zoo.heads import Head
+from zoo.library import Library
 from zoo.new_head import features_of
 from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
 from zoo_finetune.batches import Batches, of_array
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo.entries import Preprocessing
+    from zoo.formats import Saved
     from zoo.model import Model
     from zoo_finetune.batches import Reading
     from zoo_finetune.examples import Examples
@@ -77,6 +79,21 @@ class Trained:
     def history(self) -> list[dict[str, Any]]:
         """What each epoch came to, as ``--json`` prints it."""
         return [asdict(one) for one in self.epochs]
+
+    def save(
+        self,
+        path: str | Path,
+        format: str = "saved_model",  # noqa: A002  (the word users know)
+        **options: Any,
+    ) -> Saved:
+        """Write the model to `path`, as `zoo.save` does; its record and report come of the command.
+
+        Raises
+        ------
+        WriteError, DiskError
+            It cannot be written; nothing was left behind.
+        """
+        return Library().save(self.model, path, format, options)
 
 
 def finetune(
@@ -226,9 +243,9 @@ def _inputs(of: Examples, preparing: Any) -> Reading:
         return of_array(values)
     paths = list(of.paths or ())
 
-    def reading(order: np.ndarray, size: int) -> Any:
+    def reading(numbers: Any, size: int) -> Any:
         """Return a dataset of batches of the pictures with these numbers."""
-        return pictures.dataset([paths[number] for number in order], preparing).batch(size)
+        return pictures.dataset(paths, preparing, numbers).batch(size)
 
     return reading
 

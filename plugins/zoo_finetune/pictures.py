@@ -157,15 +157,17 @@ def _by_shape(spec: TensorSpec) -> tuple[int, int, int, bool]:
     )
 
 
-def dataset(paths: Sequence[Path], preparing: Preparing, *, parallel: bool = True) -> Any:
-    """Return the pictures at `paths` as a ``tf.data.Dataset``, in that order.
+def dataset(
+    paths: Sequence[Path], preparing: Preparing, numbers: Any = None, *, parallel: bool = True
+) -> Any:
+    """Return the pictures at `paths` as a ``tf.data.Dataset``, in that order or that of `numbers`.
 
     An element is float32 (height, width, channels), or what `preparing` says. JPEG, PNG, BMP and
     GIF (its first frame), told by their bytes; what is stored turned is turned upright.
     """
     heads = headers(paths)
     return _mapped(
-        files(paths, heads),
+        files(paths, heads, numbers),
         lambda file: _prepared(decoded(file, heads, preparing.depth), preparing),
         parallel,
     )

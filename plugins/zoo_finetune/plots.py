@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,12 @@ _DPI = 120
 
 
 def available() -> bool:
-    """Tell whether matplotlib is installed."""
-    return importlib.util.find_spec("matplotlib") is not None
+    """Tell whether matplotlib is installed, and whole."""
+    try:
+        importlib.import_module("matplotlib.figure")
+    except ImportError:
+        return False
+    return True
 
 
 def draw(

@@ -53,7 +53,7 @@ def record(
     ----------
     base
         ``model``, what was trained from (a name, a path), its ``format`` and its ``sha256``, which
-        `fingerprints.of_model` gives.
+        `fingerprints.of_model` gives; the ``tags`` it was opened by, where these were said.
     data
         ``path`` and ``sha256`` of what was learned from, and how many ``examples`` it has.
     target

@@ -206,7 +206,7 @@ def _told(
         "model": run.ref if opened.path is None or opened.entry else str(Path(run.ref).absolute()),
         "format": opened.format,
         "sha256": fingerprints.of_model(opened.model),
-    }
+    } | {key: value for key, value in run.load_options.items() if value is not None}
     data = {
         "path": str(run.data.absolute()),
         "sha256": trained.digest,

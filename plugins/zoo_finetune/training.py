@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from zoo_finetune.training_state import State
 
 
-_AT_ONCE = 50
-"""Epochs whose order is laid out at a time."""
-
-
 def learner(
     net: Net, recipe: Recipe, shape: Sequence[int | None], dtype: str, steps: int
 ) -> Learner:
@@ -110,7 +106,7 @@ def fit(
     after
         Is told after each epoch how many are over.
     callbacks
-        Of Keras, besides; of a long training they see one of fifty epochs after the other.
+        Of Keras, besides.
 
     Raises
     ------
@@ -119,12 +115,11 @@ def fit(
     """
     progress = state.restored(learning) if state is not None else Progress()
     keeper = _keeper(learning, recipe, progress, state, after)
-    while not (progress.is_over(recipe) or progress.is_lost):
-        first = len(progress.epochs)
-        last = min(first + _AT_ONCE, recipe.epochs)
+    first = len(progress.epochs)
+    if not (progress.is_over(recipe) or progress.is_lost):
         learning.keras.fit(
-            training.epochs(first, last),
-            epochs=last,
+            training.epochs(first, recipe.epochs),
+            epochs=recipe.epochs,
             initial_epoch=first,
             steps_per_epoch=training.steps,
             validation_data=None if validation is None else validation.in_order(),
@@ -167,7 +162,7 @@ def _keeper(
                 progress.best, progress.best_epoch = learning.values(), epoch
             if state is not None:
                 state.keep(learning, progress)
-            output.note(told(progress, recipe))
+            output.progress(told(progress, recipe))
             if after is not None:
                 after(epoch + 1)
             if progress.is_over(recipe) or progress.is_lost:

@@ -17,17 +17,17 @@ _SHARE = 10
 """Of the height and width, the part by which a picture is moved at most is one in so many."""
 
 
-def varying(seed: int, epoch: int) -> Callable[[Any, Any], tuple[Any, Any]]:
+def varying(seed: int, epoch: Any) -> Callable[[Any, Any], tuple[Any, Any]]:
     """Return what varies the picture of ((picture, label), number) for one epoch.
 
-    Pictures are (height, width, channels).
+    Pictures are (height, width, channels); `epoch` and the number are int64.
     """
     tf = tensorflow()
 
     def varied(pair: Any, number: Any) -> tuple[Any, Any]:
         """Return the picture varied, and its label."""
         picture, label = pair
-        mark = tf.stack([seed * 1_000_003 + epoch, tf.cast(number, tf.int32)])
+        mark = tf.stack([seed * 1_000_003 + epoch, number])
         picture = tf.image.stateless_random_flip_left_right(picture, mark)
         height, width, channels = picture.shape
         up, left = height // _SHARE, width // _SHARE

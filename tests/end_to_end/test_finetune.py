@@ -335,3 +335,29 @@ def test_an_extractor_of_features_learns(tf, plain, tmp_path, train):
     found = plain.checkpoint(out, {"images:0": X[FEW]}, tensor)
     assert np.mean(found.argmax(1) == ODD[FEW]) > (0.9 if train == "all" else 0.7)
     assert zoo.inspect(out)["head"]["weights"] == ["head/kernel", "head/bias"]
+
+
+def test_callbacks_see_one_training(tf, capfd, tmp_path):
+    """However long it is; quiet where that is wanted, and saved by the result itself."""
+    import keras
+
+    class Counting(keras.callbacks.Callback):
+        began, epochs = 0, 0
+
+        def on_train_begin(self, logs=None):
+            self.began += 1
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epochs += 1
+
+    counting = Counting()
+    capfd.readouterr()
+
+    trained = zoo.finetune(
+        "vgg-digits", (X[FEW], ODD[FEW]), outputs=2, epochs=60, callbacks=[counting], verbose=False
+    )
+
+    assert (counting.began, counting.epochs) == (1, 60)
+    assert capfd.readouterr().err == ""
+    path = trained.save(tmp_path / "out", "checkpoint").path
+    assert zoo.inspect(path)["head"]["outputs"] == 2

@@ -1,6 +1,5 @@
 """A report tells people and programs how a fine-tuning went, and shows it where it can."""
 
-import importlib.util
 import json
 import struct
 import sys
@@ -64,11 +63,8 @@ def trained(**changes):
 @pytest.fixture
 def no_matplotlib(monkeypatch):
     """Hide matplotlib, where it is installed."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else found(name)
-    )
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 def written(folder, run=None, recipe=None):

@@ -40,7 +40,7 @@ _SPEECH = (
         is_flag=True,
         expose_value=False,
         callback=_keep(_QUIET),
-        help="Print no remarks.",
+        help="Print no remarks and no progress.",
     ),
     click.option(
         "-v",
@@ -261,6 +261,11 @@ def verbose() -> bool:
     return bool(click.get_current_context().meta.get(_VERBOSE))
 
 
+def quiet() -> bool:
+    """Tell whether the user of this command wants no remarks, and no progress."""
+    return bool(click.get_current_context().meta.get(_QUIET))
+
+
 def quiet_tensorflow() -> None:
     """Keep what TensorFlow logs to itself, unless the user of this command wants to see it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose() else "3")
@@ -276,5 +281,5 @@ def import_tensorflow() -> None:
 
 def remark(sentence: str) -> None:
     """Print `sentence` to standard error, unless the user of this command wants it quiet."""
-    if not click.get_current_context().meta.get(_QUIET):
+    if not quiet():
         output.note(f"note: {sentence}")
