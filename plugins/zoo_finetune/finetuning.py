@@ -104,6 +104,7 @@ def finetune(
     head: str | None = None,
     preprocessing: Preprocessing | None = None,
     state: Path | None = None,
+    tried: Callable[[Model], None] | None = None,
     keep: Callable[[Model, int], None] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Trained:
@@ -118,6 +119,8 @@ def finetune(
         prepared.
     state
         A folder in which the training is kept after each epoch, and from which it goes on.
+    tried
+        Is given the model before anything is trained, to raise where it cannot be used.
     keep
         Is given the model after each epoch, and the number of epochs that are over.
     callbacks
@@ -139,6 +142,8 @@ def finetune(
     read, told = faults.check(read, recipe, net.fed, preparing)
     notes = [*net.notes, *told]
     learning, held, others = _held_out(read, recipe, net, preparing)
+    if tried is not None:
+        tried(net.model)
     digest = _digest(read, others)
     with devices.scope(recipe):
         whole = _batches(net, recipe, preparing, read)

@@ -107,7 +107,8 @@ def done(library: Library, run: Run, before: Callable[[], None] = _nothing) -> D
     with _state(run):
         trained = of_opened(
             opened, run.data, run.recipe,
-            state=run.state, keep=_keeping(library, run), callbacks=run.callbacks,
+            state=run.state, tried=_trying(library, run, form), keep=_keeping(library, run),
+            callbacks=run.callbacks,
         )  # fmt: skip
         saved = library.save(trained.model, run.dest, form, dict(run.options))
         told = _told(library, run, opened, trained, saved.path, form) if trained.epochs else []
@@ -142,6 +143,20 @@ def _state(run: Run) -> Iterator[None]:
         finally:
             if not (run.state / NAME).exists():
                 shutil.rmtree(run.state, ignore_errors=True)
+
+
+def _trying(library: Library, run: Run, form: str) -> Callable[[Model], None]:
+    """Return what writes a model in the format of the result, and takes it away again.
+
+    A format may refuse what only writing shows it, and would after hours of training.
+    """
+
+    def tried(model: Model) -> None:
+        """Write `model` beside the state."""
+        with drafts.drafting(run.state, "trial") as room:
+            library.save(model, room / run.dest.name, form, dict(run.options))
+
+    return tried
 
 
 def _keeping(library: Library, run: Run) -> Callable[[Model, int], None] | None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import zoo
+from zoo import protos
 from zoo.cli import run
 
 DIGITS = pytest.importorskip("sklearn.datasets").load_digits()
@@ -341,3 +342,42 @@ def test_a_keras_file_becomes_a_saved_model(called, fixtures, place):
 
     assert code == 0, err
     assert zoo.inspect("served")["format"] == "saved_model"
+
+
+def test_what_a_format_cannot_hold_is_refused_before_training(called, place):
+    """Found by writing the model once, which leaves nothing."""
+    model = zoo.load("vgg-digits")
+    meta_graph = protos.MetaGraphDef()
+    meta_graph.CopyFrom(model.meta_graph)
+    meta_graph.collection_def["sizes"].int64_list.value.append(8)
+    zoo.save(zoo.Model(meta_graph, model.weights), place / "net", "saved_model")
+    before = files(place)
+
+    code, _, err = called("finetune", "net", "digits.npz", "new/odd.pb", "--outputs", 2,
+                          "--to", "frozen")  # fmt: skip
+
+    assert code == 65, err
+    assert "drop_collections" in err
+    assert "epoch" not in err
+    assert files(place) - before <= {"new"}
+
+
+def test_two_at_one_result(called, place):
+    """The second ends at once, and the first with its bytes."""
+    command = [sys.executable, "-m", "zoo", "finetune", "vgg-digits", "digits.npz", "new/odd.pb"]
+    options = [*map(str, USUAL), "--epochs", "2000", "--patience", "3000"]
+    first = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    try:
+        while "epoch 2 of" not in first.stderr.readline():
+            assert first.poll() is None
+
+        code, _, err = called("finetune", "vgg-digits", "digits.npz", "new/odd.pb", *USUAL)
+
+        assert code == 75, err
+        assert "new" in err
+    finally:
+        first.send_signal(signal.SIGINT)
+        with first.stderr as rest:
+            rest.read()
+        assert first.wait(60) == 130
+    assert (place / "new" / ".odd.pb.training" / "state.npz").is_file()
