@@ -27,7 +27,7 @@ _IMAGES, _EPOCHS, _MEASURED = 200, 10, 2
 _SWAP = "import sys, zoo; model = zoo.load(sys.argv[1]).replace_head(2)"
 _SAVE = "; zoo.save(model, sys.argv[2], format='checkpoint')"
 _COPY = "import sys, shutil; shutil.copyfile(sys.argv[1] + '.data-00000-of-00001', sys.argv[2])"
-_ROUNDS, _STEPS, _BATCH = 9, 108, 32
+_ROUNDS, _AT_ONCE, _STEPS, _BATCH = 9, 3, 108, 32
 
 
 def measure() -> None:
@@ -138,7 +138,7 @@ def everything(rounds: int = _ROUNDS) -> None:
     rng = np.random.default_rng(0)
     x = rng.random((_STEPS * _BATCH, 8, 8, 1), np.float32)
     y = np.arange(len(x)) % 2
-    ways = {"zoo": _zoo_epoch(x, y), "Keras": _keras_epoch(x, y)}
+    ways = {"zoo": _zoo_epochs(x, y), "Keras": _keras_epochs(x, y)}
     taken: dict[str, list[float]] = {label: [] for label in ways}
     for one in range(rounds + 1):
         for label, way in ways.items():
@@ -147,13 +147,13 @@ def everything(rounds: int = _ROUNDS) -> None:
             if one:
                 taken[label].append(time.perf_counter() - start)
     rows = [Measured(label, statistics.median(times), 0) for label, times in taken.items()]
-    show(f"vgg-digits, all weights: an epoch of {_STEPS} steps of {_BATCH} examples", rows)
+    show(f"vgg-digits, all weights: {_AT_ONCE} epochs of {_STEPS} steps of {_BATCH} examples", rows)
     speed = statistics.median(b / a for a, b in zip(*taken.values(), strict=True))
     print(f"  zoo does {speed:.3f} steps in the time of one of Keras (median of the rounds)")
 
 
-def _zoo_epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
-    """Return what trains zoo's net for an epoch, as ``zoo.finetune`` does."""
+def _zoo_epochs(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    """Return what trains zoo's net for some epochs, as ``zoo.finetune`` does."""
     import zoo
     from zoo_finetune.batches import Batches, of_array
     from zoo_finetune.nets import net_for
@@ -164,12 +164,16 @@ def _zoo_epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
     batches = Batches(of_array(x), y, _BATCH, 0)
     made = learner(net_for(zoo.load("vgg-digits"), recipe), recipe, x.shape[1:], "float32", _STEPS)
     return lambda: made.keras.fit(
-        batches.epochs(0, 1), steps_per_epoch=_STEPS, verbose=0, shuffle=False
+        batches.epochs(0, _AT_ONCE),
+        epochs=_AT_ONCE,
+        steps_per_epoch=_STEPS,
+        verbose=0,
+        shuffle=False,
     )
 
 
-def _keras_epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
-    """Return what trains the same net for an epoch, written in Keras."""
+def _keras_epochs(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    """Return what trains the same net for as many, written in Keras."""
     import keras
 
     relu = {"padding": "same", "activation": "relu"}
@@ -184,7 +188,7 @@ def _keras_epoch(x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
     ])  # fmt: skip
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])
-    return lambda: model.fit(x, y, batch_size=_BATCH, verbose=0)
+    return lambda: model.fit(x, y, batch_size=_BATCH, epochs=_AT_ONCE, verbose=0)
 
 
 _QUESTIONS: dict[str, Callable[..., None]] = {"swap": swap, "everything": everything, "head": head}
