@@ -381,3 +381,15 @@ def test_two_at_one_result(called, place):
             rest.read()
         assert first.wait(60) == 130
     assert (place / "new" / ".odd.pb.training" / "state.npz").is_file()
+
+
+def test_checkpoints_on_the_way_stay_as_wanted(called, place):
+    """The latest of them, each a model that runs."""
+    code, _, err = called(
+        "finetune", "vgg-digits", "digits.npz", "odd.pb", *USUAL, "--epochs", 4, "--max-to-keep", 2
+    )
+
+    assert code == 0, err
+    kept = sorted(path.stem for path in (place / "odd.pb.checkpoints").glob("*.index"))
+    assert kept == ["model-3", "model-4"]
+    assert zoo.load(place / "odd.pb.checkpoints" / "model-4").signature().outputs
