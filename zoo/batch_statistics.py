@@ -156,13 +156,12 @@ def _averages(view: View, weights: Weights, name: str) -> Iterator[tuple[str, in
 
 
 def _average(view: View, weights: Weights, edge: str) -> str | None:
-    """Return the weight whose value `edge` has, if it is one number a channel."""
+    """Return the weight whose value `edge` has, if it is one number for each last axis."""
     name = source(edge)
     while name not in weights and view.ops.get(name) in _READS:
         name = view.sources[name][0]
-    if name not in weights or len(weights.tensor(name).shape) != 1:
-        return None
-    return name
+    shape = weights.tensor(name).shape if name in weights else ()
+    return name if shape and set(shape[:-1]) <= {1} else None
 
 
 class _Editing:

@@ -76,7 +76,8 @@ def test_averages_move_as_in_keras(net, form, tmp_path):
 
 def written(v1, form, x):
     """Return `x` normalised by averages that are variables, in one of the ways people do it."""
-    made = {name: np.linspace(low, high, 8) for name, (low, high) in STATISTICS.items()}
+    shape = (1, 1, 1, 8) if form == "axes kept" else (8,)
+    made = {name: np.linspace(*ends, 8).reshape(shape) for name, ends in STATISTICS.items()}
     mean, variance, scale, shift = (
         v1.get_variable(name, initializer=values.astype(np.float32), use_resource=False)
         for name, values in made.items()
@@ -87,15 +88,16 @@ def written(v1, form, x):
         return v1.nn.batch_normalization(x, mean, variance, shift, scale, 1e-3)
     if form == "no scale":
         return v1.nn.batch_normalization(x, mean, variance, shift, None, 1e-3)
-    return (x - mean) / v1.sqrt(variance + 1e-3) * scale + shift
+    if form == "whole":
+        return (x - mean) / v1.sqrt(1e-3 + v1.reduce_mean(variance)) * scale + shift
+    return (x - mean) / v1.sqrt(1e-3 + variance) * scale + shift
 
 
 STATISTICS = {"a": (-1, 1), "b": (1, 3), "c": (0.5, 2), "d": (-2, 2)}  # nobody can tell by names
 
 
-@pytest.mark.parametrize("form", ["fused", "helper", "no scale", "by hand"])
-def test_averages_are_known_by_where_they_stand(tf, plain, form, tmp_path):
-    """A frozen graph names nothing; all else learns, and what comes out goes by the averages."""
+def frozen(tf, form, folder):
+    """Return a frozen graph with a normalisation, and what it normalises of the examples."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder("float32", (None, 8, 8, 1), name="x")
@@ -106,11 +108,18 @@ def test_averages_are_known_by_where_they_stand(tf, plain, form, tmp_path):
         v1.nn.softmax(v1.matmul(net, last), name="prob")
         session.run(v1.global_variables_initializer())
         values = session.run(inner, {x: X}).reshape(-1, 8)
-        v1.train.Saver().save(session, str(tmp_path / "model"))
-    path = zoo.convert(tmp_path / "model", tmp_path / "m.pb", to="frozen", outputs=["prob:0"])
+        v1.train.Saver().save(session, str(folder / "model"))
+    done = zoo.convert(folder / "model", folder / "m.pb", to="frozen", outputs=["prob:0"])
+    return done.target.path, values
+
+
+@pytest.mark.parametrize("form", ["fused", "helper", "no scale", "by hand", "axes kept"])
+def test_averages_are_known_by_where_they_stand(tf, plain, form, tmp_path):
+    """A frozen graph names nothing; all else learns, and what comes out goes by the averages."""
+    path, values = frozen(tf, form, tmp_path)
     learning = {"train": "all", "train_batch_norm": True, "learning_rate": 1e-9}
 
-    once = zoo.finetune(path.target.path, (X, ODD), outputs=2, **{**WHOLE, "epochs": 1, **learning})
+    once = zoo.finetune(path, (X, ODD), outputs=2, **{**WHOLE, "epochs": 1, **learning})
 
     old = {name: np.linspace(*STATISTICS[name], 8) for name in "ab"}
     free = 1 if form == "fused" else 0
@@ -119,7 +128,8 @@ def test_averages_are_known_by_where_they_stand(tf, plain, form, tmp_path):
         "b": old["b"] + 0.1 * (values.var(0, ddof=free) - old["b"]),
     }
     for name, expected in moved.items():
-        np.testing.assert_allclose(once.model.weights[name], expected, rtol=1e-4, atol=1e-5)
+        found = once.model.weights[name].reshape(-1)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     target = zoo.save(once.model, tmp_path / "out.pb", "frozen").path
     alone = plain.frozen(target, {"x:0": X[:1]}, "prob:0")
     among = plain.frozen(target, {"x:0": X[:9]}, "prob:0")
@@ -147,8 +157,11 @@ def test_nets_of_others_learn_so(tf, fixtures, train):
         assert before.weights[name].tobytes() != after.model.weights[name].tobytes()
 
 
-def test_a_net_without_it_says_so(tf):
-    """Nothing would learn that did not before."""
+def test_a_net_without_it_says_so(tf, tmp_path):
+    """Nothing would learn that did not before; one number for all channels is no such average."""
+    with pytest.raises(zoo.ZooError, match="no batch normalisation that could learn"):
+        path, _ = frozen(tf, "whole", tmp_path)
+        zoo.finetune(path, (X, ODD), outputs=2, train="all", train_batch_norm=True)
     with pytest.raises(zoo.ZooError, match="no batch normalisation that could learn"):
         zoo.finetune("vgg-digits", (X, ODD), outputs=2, train="all", train_batch_norm=True)
 

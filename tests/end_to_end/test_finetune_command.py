@@ -165,6 +165,10 @@ def test_the_tags_that_a_source_was_opened_by_are_kept(called, place):
     """A SavedModel of two MetaGraphs is rebuilt from the one it was."""
     model = zoo.load("vgg-digits")
     zoo.save(model, place / "two", "saved_model", tags=["serve", "gpu"])
+    stored = protos.SavedModel.FromString((place / "two" / "saved_model.pb").read_bytes())
+    stored.meta_graphs.add().CopyFrom(stored.meta_graphs[0])
+    stored.meta_graphs[1].meta_info_def.tags[:] = ["train"]
+    (place / "two" / "saved_model.pb").write_bytes(stored.SerializeToString())
 
     _, out, err = called(
         "finetune", "two", "digits.npz", "new/odd.pb", *USUAL, "--epochs", 1, "--tags", "serve,gpu"
