@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import heads
+from zoo import dtypes, heads, nodes, protos
 from zoo.errors import UsageError
 
 
@@ -275,3 +275,23 @@ def test_an_extractor_of_features_gets_a_head(tf):
     assert {node.op for node in after.graph.node if node.name == "probabilities"} == {"Sigmoid"}
     with pytest.raises(UsageError, match="no layer can stand behind"):
         extractor.replace_head(2, features="fc7/bias")
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "found"),
+    [
+        ("int32", (None, 4), "int32"),
+        ("float32", (None, None), "float32 (?, ?)"),
+        ("float32", None, "unknown"),
+    ],
+)
+def test_what_no_layer_can_stand_behind(tf, kind, shape, found):
+    """Whole numbers, and channels that nobody knows."""
+    graph = protos.MetaGraphDef()
+    graph.graph_def.node.append(nodes.placeholder("x", dtypes.named(kind), shape))
+    graph.graph_def.node.append(nodes.node("y", "Identity", ["x"], T=dtypes.named(kind)))
+
+    with pytest.raises(UsageError, match="no layer can stand behind") as caught:
+        zoo.Model(graph, zoo.Weights({})).replace_head(2, features="y")
+
+    assert found in caught.value.found
