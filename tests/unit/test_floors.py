@@ -93,12 +93,16 @@ FLOORS = [  # from the roof down
     {"zoo.folding", "zoo.stale"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
-    {"zoo.documents"},
-    {"zoo.asking", "zoo.retrying"},
-    {"zoo.credentials", "zoo.lines", "zoo.network_errors"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
+    # the network
+    {"zoo.documents", "zoo.downloads"},
+    {"zoo.transfer"},
+    {"zoo.pieces"},
+    {"zoo.resuming"} | {"zoo.claims"},
+    {"zoo.asking", "zoo.retrying"} | {"zoo.partials"},
+    {"zoo.credentials", "zoo.lines", "zoo.network_errors"} | {"zoo.digesting"},
     # registries, the store, graphs and tensors
     {
         "zoo.listed",
