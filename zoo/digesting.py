@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_WAITING = 64
+_WAITING = 16
 """Chunks that wait to be hashed before whoever brings them has to wait."""
 
 

@@ -15,6 +15,7 @@ FLOORS = [  # from the roof down
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
     {"zoo.commands.verifying"},
+    {"zoo.commands.network"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
     # fine-tuning, what it leaves behind, and what is learned from
@@ -97,6 +98,7 @@ FLOORS = [  # from the roof down
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
     # the network
+    {"zoo.transfer_progress"},
     {"zoo.documents", "zoo.downloads"},
     {"zoo.transfer"},
     {"zoo.pieces"},
