@@ -35,6 +35,8 @@ class Request(BaseHTTPRequestHandler):
     """A request that is being answered."""
 
     protocol_version = "HTTP/1.1"
+    pause = 0
+    """Seconds after each 64 KiB that are sent."""
 
     def do_GET(self):
         """Let what lies at the path answer."""
@@ -76,6 +78,8 @@ class Request(BaseHTTPRequestHandler):
         for start in range(0, len(data), step):
             self.wfile.write(data[start : start + step])
             self.asked.sent += len(data[start : start + step])
+            if self.pause:
+                time.sleep(self.pause)
 
     def reset(self):
         """Break the connection off: the other end gets "connection reset by peer"."""
