@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, joining, names, plugins
-from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean
+from zoo import detect, joining, names, placing, plugins
+from zoo.errors import UnknownNameError, UsageError, did_you_mean
 from zoo.renaming import NONE, Wishes
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Library:
         from zoo.describe import describe
 
         if self._named(ref) is None and wishes == NONE:
-            path = self._path(ref)
+            path = placing.inside(self._path(ref), self._root)
             if format is not None:
                 form = plugins.format_named(self.plugins, format)
                 return inspection.model_at(form, path, options or {}, tensors)
@@ -221,9 +221,13 @@ class Library:
     def _find(self, ref: str | Path, form: str | None) -> detect.Found[Format]:
         path = self._path(ref)
         if form is not None:
+            path = placing.inside(path, self._root)
             return detect.Found(plugins.format_named(self.plugins, form), path)
         self._refuse_unknown(ref, path)
-        return detect.detect(path, plugins.formats(self.plugins))
+        return placing.found(path, plugins.formats(self.plugins), self._root)
+
+    def _root(self) -> Path:
+        return self.store.root
 
     def _path(self, ref: str | Path) -> Path:
         """Return where what a path or URL means lies, fetched if it was not there."""
@@ -265,7 +269,7 @@ class Library:
         name = names.Reference(name.name, entry.tag(name))
         weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
-        path = self._place(name, weights)
+        path = self._place(name, weights, form)
         wanted = replace(wishes, architecture=entry.architecture)
         model = joining.prepared(form.read(path, options), wanted)
         if entry.architecture is not None:
@@ -274,16 +278,12 @@ class Library:
             joining.with_names(model, entry.inputs, entry.outputs), form.name, path, entry
         )
 
-    def _place(self, name: names.Reference, weights: Weights) -> Path:
+    def _place(self, name: names.Reference, weights: Weights, form: Format) -> Path:
         """Return where the model is whose `weights` are tagged as `name` says."""
         if weights.link is not None:
             return self._base(name) / weights.link
         fetched = self._fetched(name, weights)
-        if weights.member is None:
-            return fetched.path
-        if not fetched.path.is_dir():
-            raise UnsupportedError("members of archives are not read yet", found=weights.member)
-        return fetched.path / weights.member
+        return placing.placed(fetched, form, weights.member, self.store.root)
 
     def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
         from zoo import fetching
