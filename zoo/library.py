@@ -269,7 +269,7 @@ class Library:
         name = names.Reference(name.name, entry.tag(name))
         weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
-        path = self._place(name, weights, form)
+        path = self._place(name, weights)
         wanted = replace(wishes, architecture=entry.architecture)
         model = joining.prepared(form.read(path, options), wanted)
         if entry.architecture is not None:
@@ -278,12 +278,12 @@ class Library:
             joining.with_names(model, entry.inputs, entry.outputs), form.name, path, entry
         )
 
-    def _place(self, name: names.Reference, weights: Weights, form: Format) -> Path:
+    def _place(self, name: names.Reference, weights: Weights) -> Path:
         """Return where the model is whose `weights` are tagged as `name` says."""
         if weights.link is not None:
             return self._base(name) / weights.link
         fetched = self._fetched(name, weights)
-        return placing.placed(fetched, form, weights.member, self.store.root)
+        return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store.root)
 
     def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
         from zoo import fetching

@@ -15,26 +15,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from zoo.entries import Weights
     from zoo.fetching import Fetched
     from zoo.formats import Format
 
 
-def placed(fetched: Fetched, form: Format, member: str | None, root: Path) -> Path:
+def placed(fetched: Fetched, weights: Weights, forms: Mapping[str, Format], root: Path) -> Path:
     """Return where the model is that was `fetched`.
 
     Parameters
     ----------
-    form
-        The format that reads it.
-    member
-        Its path in the archive or folder; without it an archive has exactly one model of `form`.
+    weights
+        What the registry says of it: its format, and the path of the `member` that is meant;
+        without that an archive has exactly one model of the format.
+    forms
+        The installed formats, by name.
     root
         The root of the store, where archives are unpacked.
 
     Raises
     ------
     FormatError
-        `member` is said of what is no archive; the archive is damaged or not to be unpacked, or
+        A member is named of what is no archive; the archive is damaged or not to be unpacked, or
         holds no such model.
     UnknownNameError
         There is no such member.
@@ -44,7 +46,7 @@ def placed(fetched: Fetched, form: Format, member: str | None, root: Path) -> Pa
     from zoo import archives
     from zoo.unpacked import unpacked
 
-    path = fetched.path
+    path, member, form = fetched.path, weights.member, forms[weights.format]
     if path.is_dir():
         return path if member is None else _member(path, member)
     if not archives.recognises(path):
@@ -56,7 +58,7 @@ def placed(fetched: Fetched, form: Format, member: str | None, root: Path) -> Pa
     if member is None and detect.recognises(form, path):
         return path  # a format of its own inside of a zip, as .keras is
     folder = unpacked(root, path, fetched.sha256)
-    return _only(folder, form) if member is None else _member(folder, member)
+    return _only(folder, form, forms) if member is None else _member(folder, member)
 
 
 def inside(path: Path, root: Callable[[], Path]) -> Path:
@@ -108,9 +110,9 @@ def _content(path: Path, root: Callable[[], Path]) -> Path | None:
     return unpacked(root(), path, digest_of(path)) if archives.recognises(path) else None
 
 
-def _only(folder: Path, form: Format) -> Path:
+def _only(folder: Path, form: Format, forms: Mapping[str, Format]) -> Path:
     """Return the one model of the format `form` in an unpacked archive."""
-    here = detect.find(folder, {form.name: form})
+    here = detect.find_of(form, folder, forms)
     if here is None:
         raise FormatError(
             f"the archive holds no model in the format {form.name}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from zoo import disk, home
@@ -53,7 +54,8 @@ def unpacked(root: Path, archive: Path, sha256: str, *, rehash: bool = False) ->
     """
     place = root / "unpacked" / sha256
     if not is_whole(place, rehash=rehash):
-        with drafting(root / "drafts", "unpack") as room:
+        # a room of its own name: where locks are granted to all, one would clear another's
+        with drafting(root / "drafts", f"unpack-{secrets.token_hex(8)}") as room:
             home.mark(root)
             _make(room / "new", archive, sha256)
             _publish(room / "new", place, rehash)

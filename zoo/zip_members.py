@@ -84,12 +84,11 @@ def _directory(file: BinaryIO) -> tuple[bytes, int]:
     place = tail.rfind(b"PK\x05\x06")
     if place < 0:
         raise _damaged("no directory at its end")
-    _, disk, first, here, count, size, start, comment = _END.unpack_from(tail, place)
     end = length - len(tail) + place
+    _, *numbers, comment = _END.unpack_from(tail, place)
     if end + _END.size + comment != length:
         raise _refused("bytes behind its end")
-    if _FULL in (size, start) or _FULL_SHORT in (here, count):
-        end, disk, first, here, count, size, start = _large(file, end)
+    end, (disk, first, here, count, size, start) = _large(file, end, numbers)
     if disk or first or here != count:
         raise _refused("a part of an archive of several files")
     if start + size != end:
@@ -99,16 +98,19 @@ def _directory(file: BinaryIO) -> tuple[bytes, int]:
     return _at(file, start, end), start
 
 
-def _large(file: BinaryIO, end: int) -> tuple[int, int, int, int, int, int, int]:
-    """Return where the end record of 8-byte numbers begins, and these numbers."""
+def _large(file: BinaryIO, end: int, numbers: list[int]) -> tuple[int, list[int]]:
+    """Return where the end record begins, and its `numbers`, of 8 bytes where it has such."""
     locator = _at(file, max(0, end - _LOCATOR.size), end)
-    magic, disk, place, disks = _LOCATOR.unpack(locator)
-    if magic != b"PK\x06\x07" or disk or disks != 1:
-        raise _damaged("no end record for large archives")
-    record = _END_64.unpack(_at(file, place, place + _END_64.size))
-    if record[0] != b"PK\x06\x06" or place + 12 + record[1] != end - _LOCATOR.size:
+    if not locator.startswith(b"PK\x06\x07"):
+        return end, numbers
+    _, _, place, _ = _LOCATOR.unpack(locator)
+    magic, length, _, _, *wide = _END_64.unpack(_at(file, place, place + _END_64.size))
+    if magic != b"PK\x06\x06" or place + 12 + length != end - _LOCATOR.size:
         raise _damaged("no end record for large archives where it should be")
-    return (place, record[4], record[5], *record[6:])
+    for narrow, number in zip(numbers, wide, strict=True):
+        if narrow not in (number, _FULL, _FULL_SHORT):
+            raise _refused("two numbers for what is in it")
+    return place, wide
 
 
 def _entries(directory: bytes) -> Iterator[_Entry]:
