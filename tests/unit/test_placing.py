@@ -10,6 +10,7 @@ import zoo_checkpoint
 import zoo_frozen
 import zoo_saved_model
 from zoo import placing, unpacked
+from zoo.entries import Weights
 from zoo.errors import FormatError, IntegrityError, UnknownNameError, UsageError
 from zoo.fetching import Fetched
 from zoo.formats import Format
@@ -56,14 +57,12 @@ def weights(model):
 @pytest.mark.parametrize("form", ["frozen", "checkpoint", "saved_model"])
 def test_the_one_model_of_the_format(nets, home, form):
     """What else is in the archive does not matter; it is unpacked once."""
-    library, digest = Library(registry(nets, format=form)), unpacked.digest_of(nets)
+    library = Library(registry(nets, format=form))
 
     opened = library.open("net")
 
     assert (opened.format, weights(opened.model)) == (form, weights(sample_model()))
-    assert opened.path.is_relative_to(
-        home / "unpacked" / hashlib.sha256(nets.read_bytes()).hexdigest()
-    )
+    assert opened.path.is_relative_to(home / "unpacked" / unpacked.digest_of(nets))
     assert library.fetch("net")[1].path.is_relative_to(home / "sha256")
     assert Library(registry(nets, format=form), offline=True).open("net").path == opened.path
 
@@ -114,7 +113,9 @@ def test_a_format_that_is_an_archive_itself_stays_one(nets, home):
     """As ``.keras`` is, a zip archive."""
     form = Format("own", "reads archives", lambda path: path == nets, None, None)
 
-    assert placing.placed(Fetched(nets, "0" * 64, 1, True), form, None, {}, home) == nets
+    fetched = Fetched(nets, "0" * 64, 1, from_cache=True)
+    stated = Weights(format="own", urls=["file:nets.tgz"], md5="0" * 32)
+    assert placing.placed(fetched, stated, {"own": form}, home) == nets
 
 
 def test_a_hostile_archive_is_no_model(tmp_path, home):
@@ -141,7 +142,7 @@ def test_a_path_to_an_archive(nets, tmp_path, monkeypatch):
         zoo.load("nets.tgz/other")
 
     document = zoo.inspect("nets.tgz")
-    assert (document["format"], len(document["files"])) == ("archive", 11)
+    assert (document["format"], len(document["files"])) == ("archive", 10)
 
 
 def test_a_path_to_an_archive_of_one_model(tmp_path):
