@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, placing, plugins
 from zoo.errors import UnknownNameError, UsageError, did_you_mean
+from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
 
 if TYPE_CHECKING:
@@ -62,10 +63,13 @@ class Library:
     offline
         Whether nothing may be asked over the network; ``ZOO_OFFLINE`` in the environment says so
         too.
+    manner
+        How files are fetched.
     """
 
     registry: Path | None = None
     offline: bool = False
+    manner: Manner = USUAL
 
     def __post_init__(self) -> None:
         self.offline = self.offline or os.environ.get("ZOO_OFFLINE", "") not in ("", "0")
@@ -235,7 +239,10 @@ class Library:
             from zoo import fetching
 
             wanted = fetching.pinned_url(ref)
-            return fetching.fetch([wanted], self.store, Path.cwd(), offline=self.offline).path
+            fetched = fetching.fetch(
+                [wanted], self.store, Path.cwd(), offline=self.offline, manner=self.manner
+            )
+            return fetched.path
         return Path(ref)
 
     def _refuse_unknown(self, ref: str | Path, path: Path) -> None:
@@ -289,7 +296,8 @@ class Library:
         from zoo import fetching
 
         files = fetching.wanted(weights)
-        return fetching.fetch(files, self.store, self._base(name), offline=self.offline)
+        base = self._base(name)
+        return fetching.fetch(files, self.store, base, offline=self.offline, manner=self.manner)
 
     def _base(self, name: names.Reference) -> Path:
         """Return the folder of the registry that has `name`, to which its paths are relative."""

@@ -15,6 +15,7 @@ FLOORS = [  # from the roof down
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
     {"zoo.commands.verifying"},
+    {"zoo.commands.network"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
     # fine-tuning, what it leaves behind, and what is learned from
@@ -99,6 +100,14 @@ FLOORS = [  # from the roof down
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
+    # the network
+    {"zoo.transfer_progress"},
+    {"zoo.documents", "zoo.downloads"},
+    {"zoo.transfer"},
+    {"zoo.pieces"},
+    {"zoo.resuming"} | {"zoo.claims"},
+    {"zoo.asking", "zoo.retrying"} | {"zoo.partials"},
+    {"zoo.credentials", "zoo.lines", "zoo.network_errors"} | {"zoo.digesting"},
     # registries, the store, graphs and tensors
     {
         "zoo.listed",
@@ -124,8 +133,9 @@ FLOORS = [  # from the roof down
     {"zoo.atomic", "zoo.together"},
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
+    {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
-    | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
+    | {"zoo.names", "zoo.ordered_code", "zoo.patience", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]

@@ -9,6 +9,7 @@ import click
 
 from zoo import catalogue as catalogues
 from zoo import home, output, sources
+from zoo.commands.network import fetching_options
 from zoo.commands.options import (
     offline_option,
     registry_option,
@@ -23,6 +24,7 @@ from zoo.store import Store
 if TYPE_CHECKING:
     from zoo.catalogue import Listed
     from zoo.entries import Entry
+    from zoo.patience import Manner
 
 
 _LABELS = 20
@@ -137,6 +139,7 @@ def _pinned(weights: Any) -> str:
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @registry_option
 @offline_option
+@fetching_options
 @speech_options
 def fetch(
     refs: tuple[str, ...],
@@ -144,13 +147,14 @@ def fetch(
     force: bool,
     registry: Path | None,
     offline: bool,
+    manner: Manner,
     as_json: bool,
 ) -> None:
     """Bring the models REF into the store, verified, and print where they are."""
     from zoo.fetching import copy_into
     from zoo.library import Library
 
-    library = Library(registry, offline)
+    library = Library(registry, offline, manner)
     models = []
     for ref in refs:
         name, fetched = library.fetch(ref)
