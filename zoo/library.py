@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, placing, plugins
 from zoo.errors import UnknownNameError, UsageError, did_you_mean
+from zoo.opened import Opened
 from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
 
@@ -28,28 +29,6 @@ BUILT = "architecture"
 """The format of a model that no file holds: a plugin builds it."""
 
 _SCHEMES = ("file:", "package:", "http:", "https:", "hf:")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A model, and where it came from.
-
-    Attributes
-    ----------
-    model
-        The model.
-    format
-        The name of its format, ``"architecture"`` if it was built.
-    path
-        Where it lies; None if it was built.
-    entry
-        What a registry says of it, if it was called by name.
-    """
-
-    model: Model
-    format: str
-    path: Path | None
-    entry: Entry | None = None
 
 
 @dataclass

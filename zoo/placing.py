@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import detect
-from zoo.errors import FormatError, UnknownNameError, did_you_mean, some
+from zoo.errors import FormatError, UnknownNameError, ZooError, did_you_mean, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,14 +111,28 @@ def _content(path: Path, root: Callable[[], Path]) -> Path | None:
 
 
 def _only(folder: Path, form: Format, forms: Mapping[str, Format]) -> Path:
-    """Return the one model of the format `form` in an unpacked archive."""
-    here = detect.find_of(form, folder, forms)
+    """Return the one model of the format `form` in an unpacked archive.
+
+    What only looks like one does not count, as the graph for evaluation beside a frozen graph.
+    """
+    inside = detect.models_of(form, folder, forms)
+    if len(inside) > 1:
+        inside = [found for found in inside if _opens(found)] or inside
+    here = detect.one_of(folder, inside)
     if here is None:
         raise FormatError(
             f"the archive holds no model in the format {form.name}",
             found=some(_names(folder)) or "no files",
         )
     return here.path
+
+
+def _opens(found: detect.Found[Format]) -> bool:
+    try:
+        found.form.looked_at(found.path, {})
+    except ZooError:
+        return False
+    return True
 
 
 def _member(folder: Path, member: str) -> Path:

@@ -51,7 +51,7 @@ FLOORS = [  # from the roof down
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
     {"zoo.diagnosis"},
-    {"zoo.inspection"},
+    {"zoo.inspection", "zoo.opened"},
     {"zoo.kinds"} | {"zoo_keras"},
     {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
