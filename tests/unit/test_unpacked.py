@@ -2,12 +2,15 @@
 
 import fcntl
 import itertools
+import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,7 @@ from zoo.unpacked import FILES, MANIFEST, digest_of, is_whole
 
 CONTENT = {"saved_model.pb": b"graph" * 99, "variables/variables.index": b"", "a b/ä.txt": b"x"}
 CHANGING = ("open", "mkdir", "write", "close", "fsync", "rename", "unlink", "rmdir", "chmod")
+SCRIPT = Path(__file__).parents[1] / "killed_unpacking.py"
 LONG = "/".join(["d" * 60] * 3)
 
 
@@ -295,3 +299,25 @@ class Pipe:
 
     def __init__(self, file):
         self.write, self.flush = file.write, file.flush
+
+
+@pytest.mark.slow
+def test_k03_k04_a_kill_at_any_system_call(archive, tmp_path):
+    """As above, by strace, which kills the process where the system sees it."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not there, which kills processes at their system calls")
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    done = subprocess.run([sys.executable, SCRIPT, archive, folder], capture_output=True, text=True)
+    if "ptrace" in done.stderr:
+        pytest.skip(f"processes may not be traced here: {done.stderr.strip()}")
+    ends, digest = json.loads(done.stdout), digest_of(archive)
+    assert [*ends.values()].count(-9) >= max(100, 0.95 * len(ends)), done.stderr
+
+    states = set()
+    for step in ends:
+        place = folder / step / "unpacked" / digest
+        states.add(place.exists())
+        assert is_whole(place, rehash=True) == place.exists(), step
+        assert tree(brought(folder / step, archive)) == WHOLE
+    assert states == {True, False}
