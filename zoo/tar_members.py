@@ -155,8 +155,6 @@ def _by_pax(records: dict[str, bytes]) -> _Said:
     name, size = records.get("path"), records.get("size")
     if size is not None and not re.fullmatch(rb"\d{1,18}", size):
         raise _refused(f"the size {size[:40]!r} in a pax header")
-    if name == b"":
-        raise _refused("an empty name in a pax header")
     return _Said(None if name is None else _decoded(name), None if size is None else int(size))
 
 

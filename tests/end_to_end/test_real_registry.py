@@ -171,6 +171,7 @@ def as_keras_publishes(net):
     "name",
     ["keras-mobilenet-v3-small", "keras-nasnet-mobile", "keras-efficientnet-b0"],
 )
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # Keras, as it saves
 def test_nets_of_keras(tf, serve, name):
     """The real net with random weights; what Keras computes is what comes."""
     import keras

@@ -83,7 +83,9 @@ def test_a01_members_outside_of_the_folder(tmp_path, home, name, pack):
     path = tmp_path / "x"
     archive = tar(path, "good", name) if pack == "tar" else zipped(path, {"good": "", name: ""})
 
-    assert repr(name) in refused(archive, home).found
+    error = refused(archive, home)
+    assert repr(name) in error.found
+    assert " lies outside of the folder" in error.problem or "//" in name or "/./" in name
 
 
 def test_a01_the_folder_itself_and_what_lies_in_it_is_fine(tmp_path, home):
@@ -119,9 +121,9 @@ def test_a02_links_in_a_zip_archive(tmp_path, home):
     for mode, words in ((stat.S_IFLNK, "symbolic link"), (stat.S_IFIFO, "pipe")):
         info = zipfile.ZipInfo("link")
         info.external_attr = (mode | 0o777) << 16
-        place = home / words
+        place = home / str(mode)
         place.mkdir()
-        archive = zipped(tmp_path / words, {info: "/etc/passwd"})
+        archive = zipped(tmp_path / "x", {info: "/etc/passwd"})
         assert words in refused(archive, place).problem
 
 
@@ -356,6 +358,7 @@ def test_a07_pax_headers_that_readers_take_in_their_own_way(tmp_path, home, head
         b"0 path=b\n",
         b"x path=b\n",
         b"6 path\n",
+        b"10 path=bX",
     ],
 )
 def test_a07_damaged_pax_records(tmp_path, home, records):
@@ -433,6 +436,43 @@ def test_a08_a_program_that_unpacks_itself_is_no_archive(tmp_path):
 
     assert zipfile.is_zipfile(tmp_path / "x")
     assert not archives.recognises(tmp_path / "x")
+
+
+def test_a08_bytes_before_the_first_member(tmp_path, home):
+    """Readers that begin at the beginning see a member that no directory has."""
+    (tmp_path / "x").write_bytes(b"PK\x03\x04" + bytes(26))
+    with zipfile.ZipFile(tmp_path / "x", "a") as whole:
+        whole.writestr("good", b"abc")
+
+    assert zipfile.ZipFile(tmp_path / "x").read("good") == b"abc"
+    assert "no member" in refused(tmp_path / "x", home).found
+
+
+def deflated(path, packed, data):
+    """Return `path`, to which an archive was written that has `packed` for the bytes `data`."""
+    whole = zipped(path, {"a": packed}, zipfile.ZIP_STORED).read_bytes()
+    stored = struct.pack("<2I", len(packed), len(packed))
+    whole = whole.replace(stored, struct.pack("<2I", len(packed), len(data)))
+    whole = whole.replace(*(struct.pack("<I", zlib.crc32(one)) for one in (packed, data)))
+    whole = bytearray(whole)
+    whole[8] = whole[whole.rfind(b"PK\x01\x02") + 10] = zipfile.ZIP_DEFLATED
+    path.write_bytes(whole)
+    return path
+
+
+def test_a05_packed_bytes_that_do_not_end_where_they_should(tmp_path, home):
+    """More of them than are needed, or none that say that it is the end."""
+    data, folder = b"abc" * 100, home / "good"
+    packing = zlib.compressobj(wbits=-15)
+    open_end = packing.compress(data) + packing.flush(zlib.Z_SYNC_FLUSH)
+    end = packing.flush()
+    folder.mkdir()
+    good = deflated(tmp_path / "good", open_end + end, data)
+    assert [one.size for one in extract(good, folder)] == [300]
+
+    for number, packed in enumerate((open_end, open_end + end + b"more")):
+        (home / str(number)).mkdir()
+        refused(deflated(tmp_path / "x", packed, data), home / str(number))
 
 
 def test_a08_a_second_name_in_an_extra_field(tmp_path, home):

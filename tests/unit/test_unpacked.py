@@ -87,6 +87,17 @@ def test_d12_a_manifest_that_lost_its_bytes_counts_for_nothing(archive, home, co
     assert tree(brought(home, archive)) == WHOLE
 
 
+def test_d12_a_manifest_that_lost_a_line_counts_for_nothing(archive, home):
+    """The file of that line may be gone too."""
+    folder = brought(home, archive)
+    manifest = folder.parent / MANIFEST
+    stated = json.loads(manifest.read_bytes())
+    manifest.write_text(json.dumps({**stated, "files": stated["files"][1:]}))
+    (folder / stated["files"][0][0]).unlink()
+
+    assert tree(brought(home, archive)) == WHOLE
+
+
 def test_d11_a_flipped_bit_is_found_when_it_is_looked_for(archive, home):
     """Lengths are compared each time, and the bytes where the caller says so."""
     folder = brought(home, archive)
@@ -207,6 +218,21 @@ def test_a11_after_an_interruption_a_second_one_begins_anew(archive, home, monke
 
     monkeypatch.setattr(unpacked, "extract", extract)
     assert tree(brought(root, archive)) == WHOLE
+
+
+def test_c01_what_another_published_meanwhile_stays(archive, home, monkeypatch):
+    """Who reads it already finds it in its place, on disks too where two names cannot change."""
+
+    def slower(*arguments):
+        monkeypatch.setattr(unpacked, "extract", extract)
+        published.append(brought(home, archive).parent.stat().st_ino)
+        return extract(*arguments)
+
+    published = []
+    monkeypatch.setattr(disk, "exchange", lambda *_: False)
+    monkeypatch.setattr(unpacked, "extract", slower)
+
+    assert brought(home, archive).parent.stat().st_ino == published[0]
 
 
 @pytest.mark.parametrize("locks", [True, False])
