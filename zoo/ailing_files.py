@@ -40,18 +40,18 @@ def no_model(case: Case) -> Iterator[Diagnosis]:
 
 
 def archive(case: Case) -> Iterator[Diagnosis]:
-    """Find an archive that has to be unpacked first."""
+    """Find an archive, which TensorFlow needs unpacked, and members that nobody should unpack."""
     if case.facts is None or case.facts["format"] != "archive":
         return
     unpack = "unzip" if file_type(case.path).name == "zip" else "tar xf"
     yield Diagnosis(
-        "archive", ERROR, "the model is inside of an archive, which no loader opens",
+        "archive", ERROR, "the model is inside of an archive, which TensorFlow does not open",
         some(note for note in case.facts["notes"]) or "no model that its names show",
-        f"{unpack} {case.path.name}, then `zoo doctor` on what it holds",
+        f"zoo takes it as it is; for TensorFlow, {unpack} {case.path.name}",
     )  # fmt: skip
-    escaping = [note for note in case.facts["notes"] if "outside" in note]
+    escaping = [note for note in case.facts["notes"] if "not unpacked" in note]
     if escaping:
-        cause = "members of the archive would be written outside of the folder it is unpacked to"
+        cause = "members of the archive lie outside of its folder, are links, or no plain files"
         yield Diagnosis("archive_escapes", ERROR, cause, some(escaping), "do not unpack it")
 
 

@@ -1,58 +1,63 @@
-"""What is in a tar or zip archive: listed, never unpacked."""
+"""Tar and zip archives: what one has in it, told by its contents and never by its name."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import tarfile
-import zipfile
-import zlib
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
 
-from zoo.errors import FormatError
+from zoo import compressed, tar_members, zip_members
+from zoo.errors import FormatError, ZooError
+from zoo.members import FOLDER, Member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
 MOST = 10_000
 """Members that are listed."""
 _MOST_UNPACKED = 4 << 30
 """Bytes that a compressed archive may have when it is unpacked to be listed."""
-_BLOCK = 512
-_DAMAGED = (
-    tarfile.TarError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError,
-    EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Member:
-    """One member of an archive: its name as it stands there, and its bytes."""
-
-    name: str
-    size: int
-    is_file: bool = True
-
-    @property
-    def escapes(self) -> bool:
-        """Tell whether it would lie outside of the folder it is unpacked to, or is a link."""
-        path = PurePosixPath(self.name.replace("\\", "/"))
-        return path.is_absolute() or ".." in path.parts or not self.is_file
 
 
 def recognises(path: Path) -> bool:
     """Tell whether the file at `path` is an archive that can be listed; never raises."""
     try:
         with path.open("rb") as file:
-            start = file.read(_BLOCK)
-            if _is_zip(start):
+            start = file.read(tar_members.BLOCK)
+            if zip_members.recognises(start):
                 return not is_arrays(path)
-            return start[257:262] == b"ustar" or _is_packed_tar(start, file)
-    except OSError:
+            file.seek(0)
+            block = _unpacked(file, start, tar_members.BLOCK).read(tar_members.BLOCK)
+            return tar_members.recognises(block)
+    except (OSError, ZooError):
         return False
+
+
+@contextmanager
+def opened(path: Path, most: int) -> Iterator[Iterator[Member]]:
+    """Yield the members of the archive at `path`, in their order, while the block lasts.
+
+    Parameters
+    ----------
+    most
+        Bytes that a compressed tar archive may unpack to, headers included.
+
+    Raises
+    ------
+    FormatError
+        It is damaged, could be read in two ways, or unpacks to more.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(tar_members.BLOCK)
+            file.seek(0)
+            if zip_members.recognises(start):
+                yield zip_members.members(file)
+            else:
+                yield tar_members.members(_unpacked(file, start, most))
+    except FormatError as error:
+        raise FormatError(f"{path}: {error.problem}", found=error.found, hint=error.hint) from error
 
 
 def members(path: Path) -> list[Member]:
@@ -61,25 +66,23 @@ def members(path: Path) -> list[Member]:
     Raises
     ------
     FormatError
-        It is damaged, or much larger than a model when unpacked.
+        It is damaged, could be read in two ways, or is much larger than a model when unpacked.
     """
     found = []
-    try:
-        for member in _listed(path):
-            found.append(member)
+    with opened(path, _MOST_UNPACKED) as inside:
+        for member in inside:
+            if member.kind != FOLDER:
+                found.append(member)
             if len(found) >= MOST:
                 break
-    except _DAMAGED as error:
-        raise FormatError(f"{path} is a damaged archive", found=str(error)) from error
     return sorted(found, key=lambda member: member.name)
 
 
 def is_arrays(path: Path) -> bool:
     """Tell whether the zip archive at `path` is how NumPy saves several arrays."""
     try:
-        with zipfile.ZipFile(path) as packed:
-            names = packed.namelist()
-    except _DAMAGED:
+        names = [member.name for member in members(path)]
+    except (OSError, FormatError):
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
 
@@ -103,45 +106,6 @@ def models_in(names: list[str]) -> list[str]:
 _BESIDE = {"fingerprint.pb", "keras_metadata.pb", "tfhub_module.pb"}
 
 
-def _is_zip(start: bytes) -> bool:
-    return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
-
-
-def _is_packed_tar(start: bytes, file: BinaryIO) -> bool:
-    """Tell whether a compressed file is a tar archive: its first block says so."""
-    opened = _opener(start)
-    if opened is None:
-        return False
-    file.seek(0)
-    try:
-        with opened(file) as unpacked:
-            return bytes(unpacked.read(_BLOCK))[257:262] == b"ustar"
-    except _DAMAGED:
-        return False
-
-
-def _opener(start: bytes) -> Callable[[BinaryIO], Any] | None:
-    """Return what unpacks a file that begins with `start`."""
-    if start.startswith(b"\x1f\x8b"):
-        return lambda file: gzip.GzipFile(fileobj=file)
-    if start.startswith(b"BZh"):
-        return bz2.BZ2File
-    return lzma.LZMAFile if start.startswith(b"\xfd7zXZ") else None
-
-
-def _listed(path: Path) -> Iterator[Member]:
-    with path.open("rb") as file:
-        start = file.read(_BLOCK)
-    if _is_zip(start):
-        with zipfile.ZipFile(path) as packed:
-            infos = [info for info in packed.infolist() if not info.is_dir()]
-            yield from (Member(info.filename, info.file_size) for info in infos)
-        return
-    unpacked = 0
-    with tarfile.open(path, "r:*") as whole:
-        for inside in whole:
-            unpacked += inside.size
-            if unpacked > _MOST_UNPACKED:
-                raise ValueError(f"more than {_MOST_UNPACKED} bytes when it is unpacked")
-            if not inside.isdir():
-                yield Member(inside.name, inside.size, inside.isfile())
+def _unpacked(file: BinaryIO, start: bytes, most: int) -> compressed.Unpacked:
+    decoder = compressed.decoder_of(start)
+    return compressed.Unpacked(file, decoder, most)

@@ -80,11 +80,34 @@ def find(path: Path, forms: Mapping[str, R]) -> Found[R] | None:
         raise _nothing(path)
     if not path.is_dir():
         raise FormatError(f"{path} is neither a file nor a folder")
-    inside = _latest_version(path, list(_models(path, forms, _DEEPEST)))
+    return one_of(path, list(_models(path, forms, _DEEPEST)))
+
+
+def models_of(form: R, folder: Path, forms: Mapping[str, R]) -> list[Found[R]]:
+    """Return the models of one format in `folder`, which may hold others.
+
+    All `forms` are asked, since a part of a model can look like one of another format: the
+    variables of a SavedModel are a checkpoint.
+    """
+    if recognises(form, folder):
+        return [Found(form, folder)]
+    inside = _models(folder, forms, _DEEPEST)
+    return [found for found in inside if found.form.name == form.name]
+
+
+def one_of(folder: Path, inside: list[Found[R]]) -> Found[R] | None:
+    """Return the one of the models `inside` of `folder`, None if there is none.
+
+    Raises
+    ------
+    UsageError
+        There are several.
+    """
+    inside = _latest_version(folder, inside)
     if len(inside) > 1:
         raise UsageError(
-            f"{path} holds several models",
-            found=some(str(found.path.relative_to(path)) for found in inside),
+            f"{folder} holds several models",
+            found=some(str(found.path.relative_to(folder)) for found in inside),
             hint="name one of them",
         )
     return inside[0] if inside else None

@@ -86,9 +86,9 @@ def _data(path: Path, _: str | None) -> dict[str, Any]:
 def _archive(path: Path, _: str | None) -> dict[str, Any]:
     found = archives.members(path)
     models = archives.models_in([member.name for member in found])
-    bad = [member.name for member in found if member.escapes]
+    bad = [f"{member.name!r}, which {member.fault}" for member in found if member.fault]
     notes = [f"it holds {model}" for model in models[:20]]
-    notes += [f"{name!r} would lie outside of the folder, or is a link" for name in bad[:20]]
+    notes += [f"it is not unpacked: it has {one}" for one in bad[:20]]
     what = f"{file_type(path).what} of {counted(len(found), 'file')}, listed and not unpacked"
     files = [{"name": member.name, "bytes": member.size} for member in found]
     return nothing("archive", path) | {"what": what, "notes": notes, "files": files}

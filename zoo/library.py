@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, joining, names, plugins
-from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean
+from zoo import detect, joining, names, placing, plugins
+from zoo.errors import UnknownNameError, UsageError, did_you_mean
+from zoo.opened import Opened
 from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
 
@@ -28,28 +29,6 @@ BUILT = "architecture"
 """The format of a model that no file holds: a plugin builds it."""
 
 _SCHEMES = ("file:", "package:", "http:", "https:", "hf:")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A model, and where it came from.
-
-    Attributes
-    ----------
-    model
-        The model.
-    format
-        The name of its format, ``"architecture"`` if it was built.
-    path
-        Where it lies; None if it was built.
-    entry
-        What a registry says of it, if it was called by name.
-    """
-
-    model: Model
-    format: str
-    path: Path | None
-    entry: Entry | None = None
 
 
 @dataclass
@@ -149,7 +128,7 @@ class Library:
         from zoo.describe import describe
 
         if self._named(ref) is None and wishes == NONE:
-            path = self._path(ref)
+            path = placing.inside(self._path(ref), self._root)
             if format is not None:
                 form = plugins.format_named(self.plugins, format)
                 return inspection.model_at(form, path, options or {}, tensors)
@@ -221,9 +200,13 @@ class Library:
     def _find(self, ref: str | Path, form: str | None) -> detect.Found[Format]:
         path = self._path(ref)
         if form is not None:
+            path = placing.inside(path, self._root)
             return detect.Found(plugins.format_named(self.plugins, form), path)
         self._refuse_unknown(ref, path)
-        return detect.detect(path, plugins.formats(self.plugins))
+        return placing.found(path, plugins.formats(self.plugins), self._root)
+
+    def _root(self) -> Path:
+        return self.store.root
 
     def _path(self, ref: str | Path) -> Path:
         """Return where what a path or URL means lies, fetched if it was not there."""
@@ -274,11 +257,7 @@ class Library:
         if weights.link is not None:
             return self._base(name) / weights.link
         fetched = self._fetched(name, weights)
-        if weights.member is None:
-            return fetched.path
-        if not fetched.path.is_dir():
-            raise UnsupportedError("members of archives are not read yet", found=weights.member)
-        return fetched.path / weights.member
+        return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store.root)
 
     def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
         from zoo.fetching import wanted

@@ -1,4 +1,4 @@
-"""Archives are listed, never unpacked."""
+"""Archives are listed without being unpacked."""
 
 import io
 import tarfile
@@ -37,14 +37,19 @@ def test_tar_archives_however_compressed(tmp_path, mode):
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"),
-    [("../../evil", {}), ("/etc/evil", {}), ("..\\evil", {}), ("link", {"type": tarfile.SYMTYPE})],
+    ("name", "changes", "fault"),
+    [
+        ("../../evil", {}, "lies outside of the folder"),
+        ("/etc/evil", {}, "lies outside of the folder, or has no name"),
+        ("..\\evil", {}, "lies outside of the folder, or has no name"),
+        ("link", {"type": tarfile.SYMTYPE, "size": 0}, "is a symbolic link"),
+    ],
 )
-def test_members_that_would_escape_are_named(tmp_path, name, changes):
-    """Absolute, upwards, or a link to somewhere."""
-    found = archives.members(tar(tmp_path / "a.tar", name, **changes))
+def test_members_that_are_not_unpacked_are_named(tmp_path, name, changes, fault):
+    """Absolute, upwards, or a link to somewhere: inspecting says so, with the reason."""
+    document = zoo.inspect(tar(tmp_path / "a.tar", name, **changes))
 
-    assert [member.escapes for member in found] == [True]
+    assert document["notes"] == [f"it is not unpacked: it has {name!r}, which {fault}"]
 
 
 def test_arrays_are_no_archive(tmp_path):

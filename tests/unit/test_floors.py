@@ -46,15 +46,18 @@ FLOORS = [  # from the roof down
     | {"zoo.report"},
     {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo_architectures.train_vgg_digits"},
+    {"zoo.placing"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
     {"zoo.diagnosis"},
-    {"zoo.inspection"},
+    {"zoo.inspection", "zoo.opened"},
     {"zoo.kinds"} | {"zoo_keras"},
     {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
     {"zoo.compare", "zoo.describe"},
+    {"zoo.unpacked"},
+    {"zoo.extracting"},
     {"zoo.archives", "zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"}
     | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
@@ -120,8 +123,8 @@ FLOORS = [  # from the roof down
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
     {"zoo.hdf5", "zoo.keras_config"},
-    {"zoo.hdf5_objects"},
-    {"zoo.hdf5_messages"} | {"zoo_architectures.initial"},
+    {"zoo.hdf5_objects"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
+    {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
     {"zoo.attributes", "zoo.contrast"},
     {"zoo.op_defaults"}
