@@ -115,12 +115,14 @@ FLOORS = [  # from the roof down
     {"zoo.hdf5_messages"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
     {"zoo.attributes", "zoo.contrast"},
-    {"zoo.op_defaults"}
-    | {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
+    {"zoo.op_defaults"} | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
-    {"zoo.atomic", "zoo.together"},
+    {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"},
+    {"zoo.home"},
     {"zoo.drafts"},
-    {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
+    {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
+    | {"zoo.kept", "zoo.owners"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
     | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
 ]
