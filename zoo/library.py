@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, plugins
 from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean
+from zoo.opened import Opened
 from zoo.renaming import NONE, Wishes
 
 if TYPE_CHECKING:
@@ -29,28 +30,6 @@ BUILT = "architecture"
 _SCHEMES = ("file:", "package:", "http:", "https:", "hf:")
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A model, and where it came from.
-
-    Attributes
-    ----------
-    model
-        The model.
-    format
-        The name of its format, ``"architecture"`` if it was built.
-    path
-        Where it lies; None if it was built.
-    entry
-        What a registry says of it, if it was called by name.
-    """
-
-    model: Model
-    format: str
-    path: Path | None
-    entry: Entry | None = None
-
-
 @dataclass
 class Library:
     """What the functions of `zoo` and its commands work with.
@@ -62,13 +41,18 @@ class Library:
     offline
         Whether nothing may be asked over the network; ``ZOO_OFFLINE`` in the environment says so
         too.
+    rehash
+        Whether the bytes of all that is used from the store are read and hashed before, and what is
+        damaged is fetched anew; ``ZOO_REHASH`` says so too.
     """
 
     registry: Path | None = None
     offline: bool = False
+    rehash: bool = False
 
     def __post_init__(self) -> None:
         self.offline = self.offline or os.environ.get("ZOO_OFFLINE", "") not in ("", "0")
+        self.rehash = self.rehash or os.environ.get("ZOO_REHASH", "") not in ("", "0")
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -83,7 +67,7 @@ class Library:
         from zoo import home
         from zoo.store import Store
 
-        return Store(home.cache())
+        return Store(home.cache(), rehash=self.rehash)
 
     @property
     def plugins(self) -> Loaded:
@@ -286,10 +270,15 @@ class Library:
         return fetched.path / weights.member
 
     def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
-        from zoo import fetching
+        from zoo import fetching, pruning, usage
 
         files = fetching.wanted(weights)
-        return fetching.fetch(files, self.store, self._base(name), offline=self.offline)
+        pruning.budget()  # what it says wrongly is said before anything is fetched
+        found = fetching.fetch(files, self.store, self._base(name), offline=self.offline)
+        usage.called(self.store.root, found.sha256, str(name))
+        if not found.from_cache:
+            pruning.keep_to_budget(self.store.root)
+        return found
 
     def _base(self, name: names.Reference) -> Path:
         """Return the folder of the registry that has `name`, to which its paths are relative."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 FOLDER = "corrupt"
 
 
-def set_aside(root: Path, path: Path, why: str) -> Path | None:
-    """Move what lies at `path` out of reach, and say so; return where it is now.
+def set_aside(root: Path, path: Path) -> Path | None:
+    """Move what lies at `path` out of reach; return where it is now.
 
     Where that is not possible, as in a cache that may only be read, it stays, and None is returned.
     """
@@ -24,6 +23,5 @@ def set_aside(root: Path, path: Path, why: str) -> Path | None:
     with suppress(OSError):
         home.made(target.parent, root)
         path.rename(target)
-        warnings.warn(f"{path} {why}: it is in {target} now", stacklevel=2)
         return target
     return None

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from zoo.library import Library, Opened
+    from zoo.library import Library
+    from zoo.opened import Opened
 
 DEFAULT_TAG = "local"
 _PATIENCE = 10.0

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import shutil
 import stat
+import warnings
 from typing import TYPE_CHECKING
 
 from zoo import disk, folders, home, leases, quarantine, rooms, usage
@@ -139,7 +140,9 @@ class Store:
         if sound:
             usage.note(self.root, sha256, stamps=known)
         else:
-            quarantine.set_aside(self.root, path, "is damaged")
+            aside = quarantine.set_aside(self.root, path)
+            where = f"it is in {aside} now" if aside else "it cannot be moved away"
+            warnings.warn(f"{path} is damaged: {where}", stacklevel=2)
         return sound
 
     def _folder(self, digest: str) -> Path:

@@ -10,7 +10,7 @@ FLOORS = [  # from the roof down
     # the command line
     {"zoo.__main__", "zoo_finetune.plugin"},
     {"zoo.cli", "zoo_finetune.command"},
-    {"zoo.commands.catalogue", "zoo.commands.environment"}
+    {"zoo.commands.cache", "zoo.commands.catalogue", "zoo.commands.environment"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
@@ -43,13 +43,14 @@ FLOORS = [  # from the roof down
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
     | {"zoo.report"},
+    {"zoo.repairing"},
     {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo_architectures.train_vgg_digits"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
     {"zoo.diagnosis"},
-    {"zoo.inspection"},
+    {"zoo.inspection", "zoo.opened"},
     {"zoo.kinds"} | {"zoo_keras"},
     {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
@@ -93,6 +94,9 @@ FLOORS = [  # from the roof down
     {"zoo.folding", "zoo.stale"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
+    {"zoo.pruning", "zoo.rehashing"},
+    {"zoo.removal"},
+    {"zoo.inventory"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
@@ -119,7 +123,7 @@ FLOORS = [  # from the roof down
     # the ground
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
     {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"},
-    {"zoo.home"},
+    {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
     | {"zoo.kept", "zoo.owners"},

@@ -12,6 +12,7 @@ from zoo import home, output, sources
 from zoo.commands.options import (
     offline_option,
     registry_option,
+    rehash_option,
     remark,
     speech_options,
 )
@@ -137,6 +138,7 @@ def _pinned(weights: Any) -> str:
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @registry_option
 @offline_option
+@rehash_option
 @speech_options
 def fetch(
     refs: tuple[str, ...],
@@ -144,13 +146,14 @@ def fetch(
     force: bool,
     registry: Path | None,
     offline: bool,
+    rehash: bool,
     as_json: bool,
 ) -> None:
     """Bring the models REF into the store, verified, and print where they are."""
     from zoo.fetching import copy_into
     from zoo.library import Library
 
-    library = Library(registry, offline)
+    library = Library(registry, offline, rehash=rehash)
     models = []
     for ref in refs:
         name, fetched = library.fetch(ref)
