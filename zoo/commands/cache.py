@@ -43,7 +43,10 @@ _dry = click.option("-n", "--dry-run", "dry", is_flag=True, help="Only say what 
 
 @click.group("cache")
 def cache() -> None:
-    """Look after the store of fetched models: what is in it, what goes, is it sound."""
+    """Look after the store of fetched models: what is in it, what goes, is it sound.
+
+    Each of these prints a document with --json.
+    """
 
 
 @cache.command("dir")

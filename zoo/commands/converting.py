@@ -84,8 +84,7 @@ def convert(
     signature of these names.
     """
     quiet_tensorflow()
-    library = Library(registry, offline, rehash=rehash)
-    with advising(library, ref):
+    with advising(Library(registry, offline, rehash=rehash), ref) as library:
         done = conversions.convert(
             library,
             ref,
