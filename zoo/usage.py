@@ -58,7 +58,7 @@ def of(root: Path, key: str) -> Record:
     path = root / FOLDER / key
     try:
         return _read(json.loads(path.read_bytes()), path.stat().st_mtime)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Record()
 
 

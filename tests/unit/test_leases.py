@@ -260,6 +260,7 @@ from zoo.store import Pin, Store
 Store(Path(sys.argv[1])).find(Pin((("sha256", "{SHA}"),)))
 child = os.fork()
 if child == 0:
+    os.close(1)
     time.sleep(60)
     os._exit(0)
 print(child, flush=True)
