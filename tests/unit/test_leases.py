@@ -173,6 +173,7 @@ def test_c07_a_file_system_that_refuses_locks(root, monkeypatch, number):
     reader.dies()
     assert [item.key for item in everything(root).gone] == [SHA]
     assert Store(root).put([DATA], PIN, "here").path.is_file()
+    assert leases.in_use(root) == {SHA: [f"process {os.getpid()}"]}
 
 
 def test_c07_leases_are_opened_to_be_written(root, monkeypatch):

@@ -127,6 +127,7 @@ def test_d04_a_cache_that_may_only_be_read(store, tmp_path):
     store.root.mkdir(0o755)
     kept = store.put([DATA], PIN, "here")
     opened_up(store.root)
+    (store.root / usage.FOLDER / SHA).unlink()
     before = sorted(store.root.rglob("*"))
 
     assert as_user(65534, PUT, store.root) == "True\n"
@@ -444,6 +445,7 @@ def test_d19_times_mean_nothing(store, time):
     os.utime(store.root / usage.FOLDER / SHA, (time, time))
 
     assert store.find(PIN) == kept
+    assert usage.of(store.root, SHA).stamps == (("", usage.stamp(kept.path)),)
     assert pruning.prune(store.root, pruning.Limits(within=60)).gone == ()
 
 
