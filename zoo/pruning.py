@@ -107,12 +107,16 @@ def keep_to_budget(root: Path) -> None:
 
 
 def _candidates(found: Sequence[Item], limits: Limits) -> list[Item]:
-    """Return what may go, the least recently used first."""
+    """Return what may go, the least recently used first.
+
+    Registries are small, and without them nothing can be found offline: only age counts for them.
+    """
     now = time.time()
     free = [
         item
         for item in found
         if not item.pinned
+        and (item.kind != inventory.REGISTRY or limits.within is not None)
         and not any(item.is_called(name) for name in limits.keep)
         and not (item.kind == inventory.PARTIAL and now - item.used < _AT_WORK)
     ]
