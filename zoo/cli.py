@@ -38,6 +38,7 @@ _OF_DISKS = {number for number, kind in _SYSTEM.items() if kind is DiskError}
 
 COMMANDS = {
     "add": ("zoo.commands.registering", "Give a model a name."),
+    "cache": ("zoo.commands.cache", "The store of fetched models: what is in it, and what goes."),
     "check": ("zoo.commands.catalogue", "Check every entry of a registry, all faults at once."),
     "convert": ("zoo.commands.converting", "Write a model in another format."),
     "diff": ("zoo.commands.comparing", "Tell whether two models are the same."),
@@ -50,6 +51,7 @@ COMMANDS = {
     "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
     "remove": ("zoo.commands.registering", "Take a name out of your registry."),
     "run": ("zoo.commands.running", "Run a model once."),
+    "verify": ("zoo.commands.cache", "Hash again what is in the store."),
 }
 """The commands of the core: the module of each, and its line in ``zoo --help``."""
 

@@ -1,4 +1,4 @@
-"""The digest of a model of several files: one sha256 over what each of them is.
+"""Digests of files: of one by its bytes, of a model of several by a sha256 over what each is.
 
 A line ``path NUL size NUL sha256 LF`` for each file, sorted; so a registry that pins every file has
 pinned the whole.
@@ -7,10 +7,12 @@ pinned the whole.
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 def folder_digest(files: Iterable[tuple[str, int, str]]) -> str:
@@ -21,3 +23,10 @@ def folder_digest(files: Iterable[tuple[str, int, str]]) -> str:
     """
     lines = sorted(f"{path}\0{size}\0{sha256}\n" for path, size, sha256 in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of the file at `path`, which must be no link."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(os.open(path, flags), "rb") as file:  # noqa: PTH123  (opened already)
+        return hashlib.file_digest(file, "sha256").hexdigest()

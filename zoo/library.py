@@ -43,14 +43,19 @@ class Library:
         Whether nothing may be asked over the network; ``ZOO_OFFLINE`` says so too.
     manner
         How files are fetched.
+    rehash
+        Whether the bytes of all that is used from the store are hashed before, and what is damaged
+        is fetched anew; ``ZOO_REHASH`` says so too.
     """
 
     registry: Path | None = None
     offline: bool = False
     manner: Manner = USUAL
+    rehash: bool = False
 
     def __post_init__(self) -> None:
         self.offline = self.offline or os.environ.get("ZOO_OFFLINE", "") not in ("", "0")
+        self.rehash = self.rehash or os.environ.get("ZOO_REHASH", "") not in ("", "0")
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -65,7 +70,7 @@ class Library:
         from zoo import home
         from zoo.store import Store
 
-        return Store(home.cache())
+        return Store(home.cache(), rehash=self.rehash)
 
     @property
     def plugins(self) -> Loaded:
@@ -260,9 +265,15 @@ class Library:
         return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store.root)
 
     def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
+        from zoo import pruning, usage
         from zoo.fetching import wanted
 
-        return self._brought(wanted(weights), self._base(name))
+        pruning.budget()  # what it says wrongly is said before anything is fetched
+        found = self._brought(wanted(weights), self._base(name))
+        usage.called(self.store.root, found.sha256, str(name))
+        if not found.from_cache:
+            pruning.keep_to_budget(self.store.root)
+        return found
 
     def _brought(self, files: list[Wanted], base: Path) -> Fetched:
         from zoo.fetching import fetch

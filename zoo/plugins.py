@@ -6,6 +6,7 @@ reported.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -29,6 +30,9 @@ _OURS = "zoo"
 """The distribution whose plugins win where two have one name."""
 
 Offer = TypeVar("Offer", Format, Architecture)
+
+_turn = threading.RLock()
+"""Hooks need not be fit for threads: one asks them at a time."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,11 @@ class Loaded:
         ]
 
     def offers(self, hook: str, kind: type[Offer]) -> dict[str, Offer]:
-        """Return what plugins offer through `hook`, by name; each is asked once."""
-        if hook not in self._offers:
-            self._offers[hook] = _collected(self, hook, kind)
-        return self._offers[hook]
+        """Return what plugins offer through `hook`, by name; each is asked once, by one thread."""
+        with _turn:
+            if hook not in self._offers:
+                self._offers[hook] = _collected(self, hook, kind)
+            return self._offers[hook]
 
 
 def load(found: Iterable[EntryPoint]) -> Loaded:
@@ -99,9 +104,14 @@ def load(found: Iterable[EntryPoint]) -> Loaded:
     return loaded
 
 
-@cache
 def installed() -> Loaded:
-    """Return the plugins of this environment, loaded once per process."""
+    """Return the plugins of this environment, loaded once per process, by one thread."""
+    with _turn:
+        return _installed()
+
+
+@cache
+def _installed() -> Loaded:
     return load(entry_points(group=GROUP))
 
 

@@ -2,83 +2,65 @@
 
 ``sha256/ab/abcd...`` holds one file.  ``folders/<digest>`` holds a model of several files, made
 of files of the store and published by one rename.  A name in the store never points to bytes that
-do not hash to it.
+do not hash to it: what was changed since is found, set aside, and fetched anew.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
 import shutil
-from dataclasses import dataclass
+import stat
+import warnings
 from typing import TYPE_CHECKING
 
-from zoo import disk, home
-from zoo.digests import folder_digest
-from zoo.drafts import drafting
-from zoo.errors import IntegrityError
+from zoo import disk, folders, home, leases, quarantine, rooms, usage
+from zoo.digests import file_digest, folder_digest
+from zoo.errors import DiskError, IntegrityError
+from zoo.kept import Kept, Part, Pin
 from zoo.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Pin:
-    """What bytes must be: their length, and their digests by algorithm (``sha256``, ``md5``...)."""
-
-    digests: tuple[tuple[str, str], ...]
-    size: int | None = None
-
-    @property
-    def sha256(self) -> str | None:
-        """The sha256, where it is pinned."""
-        return dict(self.digests).get("sha256")
-
-    @property
-    def algorithms(self) -> set[str]:
-        """The digests to compute: sha256, under which a file is kept, and all that are pinned."""
-        return {"sha256", *dict(self.digests)}
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A file in the store: where, its digest, and its length in bytes."""
-
-    path: Path
-    sha256: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Part:
-    """A file of a model that has several: its path there, and the file in the store."""
-
-    path: str
-    kept: Kept
+__all__ = ["Kept", "Part", "Pin", "Store"]
 
 
 class Store:
-    """The store below the folder `root`, which is made when something is first put into it."""
+    """The store below the folder `root`, which is made when something is first put into it.
 
-    def __init__(self, root: Path) -> None:
+    What it hands out is leased until the process ends: nobody who keeps to `zoo.leases` deletes it.
+
+    Parameters
+    ----------
+    rehash
+        Whether the bytes of what is found are read and hashed, and not only those of what was
+        changed since that was done.
+    """
+
+    def __init__(self, root: Path, *, rehash: bool = False) -> None:
         self.root = root
+        self.rehash = rehash
 
     def find(self, pin: Pin) -> Kept | None:
-        """Return the file that `pin` means, if it is here and pinned by its sha256."""
+        """Return the file that `pin` means, if it is here, sound, and pinned by its sha256.
+
+        A file that is not sound is set aside.
+        """
         if pin.sha256 is None:
             return None
-        path = self._path(pin.sha256)
-        try:
-            size = path.stat().st_size
-        except OSError:
+        path = self.path(pin.sha256)
+        leases.hold(self.root, pin.sha256, path)
+        if not self._is_sound(path, pin.sha256):
             return None
+        usage.touch(self.root, pin.sha256)
+        size = path.lstat().st_size
         return Kept(path, pin.sha256, size) if pin.size in (None, size) else None
 
     def has(self, digest: str) -> bool:
         """Tell whether a file or a folder of this digest is here."""
-        return self._path(digest).is_file() or self._folder(digest).is_dir()
+        return self.path(digest).is_file() or self._folder(digest).is_dir()
 
     def put(self, chunks: Iterable[bytes], pin: Pin, source: str) -> Kept:
         """Take in the bytes of `chunks` if they are those that `pin` means.
@@ -92,7 +74,7 @@ class Store:
         DiskError
             The disk is full.
         """
-        with drafting(self.root / "drafts", "fetch") as room:
+        with rooms.room(self.root / "drafts", self.root) as room:
             home.mark(self.root)
             draft = room / "bytes"
             found, size = _write(draft, chunks, pin, source)
@@ -112,48 +94,76 @@ class Store:
             It is not what `pin` means; the draft is left where it is.
         """
         _refuse_other(found, size, pin, source)
+        path = self.path(found["sha256"])
+        leases.hold(self.root, found["sha256"], path)
+        home.made(path.parent, self.root)
+        draft.chmod(home.readable(self.root))
         disk.sync(draft)
-        path = self._path(found["sha256"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.chmod(0o444)
-        draft.replace(path)
+        _move(draft, path)
         disk.sync_folder(path.parent)
+        known = (("", usage.stamp(path)),)
+        usage.note(self.root, path.name, source=usage.bare(source), stamps=known)
         return Kept(path, found["sha256"], size)
 
     def folder(self, parts: Sequence[Part]) -> tuple[Path, str]:
         """Return a folder with `parts` in it, and its digest; made if it is not here yet."""
         digest = folder_digest((p.path, p.kept.size, p.kept.sha256) for p in parts)
         path = self._folder(digest)
-        if not _is_whole(path, parts):
-            with drafting(path.parent, digest) as room:
-                if path.is_dir():
-                    path.rename(room / "damaged")
-                draft = room / "folder"
-                for part in parts:
-                    target = draft / part.path
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    _link(part.kept.path, target)
-                disk.sync(draft)
-                try:
-                    draft.rename(path)
-                except OSError:
-                    if not path.is_dir():  # else another process was first
-                        raise
+        leases.hold(self.root, digest, path)
+        if not folders.is_whole(self.root, path, parts, rehash=self.rehash):
+            folders.publish(self.root, path, parts)
+        usage.touch(self.root, digest)
         return path, digest
 
-    def _path(self, sha256: str) -> Path:
+    def path(self, sha256: str) -> Path:
+        """Return where the file with this digest is, if it is here."""
         return self.root / "sha256" / sha256[:2] / sha256
+
+    def _is_sound(self, path: Path, sha256: str) -> bool:
+        """Tell whether the file at `path` is there and is what it is called by; else it goes.
+
+        Its bytes are read if it was changed since they were read last, or nobody knows.
+        """
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return False
+            known = (("", usage.stamp(path)),)
+            if not self.rehash and usage.of(self.root, sha256).stamps == known:
+                return True
+            sound = file_digest(path) == sha256
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            sound = False
+        if sound:
+            usage.note(self.root, sha256, stamps=known)
+        else:
+            aside = quarantine.set_aside(self.root, path)
+            where = f"it is in {aside} now" if aside else "it cannot be moved away"
+            warnings.warn(f"{path} is damaged: {where}", stacklevel=2)
+        return sound
 
     def _folder(self, digest: str) -> Path:
         return self.root / "folders" / digest
 
 
-def _is_whole(folder: Path, parts: Sequence[Part]) -> bool:
-    """Tell whether `folder` has all of `parts`, each of its length."""
+def _move(draft: Path, path: Path) -> None:
+    """Rename `draft` to `path`, by way of a copy where a part of the cache is on another disk."""
     try:
-        return all((folder / part.path).stat().st_size == part.kept.size for part in parts)
-    except OSError:
-        return False
+        draft.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        folder = path.parent.parent
+        with rooms.room(folder / "drafts", folder) as room:
+            near = room / path.name
+            shutil.copy(draft, near)
+            disk.sync(near)
+            if file_digest(near) != path.name:
+                raise DiskError(f"{path} could not be written", found="other bytes") from error
+            near.replace(path)
 
 
 def _write(
@@ -189,11 +199,3 @@ def _differs(source: str, found: str, pin: Pin) -> IntegrityError:
         found=found,
         hint=f"the registry says {size}{pinned}; nothing was kept",
     )
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give `target` the bytes of `source` without copying them where the disk can do that."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -17,6 +17,7 @@ from zoo.commands.options import (
     quiet,
     quiet_tensorflow,
     registry_option,
+    rehash_option,
     remark,
     saving_options,
     speech_options,
@@ -103,6 +104,7 @@ def _option(one: Any) -> Any:
 @saving_options
 @registry_option
 @offline_option
+@rehash_option
 @speech_options
 def finetune(
     ref: str,
@@ -118,6 +120,7 @@ def finetune(
     options: dict[str, Any],
     registry: Path | None,
     offline: bool,
+    rehash: bool,
     as_json: bool,
     **said: Any,
 ) -> None:
@@ -131,7 +134,7 @@ def finetune(
     quiet_tensorflow()
     given = {key: value for key, value in said.items() if value is not None}
     recipe = _recipe(config, given)
-    library = Library(registry, offline)
+    library = Library(registry, offline, rehash=rehash)
     logs = _logs(tensorboard)
     run = Run(ref, data, dest, recipe, form, name, force, resume, {"tags": tags}, options, logs)
     with advising(library, ref), output.silent(quiet()):
@@ -142,8 +145,9 @@ def finetune(
 @click.argument("place", type=click.Path(path_type=Path))
 @registry_option
 @offline_option
+@rehash_option
 @speech_options
-def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) -> None:
+def rebuild(place: Path, registry: Path | None, offline: bool, rehash: bool, as_json: bool) -> None:
     """Train the model at PLACE again by its record, and say whether its weights are the same.
 
     PLACE is the folder with recipe.yaml, that file, or the model. It ends with 1 where a weight
@@ -155,7 +159,7 @@ def rebuild(place: Path, registry: Path | None, offline: bool, as_json: bool) ->
     quiet_tensorflow()
     recipe, old = run_record.load(run_record.of_result(place))
     rebuilding.require_record(old, str(place))
-    library = Library(registry, offline)
+    library = Library(registry, offline, rehash=rehash)
     import_tensorflow()
     opened = library.open(old["base"]["model"], options={"tags": old["base"].get("tags")})
     with output.silent(quiet()):

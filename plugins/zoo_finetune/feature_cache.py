@@ -11,7 +11,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from zoo import atomic, dtypes, home, output
+from zoo import atomic, dtypes, home, leases, output, pruning, quarantine, usage
+from zoo.digests import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,14 +44,32 @@ def features(net: Net, batches: Iterable[Any], count: int, *told: object) -> np.
     """
     import numpy as np
 
-    path = home.cache() / _FOLDER / f"{digest(net, *told)}.npy"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        home.mark(home.cache())
+    root, key = home.cache(), digest(net, *told)
+    path = home.made(root / _FOLDER, root) / f"{key}.npy"
+    home.mark(root)
+    leases.hold(root, key, path)
+    if not _is_sound(root, path):
         with atomic.replacing(path) as draft:
             _write(net, batches, count, draft)
+            usage.note(root, key, sha256=file_digest(draft))
+        pruning.keep_to_budget(root)
+    usage.touch(root, key)
     found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return found
+
+
+def _is_sound(root: Path, path: Path) -> bool:
+    """Tell whether features are at `path` as they were written; others are set aside.
+
+    They are read whole: that is little beside the training that begins with them.
+    """
+    if not path.is_file():
+        return False
+    written = usage.of(root, path.stem).sha256
+    if not written or file_digest(path) == written:
+        return True
+    quarantine.set_aside(root, path)
+    return False
 
 
 def digest(net: Net, *told: object) -> str:

@@ -202,7 +202,7 @@ np.savez(sys.argv[4], **{n.replace("/", "."): v for n, v in trained.model.weight
 
 
 @pytest.mark.slow
-def test_a_training_that_was_killed_ends_as_an_unbroken_one(tmp_path):
+def test_k08_a_training_that_was_killed_ends_as_an_unbroken_one(tmp_path):
     """It goes on after the last finished epoch, with the optimizer and the order as they were."""
     np.save(tmp_path / "x.npy", X[FEW])
     np.save(tmp_path / "y.npy", ODD[FEW])

@@ -107,7 +107,7 @@ def check(plain, folders, form, before, models, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["changes", pytest.param("all", marks=pytest.mark.slow)])
-def test_where_nothing_was(tf, plain, models, tmp_path, form, way):
+def test_k07_where_nothing_was(tf, plain, models, tmp_path, form, way):
     """Nothing is there for a reader, or all of it."""
     folders = killed(way, models / "new", form, "", tmp_path)
 
@@ -115,7 +115,7 @@ def test_where_nothing_was(tf, plain, models, tmp_path, form, way):
 
 
 @pytest.mark.parametrize("way", ["changes", pytest.param("all", marks=pytest.mark.slow)])
-def test_where_an_old_model_was(tf, plain, models, tmp_path, form, way):
+def test_k07_where_an_old_model_was(tf, plain, models, tmp_path, form, way):
     """It is there, or the new one; a checkpoint's files are switched all at once.
 
     The old one has two data files, and there is another model in the folder, to which nothing

@@ -37,7 +37,7 @@ def test_the_exit_code_is_that_of_the_work():
         ("os.kill(os.getpid(), signal.SIGUSR1)", "SIGUSR1"),
     ],
 )
-def test_an_end_by_a_signal_is_an_error(work, found):
+def test_k12_an_end_by_a_signal_is_an_error(work, found):
     """The signal is named, with what it means."""
     done = outcome(f"guarded(lambda: {work})")
 
@@ -57,7 +57,7 @@ def test_the_child_is_sent_what_the_parent_is_sent():
         assert process.wait(20) == 9
 
 
-def test_the_child_does_not_outlive_its_parent():
+def test_k11_the_child_does_not_outlive_its_parent():
     """Who kills the command for good ends the work too, and its output."""
     work = "guarded(lambda: print(os.getpid(), flush=True) or time.sleep(60) or 0)"
     program = f"import os, time\nfrom zoo.apart import guarded\n{work}"

@@ -10,7 +10,7 @@ FLOORS = [  # from the roof down
     # the command line
     {"zoo.__main__", "zoo_finetune.plugin"},
     {"zoo.cli", "zoo_finetune.command"},
-    {"zoo.commands.catalogue", "zoo.commands.environment"}
+    {"zoo.commands.cache", "zoo.commands.catalogue", "zoo.commands.environment"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
@@ -44,6 +44,7 @@ FLOORS = [  # from the roof down
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
     | {"zoo.report"},
+    {"zoo.repairing"},
     {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo_architectures.train_vgg_digits"},
     {"zoo.placing"},
@@ -97,6 +98,9 @@ FLOORS = [  # from the roof down
     {"zoo.folding", "zoo.stale"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
+    {"zoo.pruning", "zoo.rehashing"},
+    {"zoo.removal"},
+    {"zoo.inventory"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
@@ -127,12 +131,14 @@ FLOORS = [  # from the roof down
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
     {"zoo.attributes", "zoo.contrast"},
-    {"zoo.op_defaults"}
-    | {"zoo.home", "zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
+    {"zoo.op_defaults"} | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
-    {"zoo.atomic", "zoo.together"},
+    {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"},
+    {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
-    {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
+    {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
+    | {"zoo.kept", "zoo.owners"},
     {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
     | {"zoo.names", "zoo.ordered_code", "zoo.patience", "zoo.wire"},

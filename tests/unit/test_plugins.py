@@ -1,6 +1,8 @@
 """A plugin can be wrong; the others and zoo itself cannot be stopped by it."""
 
 import sys
+import threading
+import time
 import types
 from importlib.metadata import EntryPoint, entry_points
 
@@ -194,3 +196,48 @@ def test_a_plugin_that_leaves_while_it_adds_commands():
 
     assert list(plugins.commands(loaded).commands) == []
     assert [p.name for p in loaded.broken] == ["exits"]
+
+
+def test_c10_threads_ask_hooks_one_at_a_time():
+    """A hook need not be fit for threads: it is asked once, whoever asks first."""
+    asked = []
+
+    @hookimpl
+    def zoo_formats():
+        asked.append(threading.get_ident())
+        time.sleep(0.05)
+        return []
+
+    loaded = plugins.load([plugin("slow", zoo_formats=zoo_formats)])
+    threads = [threading.Thread(target=plugins.formats, args=(loaded,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(asked) == 1
+
+
+def test_c10_plugins_are_loaded_by_one_thread(monkeypatch):
+    """The others wait for it, and get what it loaded."""
+    loads, found = [], []
+
+    def load(_):
+        loads.append(1)
+        time.sleep(0.05)
+        return object()
+
+    monkeypatch.setattr(plugins, "load", load)
+    plugins._installed.cache_clear()
+    try:
+        threads = [
+            threading.Thread(target=lambda: found.append(plugins.installed())) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        plugins._installed.cache_clear()
+
+    assert (len(loads), len(set(map(id, found)))) == (1, 1)

@@ -13,6 +13,7 @@ from zoo.commands.network import fetching_options
 from zoo.commands.options import (
     offline_option,
     registry_option,
+    rehash_option,
     remark,
     speech_options,
 )
@@ -140,6 +141,7 @@ def _pinned(weights: Any) -> str:
 @registry_option
 @offline_option
 @fetching_options
+@rehash_option
 @speech_options
 def fetch(
     refs: tuple[str, ...],
@@ -148,13 +150,14 @@ def fetch(
     registry: Path | None,
     offline: bool,
     manner: Manner,
+    rehash: bool,
     as_json: bool,
 ) -> None:
     """Bring the models REF into the store, verified, and print where they are."""
     from zoo.fetching import copy_into
     from zoo.library import Library
 
-    library = Library(registry, offline, manner)
+    library = Library(registry, offline, manner, rehash)
     models = []
     for ref in refs:
         name, fetched = library.fetch(ref)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo import output
-from zoo.commands.options import registry_option, speech_options
+from zoo.commands.options import registry_option, rehash_option, speech_options
 from zoo.comparisons import diff
 from zoo.contrast import Tolerance
 from zoo.library import Library
@@ -28,6 +28,7 @@ _DISTANCE = click.FloatRange(min=0)
 @click.option("--atol", type=_DISTANCE, default=0.0, help="Let numbers differ by this much.")
 @click.option("--all", "everything", is_flag=True, help="Leave nothing out.")
 @registry_option
+@rehash_option
 @speech_options
 def compare(
     a: str,
@@ -38,13 +39,14 @@ def compare(
     atol: float,
     everything: bool,
     registry: Path | None,
+    rehash: bool,
     as_json: bool,
 ) -> int:
     """Tell whether the models A and B are the same: signatures, weights bit for bit, graph.
 
     Ends with 1 where they differ. Names and order of nodes, and the format, make no difference.
     """
-    library, tolerance = Library(registry), Tolerance(rtol, atol)
+    library, tolerance = Library(registry, rehash=rehash), Tolerance(rtol, atol)
     facts = diff(library, a, b, tags_a=tags_a, tags_b=tags_b, tolerance=tolerance)
     if as_json:
         output.say(output.document(facts))

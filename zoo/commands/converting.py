@@ -16,6 +16,7 @@ from zoo.commands.options import (
     offline_option,
     quiet_tensorflow,
     registry_option,
+    rehash_option,
     remark,
     repairing_options,
     saving_options,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @format_option
 @registry_option
 @offline_option
+@rehash_option
 @speech_options
 def convert(
     ref: str,
@@ -73,6 +75,7 @@ def convert(
     read_as: str | None,
     registry: Path | None,
     offline: bool,
+    rehash: bool,
     as_json: bool,
 ) -> None:
     """Write the model REF to DEST in another format.
@@ -81,8 +84,7 @@ def convert(
     signature of these names.
     """
     quiet_tensorflow()
-    library = Library(registry, offline)
-    with advising(library, ref):
+    with advising(Library(registry, offline, rehash=rehash), ref) as library:
         done = conversions.convert(
             library,
             ref,

@@ -11,6 +11,7 @@ from zoo.commands.options import (
     attaching_options,
     format_option,
     registry_option,
+    rehash_option,
     speech_options,
     tags_option,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @attaching_options
 @format_option
 @registry_option
+@rehash_option
 @speech_options
 def inspect(
     ref: str,
@@ -45,10 +47,11 @@ def inspect(
     wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
+    rehash: bool,
     as_json: bool,
 ) -> None:
     """Show what is in the model REF: a registered name, a path, or a URL."""
-    facts = Library(registry).inspect(ref, read_as, {"tags": tags}, wishes, tensors)
+    facts = Library(registry, rehash=rehash).inspect(ref, read_as, {"tags": tags}, wishes, tensors)
     if as_json:
         output.say(output.document(facts))
         return

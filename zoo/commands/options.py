@@ -66,6 +66,9 @@ registry_option = click.option(
     help="A registry that counts before all others.",
 )
 offline_option = click.option("--offline", is_flag=True, help="Use nothing but this machine.")
+rehash_option = click.option(
+    "--rehash", is_flag=True, help="Read and hash what is used from the store; fetch what is bad."
+)
 format_option = click.option("--format", "read_as", metavar="FORMAT", help="The format REF is in.")
 _ATTACHING = (
     click.option("--architecture", metavar="NAME", help="The net that the weights belong to."),
@@ -277,11 +280,6 @@ def import_tensorflow() -> None:
         from zoo.engine import tensorflow
 
         tensorflow()
-
-
-def quiet() -> bool:
-    """Tell whether the user of this command wants no remarks."""
-    return bool(click.get_current_context().meta.get(_QUIET))
 
 
 def remark(sentence: str) -> None:

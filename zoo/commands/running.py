@@ -15,6 +15,7 @@ from zoo.commands.options import (
     import_tensorflow,
     quiet_tensorflow,
     registry_option,
+    rehash_option,
     remark,
     signature_option,
     speech_options,
@@ -53,6 +54,7 @@ def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) 
 @attaching_options
 @format_option
 @registry_option
+@rehash_option
 @speech_options
 def run(
     ref: str,
@@ -65,6 +67,7 @@ def run(
     wishes: Wishes,
     read_as: str | None,
     registry: Path | None,
+    rehash: bool,
     as_json: bool,
 ) -> None:
     """Run the model REF once.
@@ -75,7 +78,7 @@ def run(
     quiet_tensorflow()  # a Keras file brings it in when it is opened
     if save is not None:
         atomic.require_folder(save)  # before the model takes its time
-    library = Library(registry)
+    library = Library(registry, rehash=rehash)
     with advising(library, ref):
         opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
         import_tensorflow()
