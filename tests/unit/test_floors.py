@@ -107,11 +107,11 @@ FLOORS = [  # from the roof down
         "zoo.weights",
     }
     | {"zoo.view"},
-    {"zoo.entries", "zoo.graph", "zoo.sources", "zoo.tensor_protos"}
+    {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
-    {"zoo.hdf5", "zoo.keras_config"},
-    {"zoo.hdf5_objects"},
+    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config"},
+    {"zoo.hdf5_objects", "zoo.sources"},
     {"zoo.hdf5_messages"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
     {"zoo.attributes", "zoo.contrast"},
@@ -122,7 +122,7 @@ FLOORS = [  # from the roof down
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
-    | {"zoo.names", "zoo.ordered_code", "zoo.wire"},
+    | {"zoo.expiry", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,178 @@
+"""A registry compiled into a database that answers at once, however many models there are.
+
+It is kept under the digest of the registry's bytes, and can be lost or spoilt without harm: what
+does not answer, or answers with other than was written, is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+import zlib
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zoo.digests import folder_digest
+from zoo.yaml_events import uncollected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from zoo.yaml_events import Mapping
+
+FACTS = ("serial", "expires")
+"""What a registry may say of itself."""
+_VERSION = 2
+_AFTER_ALL = "\x7f"
+"""What comes after every letter that a name may have."""
+_SCHEMA = """
+CREATE TABLE models (name TEXT, summary TEXT, tags TEXT, shown INTEGER, entry TEXT,
+                     checksum INTEGER);
+CREATE TABLE facts (key TEXT, value TEXT);
+"""
+_ENTRY = "SELECT entry, checksum FROM models WHERE name = ?"
+_ROWS = "SELECT name, summary, tags, shown FROM models"
+_NAMES = "SELECT name FROM models"
+_BEGINNING = " WHERE name >= ? AND name < ? ORDER BY rowid"
+
+
+class Shown(NamedTuple):
+    """What a list says of a model: its tags, the default first, each with its digest if stated."""
+
+    name: str
+    summary: str
+    tags: list[tuple[str, str | None]]
+
+
+class Index:
+    """The models of the registry whose bytes have this `digest`.
+
+    Parameters
+    ----------
+    cache
+        The folder of the cache.  If it cannot be written the index is made anew each time.
+    document
+        Gives the registry as its YAML has it, where the index has to be made.
+    """
+
+    def __init__(self, digest: str, cache: Path, document: Callable[[], Mapping]) -> None:
+        self._kept = cache / "registries" / f"{digest}-{_VERSION}.sqlite"
+        self._document = document
+        self._base = self._opened() if self._kept.is_file() else self._made()
+
+    def rows(self, prefix: str = "") -> list[Shown]:
+        """Return what a list says of the models whose names begin with `prefix`."""
+        found = self._ask(*_beginning(_ROWS, prefix))
+        if any(_checksum(*texts) != checksum for *texts, checksum in found):
+            self._replace()
+            found = self._ask(*_beginning(_ROWS, prefix))
+        return [Shown(name, summary, json.loads(tags)) for name, summary, tags, _ in found]
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the names that begin with `prefix`, in the order of the file."""
+        return [name for (name,) in self._ask(*_beginning(_NAMES, prefix))]
+
+    def entry(self, name: str) -> str | None:
+        """Return the entry of `name` as the YAML has it, in JSON; None if there is none."""
+        rows = self._ask(_ENTRY, name)
+        if any(_checksum(entry) != checksum for entry, checksum in rows):
+            self._replace()
+            rows = self._ask(_ENTRY, name)
+        return str(rows[0][0]) if rows else None
+
+    def fact(self, key: str) -> str | None:
+        """Return what the registry says of itself under `key`, one of `FACTS`."""
+        answers = self._ask("SELECT value FROM facts WHERE key = ?", key)
+        return str(answers[0][0]) if answers else None
+
+    def _ask(self, query: str, *values: str) -> list[Any]:
+        try:
+            return self._base.execute(query, values).fetchall()
+        except sqlite3.DatabaseError:
+            self._replace()
+            return self._base.execute(query, values).fetchall()
+
+    def _replace(self) -> None:
+        self._base.close()
+        self._base = self._made()
+
+    def _opened(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self._kept.absolute().as_uri()}?mode=ro", uri=True)
+
+    def _made(self) -> sqlite3.Connection:
+        with uncollected():
+            document = self._document()
+            try:
+                _compile(document, self._kept)
+                return self._opened()
+            except (OSError, sqlite3.Error):  # no place for it costs time, nothing else
+                base = sqlite3.connect(":memory:", isolation_level=None)
+                _fill(base, document)
+                return base
+
+
+def _beginning(query: str, prefix: str) -> tuple[str, ...]:
+    if not prefix:
+        return (query,)
+    return query + _BEGINNING, prefix, prefix + _AFTER_ALL
+
+
+def _checksum(*parts: str) -> int:
+    return zlib.crc32("\0".join(parts).encode())
+
+
+def _compile(document: Mapping, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=kept.parent, prefix=".", suffix=".sqlite")
+    os.close(descriptor)
+    try:
+        with closing(sqlite3.connect(draft, isolation_level=None)) as base:
+            base.execute("PRAGMA journal_mode = OFF")  # a draft that is not finished is thrown away
+            _fill(base, document)
+        Path(draft).replace(kept)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+
+
+def _fill(base: sqlite3.Connection, document: Mapping) -> None:
+    base.executescript(_SCHEMA)
+    base.execute("BEGIN")
+    base.executemany("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?)", _stored(document))
+    base.execute("CREATE UNIQUE INDEX names ON models (name)")
+    facts = ((key, document[key]) for key in FACTS if key in document)
+    base.executemany("INSERT INTO facts VALUES (?, ?)", facts)
+    base.execute("COMMIT")
+
+
+def _stored(document: Mapping) -> Iterator[tuple[str, str, str, int, str, int]]:
+    as_json = json.JSONEncoder(check_circular=False, ensure_ascii=False).encode
+    for name, entry in (document.get("models") or {}).items():
+        summary, tags, whole = _summary(entry), json.dumps(_tags(entry)), as_json(entry)
+        yield name, summary, tags, _checksum(name, summary, tags), whole, _checksum(whole)
+
+
+def _summary(entry: Any) -> str:
+    summary = entry.get("summary") if isinstance(entry, dict) else None
+    return summary if isinstance(summary, str) else ""
+
+
+def _tags(entry: Any) -> list[tuple[str, str | None]]:
+    weights = entry.get("weights") if isinstance(entry, dict) else None
+    if not isinstance(weights, dict):
+        return []
+    return [(tag, _digest(pinned)) for tag, pinned in weights.items()]
+
+
+def _digest(pinned: Any) -> str | None:
+    """Return the digest that an entry not yet validated pins its weights to, if it does."""
+    if not isinstance(pinned, dict):
+        return None
+    try:
+        files = [(f["path"], int(f["size"]), f["sha256"]) for f in pinned.get("files") or ()]
+        digest = folder_digest(files) if files else pinned.get("sha256")
+    except (KeyError, TypeError, ValueError):
+        return None
+    return digest if isinstance(digest, str) else None
