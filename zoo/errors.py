@@ -98,6 +98,18 @@ class IntegrityError(FetchError):
     code = 76
 
 
+class MissingError(FetchError):
+    """A server answered that there is nothing at this address."""
+
+    code = 66
+
+
+class RefusedError(FetchError):
+    """A server wants other credentials, or an address is one that zoo does not ask."""
+
+    code = 77
+
+
 class WriteError(ZooError):
     """The target cannot be created: it exists, or its folder forbids it."""
 

@@ -93,6 +93,9 @@ FLOORS = [  # from the roof down
     {"zoo.folding", "zoo.stale"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
+    {"zoo.documents"},
+    {"zoo.asking", "zoo.retrying"},
+    {"zoo.credentials", "zoo.lines", "zoo.network_errors"},
     {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
@@ -121,8 +124,10 @@ FLOORS = [  # from the roof down
     {"zoo.atomic", "zoo.together"},
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
+    {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
-    | {"zoo.expiry", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths", "zoo.wire"},
+    | {"zoo.expiry", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
+    | {"zoo.patience", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]
