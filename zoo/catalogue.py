@@ -78,7 +78,8 @@ class Catalogue:
         if isinstance(place, str):
             from zoo import remote_registry
 
-            return remote_registry.opened(place, self._cache, offline=self._offline)
+            found: Registry = remote_registry.opened(place, self._cache, offline=self._offline)
+            return found
         try:
             return Registry(place, self._cache)
         except RegistryError as error:

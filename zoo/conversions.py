@@ -13,7 +13,7 @@ from zoo.alterations import NONE as UNALTERED
 from zoo.alterations import Alterations
 from zoo.cutting import ALL, Wanted, prepared
 from zoo.engine import tensorflow
-from zoo.library import Opened
+from zoo.opened import Opened
 from zoo.renaming import NONE, Wishes
 from zoo.repairs import USUAL, Choice
 from zoo.targets import refuse_taken

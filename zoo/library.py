@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, plugins
-from zoo.errors import UnknownNameError, UnsupportedError, UsageError, did_you_mean
+from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean
+from zoo.offline import is_offline
+from zoo.opened import Opened
 from zoo.renaming import NONE, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from zoo.bringing import Pinned
     from zoo.catalogue import Catalogue
     from zoo.entries import Entry, Weights
     from zoo.fetching import Fetched
     from zoo.formats import Format, Saved
+    from zoo.lockfile import Lock
     from zoo.model import Model
     from zoo.plugins import Loaded
     from zoo.store import Store
@@ -29,28 +32,6 @@ BUILT = "architecture"
 _SCHEMES = ("file:", "package:", "http:", "https:", "hf:")
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A model, and where it came from.
-
-    Attributes
-    ----------
-    model
-        The model.
-    format
-        The name of its format, ``"architecture"`` if it was built.
-    path
-        Where it lies; None if it was built.
-    entry
-        What a registry says of it, if it was called by name.
-    """
-
-    model: Model
-    format: str
-    path: Path | None
-    entry: Entry | None = None
-
-
 @dataclass
 class Library:
     """What the functions of `zoo` and its commands work with.
@@ -58,24 +39,34 @@ class Library:
     Attributes
     ----------
     registry
-        A registry that counts before all others.
+        A registry that counts before all others, by its path or URL.
     offline
         Whether nothing may be asked over the network; ``ZOO_OFFLINE`` in the environment says so
         too.
+    trust_first
+        Whether a bare URL may be without a digest: what comes first must come ever after.
     """
 
-    registry: Path | None = None
+    registry: Path | str | None = None
     offline: bool = False
+    trust_first: bool = False
 
     def __post_init__(self) -> None:
-        self.offline = self.offline or os.environ.get("ZOO_OFFLINE", "") not in ("", "0")
+        self.offline = is_offline(self.offline)
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """The registries."""
         from zoo.catalogue import standard
 
-        return standard(self.registry)
+        return standard(self.registry, offline=self.offline)
+
+    @cached_property
+    def lock(self) -> Lock | None:
+        """The ``zoo.lock`` of the folder one stands in, if it has one."""
+        from zoo import lockfile
+
+        return lockfile.here()
 
     @cached_property
     def store(self) -> Store:
@@ -158,34 +149,41 @@ class Library:
         return document if attached is None else {**document, "attached": attached.facts()}
 
     def fetch(self, ref: str) -> tuple[names.Reference, Fetched]:
-        """Return the model called `ref` as it lies in the store, fetched if it was not there.
+        """Return the model that `ref`, a name or URL, means as it lies in the store.
 
         Raises
         ------
         UnknownNameError
             No registry has it.
         UsageError
-            There is nothing to fetch: a plugin builds it.
+            There is nothing to fetch, as a plugin builds it; or the URL is not pinned.
         FetchError
             No source gave it.
         """
+        from zoo import bringing
+
+        pinned = self.pinned(ref)
+        return pinned.name, bringing.bring(pinned, self.store, offline=self.offline)
+
+    def pinned(self, ref: str) -> Pinned:
+        """Return the files of which the model consists that `ref` means, and what they must be.
+
+        Raises
+        ------
+        IntegrityError
+            The project has locked other bytes under this name.
+        UnknownNameError, UsageError
+            As `fetch` has them.
+        """
+        from zoo import bringing
+
+        if ref.startswith(_SCHEMES):
+            return bringing.of_url(ref, trust_first=self.trust_first)
         name = self._named(ref)
         if name is None:
             raise self._unknown(ref)
-        entry = self.catalogue.entry(name.name)
-        if not entry.weights:
-            raise UsageError(
-                f"{name.name} has nothing to fetch",
-                found=f"the architecture {entry.architecture!r}, which is installed",
-                hint=f"`zoo run {name.name}` works at once",
-            )
-        name = names.Reference(name.name, entry.tag(name))
-        weights = entry.weights[str(name.tag)]
-        if weights.link is not None:
-            raise UsageError(
-                f"{name} has nothing to fetch", found=f"a link to {self._base(name) / weights.link}"
-            )
-        return name, self._fetched(name, weights)
+        registry = self.catalogue.registry_of(name.name)
+        return bringing.of_entry(name, registry.entry(name.name), registry, self.lock)
 
     def files(self, opened: Opened) -> list[Path]:
         """Return the files of which the model `opened` consists; none if it was built."""
@@ -227,12 +225,8 @@ class Library:
 
     def _path(self, ref: str | Path) -> Path:
         """Return where what a path or URL means lies, fetched if it was not there."""
-        if isinstance(ref, str) and ref.startswith(_SCHEMES):
-            from zoo import fetching
-
-            wanted = fetching.pinned_url(ref)
-            return fetching.fetch([wanted], self.store, Path.cwd(), offline=self.offline).path
-        return Path(ref)
+        is_url = isinstance(ref, str) and ref.startswith(_SCHEMES)
+        return self.fetch(str(ref))[1].path if is_url else Path(ref)
 
     def _refuse_unknown(self, ref: str | Path, path: Path) -> None:
         """Refuse a name that nobody registered, and that is no path either."""
@@ -256,13 +250,15 @@ class Library:
     def _open_entry(
         self, name: names.Reference, entry: Entry, options: Mapping[str, Any], wishes: Wishes
     ) -> Opened:
+        from zoo import bringing
+
         if not entry.weights and name.tag is None:
             model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
             model = joining.prepared(model, wishes)
             return Opened(
                 joining.with_names(model, entry.inputs, entry.outputs), BUILT, None, entry
             )
-        name = names.Reference(name.name, entry.tag(name))
+        name = bringing.tagged(name, entry, self.lock)
         weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
         path = self._place(name, weights)
@@ -278,22 +274,16 @@ class Library:
         """Return where the model is whose `weights` are tagged as `name` says."""
         if weights.link is not None:
             return self._base(name) / weights.link
-        fetched = self._fetched(name, weights)
+        fetched = self.fetch(str(name))[1]
         if weights.member is None:
             return fetched.path
         if not fetched.path.is_dir():
             raise UnsupportedError("members of archives are not read yet", found=weights.member)
         return fetched.path / weights.member
 
-    def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
-        from zoo import fetching
-
-        files = fetching.wanted(weights)
-        return fetching.fetch(files, self.store, self._base(name), offline=self.offline)
-
     def _base(self, name: names.Reference) -> Path:
         """Return the folder of the registry that has `name`, to which its paths are relative."""
-        return self.catalogue.registry_of(name.name).path.absolute().parent
+        return self.catalogue.registry_of(name.name).base
 
     def _built(self, architecture: str, stored: Model) -> Model:
         chosen = plugins.architecture_named(self.plugins, architecture)

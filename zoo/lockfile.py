@@ -7,7 +7,7 @@ form.  What a lock pins is refused if it is something else now, whoever says so.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VERSION = 1
 NAME = "zoo.lock"
 _HEXADECIMAL = set("0123456789abcdef")
+_OTHERS = ("md5", "sha384")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Locked:
         Its files; one without a path, or those of a model of several.
     member
         The path of the model inside of them, if it is not all of them.
+    stated
+        The digests besides sha256 that upstream stated: one of them changes where the model is
+        published again.
     """
 
     name: Reference
@@ -63,6 +67,11 @@ class Locked:
     format: str
     files: tuple[LockedFile, ...]
     member: str | None = None
+    stated: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        others = tuple(sorted(pair for pair in self.stated if pair[0] != "sha256"))
+        object.__setattr__(self, "stated", others)
 
     @property
     def sha256(self) -> str:
@@ -95,21 +104,19 @@ class Lock:
     def find(self, name: Reference) -> Locked | None:
         """Return what is pinned as `name`; a name without a tag means the one that was default."""
         for locked in self.models:
-            if locked.name.name == name.name and name.tag in (
-                locked.name.tag,
-                None if locked.default else locked.name.tag,
-            ):
+            is_meant = locked.default if name.tag is None else locked.name.tag == name.tag
+            if locked.name.name == name.name and is_meant:
                 return locked
         return None
-
-    def names(self) -> set[str]:
-        """Return the names that it has a pin for, with any tag."""
-        return {str(locked.name.name) for locked in self.models}
 
     def with_models(self, new: Iterable[Locked]) -> Lock:
         """Return this lock with `new` pins in the place of those of the same names and tags."""
         models = {locked.name: locked for locked in self.models}
-        models |= {locked.name: locked for locked in new}
+        for locked in new:
+            if locked.default:  # there is one default, and it was another
+                others = {n: replace(m, default=False) for n, m in models.items()}
+                models |= {n: m for n, m in others.items() if n.name == locked.name.name}
+            models[locked.name] = locked
         order = sorted(models, key=lambda name: (name.name, name.tag or ""))
         return Lock(self.path, tuple(models[name] for name in order))
 
@@ -175,6 +182,7 @@ def _facts(locked: Locked) -> dict[str, Any]:
     """Return what the file says of `locked`."""
     facts: dict[str, Any] = {"default": True} if locked.default else {}
     facts |= {"format": locked.format, "sha256": locked.sha256, "size": locked.size}
+    facts |= dict(locked.stated)
     if locked.member is not None:
         facts["member"] = locked.member
     if not locked.files[0].path:
@@ -201,7 +209,8 @@ def _locked(key: str, value: dict[str, Any]) -> Locked:
     member, form = value.get("member"), value["format"]
     if not isinstance(form, str) or not (member is None or not paths.fault(member)):
         raise ValueError(f"{key} has a format or a member that is none")
-    locked = Locked(name, value.get("default") is True, form, tuple(files), member)
+    stated = tuple((kind, str(value[kind])) for kind in _OTHERS if kind in value)
+    locked = Locked(name, value.get("default") is True, form, tuple(files), member, stated)
     if (locked.sha256, locked.size) != (value["sha256"], value["size"]):
         raise ValueError(f"the files of {key} do not add up to its sha256 and size")
     return locked

@@ -66,15 +66,23 @@ class Registry:
         What errors and lists call it: the path, or the URL.
     from_network
         Whether a server gave it, which may then name no files of this machine.
+    private
+        Whether that server is one that only some network reaches.
     """
 
     def __init__(self, path: Path, cache: Path, *, url: str = "", data: bytes = b"") -> None:
         self.path = path
         self.place: Path | str = url or path
         self.from_network = bool(url)
+        self.private = False
         self._contents = data if url else _snapshot(path)
         digest = hashlib.sha256(self._contents).hexdigest()
         self._index = Index(digest, cache, lambda: _document(str(self.place), self._contents))
+
+    @property
+    def base(self) -> Path:
+        """The folder to which paths in it are relative."""
+        return self.path.absolute().parent
 
     def rows(self, prefix: str = "") -> Iterator[Row]:
         """Yield what a list says of each model whose name begins with `prefix`, in their order."""
@@ -114,6 +122,20 @@ class Registry:
     def faults(self) -> list[RegistryError]:
         """Return everything that is wrong with any entry."""
         return [fault for name in self.names() for fault in self._faults(name)]
+
+    def remarks(self) -> list[str]:
+        """Return what could be better with sound entries: weights without a licence, or with none
+        that SPDX knows.
+        """
+        from zoo import licences
+
+        stored = ((name, self._stored(name)) for name in self.names())
+        told = (
+            (name, licences.remark(entry.get("license")))
+            for name, entry in stored
+            if isinstance(entry, dict) and (entry.get("weights") or entry.get("license"))
+        )
+        return [f"{name}: {remark}" for name, remark in told if remark]
 
     def _faults(self, name: str) -> list[RegistryError]:
         """Return what is wrong with an entry; its lines are looked for only if something is."""

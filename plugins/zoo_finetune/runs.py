@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from zoo.formats import Saved
-    from zoo.library import Library, Opened
+    from zoo.library import Library
     from zoo.model import Model
+    from zoo.opened import Opened
     from zoo_finetune.finetuning import Trained
     from zoo_finetune.recipe import Recipe
 

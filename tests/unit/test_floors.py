@@ -10,11 +10,11 @@ FLOORS = [  # from the roof down
     # the command line
     {"zoo.__main__", "zoo_finetune.plugin"},
     {"zoo.cli", "zoo_finetune.command"},
-    {"zoo.commands.catalogue", "zoo.commands.environment"}
+    {"zoo.commands.catalogue", "zoo.commands.environment", "zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
-    {"zoo.commands.verifying"},
+    {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
     # fine-tuning, what it leaves behind, and what is learned from
@@ -41,7 +41,8 @@ FLOORS = [  # from the roof down
     {"zoo_finetune.option_values"},
     {"zoo_finetune"},
     # names, paths and formats become models, and models become files
-    {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
+    {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.locking"}
+    | {"zoo.registering"}
     | {"zoo.report"},
     {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo_architectures.train_vgg_digits"},
@@ -49,7 +50,7 @@ FLOORS = [  # from the roof down
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
     {"zoo.diagnosis"},
-    {"zoo.inspection"},
+    {"zoo.inspection", "zoo.opened"},
     {"zoo.kinds"} | {"zoo_keras"},
     {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
@@ -93,10 +94,14 @@ FLOORS = [  # from the roof down
     {"zoo.folding", "zoo.stale"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
+    {"zoo.catalogue"},
+    {"zoo.remote_registry"},
     {"zoo.documents"},
     {"zoo.asking", "zoo.retrying"},
     {"zoo.credentials", "zoo.lines", "zoo.network_errors"},
-    {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
+    {"zoo.bringing"},
+    {"zoo.pinning", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
+    {"zoo.fetching", "zoo.known", "zoo.lockfile"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
     # registries, the store, graphs and tensors
@@ -126,7 +131,7 @@ FLOORS = [  # from the roof down
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"},
     {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
-    | {"zoo.expiry", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
+    | {"zoo.expiry", "zoo.licences", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
     | {"zoo.patience", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
