@@ -124,9 +124,7 @@ class Registry:
         return [fault for name in self.names() for fault in self._faults(name)]
 
     def remarks(self) -> list[str]:
-        """Return what could be better with sound entries: weights without a licence, or with none
-        that SPDX knows.
-        """
+        """Return what could be better with sound entries: licences that SPDX does not know."""
         from zoo import licences
 
         stored = ((name, self._stored(name)) for name in self.names())

@@ -36,7 +36,8 @@ CREATE TABLE facts (key TEXT, value TEXT);
 _ENTRY = "SELECT entry, checksum FROM models WHERE name = ?"
 _ROWS = "SELECT name, summary, tags, shown FROM models"
 _NAMES = "SELECT name FROM models"
-_BEGINNING = " WHERE name >= ? AND name < ? ORDER BY rowid"
+_BEGINNING = " WHERE name >= ? AND name < ?"
+_ORDER = " ORDER BY rowid"
 
 
 class Shown(NamedTuple):
@@ -116,8 +117,8 @@ class Index:
 
 def _beginning(query: str, prefix: str) -> tuple[str, ...]:
     if not prefix:
-        return (query,)
-    return query + _BEGINNING, prefix, prefix + _AFTER_ALL
+        return (query + _ORDER,)
+    return query + _BEGINNING + _ORDER, prefix, prefix + _AFTER_ALL
 
 
 def _checksum(*parts: str) -> int:
