@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _KEYS = ("version", "models", *FACTS)
-_LOOKS, _PAUSE = 20, 0.01
-"""How often a file is read that changes while it is read, and the seconds between."""
+_LOOKS, _QUIET = 50, 0.02
+"""Looks at a file that changes meanwhile; seconds without a write after which it is whole."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +168,12 @@ def _snapshot(path: Path) -> bytes:
     """
     try:
         for _ in range(_LOOKS):
-            before, data, after = path.stat(), path.read_bytes(), path.stat()
+            before, data = path.stat(), path.read_bytes()
+            if 0 <= time.time() - before.st_mtime < _QUIET:
+                time.sleep(_QUIET)
+            after = path.stat()
             if before.st_mtime_ns == after.st_mtime_ns and len(data) == after.st_size:
                 break
-            time.sleep(_PAUSE)
     except OSError as error:
         raise RegistryError(f"{path} cannot be read", found=error.strerror or "") from error
     return data

@@ -1,7 +1,7 @@
 """A registry compiled into a database that answers at once, however many models there are.
 
-It is kept under the digest of the registry's bytes, and can be lost or spoilt without harm: what
-does not answer, or answers with other than was written, is made anew.
+It is kept under the digest of the registry's bytes and a checksum of its own, and can be lost or
+spoilt without harm: what is not what was written is made anew.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import json
 import os
 import sqlite3
 import tempfile
-import zlib
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zoo.checksums import crc32c
 from zoo.digests import folder_digest
 from zoo.yaml_events import uncollected
 
@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 FACTS = ("serial", "expires")
 """What a registry may say of itself."""
 _VERSION = 2
+_CHUNK = 1 << 16
 _AFTER_ALL = "\x7f"
 """What comes after every letter that a name may have."""
 _SCHEMA = """
-CREATE TABLE models (name TEXT, summary TEXT, tags TEXT, shown INTEGER, entry TEXT,
-                     checksum INTEGER);
+CREATE TABLE models (name TEXT, summary TEXT, tags TEXT, entry TEXT);
 CREATE TABLE facts (key TEXT, value TEXT);
 """
-_ENTRY = "SELECT entry, checksum FROM models WHERE name = ?"
-_ROWS = "SELECT name, summary, tags, shown FROM models"
+_ROWS = "SELECT name, summary, tags FROM models"
 _NAMES = "SELECT name FROM models"
 _BEGINNING = " WHERE name >= ? AND name < ?"
 _ORDER = " ORDER BY rowid"
@@ -60,17 +59,15 @@ class Index:
     """
 
     def __init__(self, digest: str, cache: Path, document: Callable[[], Mapping]) -> None:
-        self._kept = cache / "registries" / f"{digest}-{_VERSION}.sqlite"
+        self._room = cache / "registries"
+        self._name = f"{digest}-{_VERSION}"
         self._document = document
-        self._base = self._opened() if self._kept.is_file() else self._made()
+        self._base = self._found() or self._made()
 
     def rows(self, prefix: str = "") -> list[Shown]:
         """Return what a list says of the models whose names begin with `prefix`."""
         found = self._ask(*_beginning(_ROWS, prefix))
-        if any(_checksum(*texts) != checksum for *texts, checksum in found):
-            self._replace()
-            found = self._ask(*_beginning(_ROWS, prefix))
-        return [Shown(name, summary, json.loads(tags)) for name, summary, tags, _ in found]
+        return [Shown(name, summary, json.loads(tags)) for name, summary, tags in found]
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the names that begin with `prefix`, in the order of the file."""
@@ -78,10 +75,7 @@ class Index:
 
     def entry(self, name: str) -> str | None:
         """Return the entry of `name` as the YAML has it, in JSON; None if there is none."""
-        rows = self._ask(_ENTRY, name)
-        if any(_checksum(entry) != checksum for entry, checksum in rows):
-            self._replace()
-            rows = self._ask(_ENTRY, name)
+        rows = self._ask("SELECT entry FROM models WHERE name = ?", name)
         return str(rows[0][0]) if rows else None
 
     def fact(self, key: str) -> str | None:
@@ -90,29 +84,38 @@ class Index:
         return str(answers[0][0]) if answers else None
 
     def _ask(self, query: str, *values: str) -> list[Any]:
-        try:
-            return self._base.execute(query, values).fetchall()
-        except sqlite3.DatabaseError:
-            self._replace()
-            return self._base.execute(query, values).fetchall()
+        return self._base.execute(query, values).fetchall()
 
-    def _replace(self) -> None:
-        self._base.close()
-        self._base = self._made()
-
-    def _opened(self) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self._kept.absolute().as_uri()}?mode=ro", uri=True)
+    def _found(self) -> sqlite3.Connection | None:
+        """Return the index that was kept, if one was and every bit of it is as it was."""
+        for kept in self._room.glob(f"{self._name}-*.sqlite"):
+            with suppress(OSError, ValueError):
+                if kept.name == f"{self._name}-{_checksum(kept)}.sqlite":
+                    return _opened(kept)
+        return None
 
     def _made(self) -> sqlite3.Connection:
         with uncollected():
             document = self._document()
             try:
-                _compile(document, self._kept)
-                return self._opened()
+                return _opened(_compile(document, self._room, self._name))
             except (OSError, sqlite3.Error):  # no place for it costs time, nothing else
                 base = sqlite3.connect(":memory:", isolation_level=None)
                 _fill(base, document)
                 return base
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+def _checksum(path: Path) -> str:
+    """Return the checksum of a file, in a hundredth of a second for a large one."""
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            checksum = crc32c(chunk, checksum)
+    return f"{checksum:08x}"
 
 
 def _beginning(query: str, prefix: str) -> tuple[str, ...]:
@@ -121,19 +124,17 @@ def _beginning(query: str, prefix: str) -> tuple[str, ...]:
     return query + _BEGINNING + _ORDER, prefix, prefix + _AFTER_ALL
 
 
-def _checksum(*parts: str) -> int:
-    return zlib.crc32("\0".join(parts).encode())
-
-
-def _compile(document: Mapping, kept: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=kept.parent, prefix=".", suffix=".sqlite")
+def _compile(document: Mapping, room: Path, name: str) -> Path:
+    """Write the index of `document` into `room` and return its path, which begins with `name`."""
+    room.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=room, prefix=".", suffix=".sqlite")
     os.close(descriptor)
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as base:
             base.execute("PRAGMA journal_mode = OFF")  # a draft that is not finished is thrown away
+            base.execute("PRAGMA synchronous = OFF")  # and a lost one is made anew
             _fill(base, document)
-        Path(draft).replace(kept)
+        return Path(draft).replace(room / f"{name}-{_checksum(Path(draft))}.sqlite")
     finally:
         Path(draft).unlink(missing_ok=True)
 
@@ -141,18 +142,17 @@ def _compile(document: Mapping, kept: Path) -> None:
 def _fill(base: sqlite3.Connection, document: Mapping) -> None:
     base.executescript(_SCHEMA)
     base.execute("BEGIN")
-    base.executemany("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?)", _stored(document))
+    base.executemany("INSERT INTO models VALUES (?, ?, ?, ?)", _stored(document))
     base.execute("CREATE UNIQUE INDEX names ON models (name)")
     facts = ((key, document[key]) for key in FACTS if key in document)
     base.executemany("INSERT INTO facts VALUES (?, ?)", facts)
     base.execute("COMMIT")
 
 
-def _stored(document: Mapping) -> Iterator[tuple[str, str, str, int, str, int]]:
+def _stored(document: Mapping) -> Iterator[tuple[str, str, str, str]]:
     as_json = json.JSONEncoder(check_circular=False, ensure_ascii=False).encode
     for name, entry in (document.get("models") or {}).items():
-        summary, tags, whole = _summary(entry), json.dumps(_tags(entry)), as_json(entry)
-        yield name, summary, tags, _checksum(name, summary, tags), whole, _checksum(whole)
+        yield name, _summary(entry), json.dumps(_tags(entry)), as_json(entry)
 
 
 def _summary(entry: Any) -> str:
