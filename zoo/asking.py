@@ -38,13 +38,21 @@ _ANSWERS = {200, 206, 304, 416}
 
 
 class Answer:
-    """The answer of a server: its headers, and its bytes while they come."""
+    """The answer of a server: its headers, and its bytes while they come.
 
-    def __init__(self, response: requests.Response, url: str, patience: Patience) -> None:
-        self.url = url
+    Attributes
+    ----------
+    url, asked
+        The address that answers, and the one that was asked first.
+    """
+
+    def __init__(
+        self, response: requests.Response, url: str, patience: Patience, deadline: float
+    ) -> None:
+        self.url = self.asked = url
         self.status = response.status_code
         self.headers = response.headers
-        self._response, self._patience = response, patience
+        self._response, self._patience, self._deadline = response, patience, deadline
 
     def __enter__(self) -> Self:
         return self
@@ -84,8 +92,10 @@ class Answer:
         ------
         PassingError
             It ends before it should, or goes on too slowly.
+        FetchError
+            The time for the whole is over.
         """
-        pace = _Pace(self._patience)
+        pace = _Pace(self._patience, self._deadline)
         with said(self.url):
             while chunk := self._response.raw.read1(size, decode_content=False):
                 yield chunk
@@ -95,21 +105,26 @@ class Answer:
 class _Pace:
     """How fast bytes come, looked at over windows of time."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, patience: Patience, deadline: float) -> None:
+        self._patience, self._deadline = patience, deadline
         self._start, self._count = time.monotonic(), 0
 
     def passed(self, count: int, url: str) -> None:
         """Take `count` more bytes into account."""
         self._count += count
-        seconds = time.monotonic() - self._start
+        now = time.monotonic()
+        if now > self._deadline:
+            raise FetchError(
+                f"{shown(url)} took too long", found=f"more than {self._patience.total:g} seconds"
+            )
+        seconds = now - self._start
         if seconds < self._patience.window:
             return
         if self._count < self._patience.least * seconds:
             raise PassingError(
                 f"{shown(url)} is too slow", found=f"{self._count} bytes in {seconds:.0f} seconds"
             )
-        self._start, self._count = time.monotonic(), 0
+        self._start, self._count = now, 0
 
 
 class Asker:
@@ -117,6 +132,7 @@ class Asker:
 
     def __init__(self, manner: Manner) -> None:
         self.manner = manner
+        self._deadline = time.monotonic() + (manner.patience.total or float("inf"))
         trusted = frozenset({urlsplit(addresses.hub()).hostname or ""})
         self.line = Line(manner.patience, public=manner.from_network, trusted=trusted)
 
@@ -145,6 +161,7 @@ class Asker:
             who = credential(asked, user, first=hop == 0)
             answer = self._hop(asked, headers, who)
             if answer.status in _ANSWERS:
+                answer.asked = url
                 return answer
             with answer:
                 if answer.status not in _REDIRECTS:
@@ -157,7 +174,8 @@ class Asker:
         if who is not None:
             sent["Authorization"] = who.header
         with said(url):
-            return Answer(self.line.get(url, sent), url, self.manner.patience)
+            response = self.line.get(url, sent)
+        return Answer(response, url, self.manner.patience, self._deadline)
 
     def _redirected(self, url: str, answer: Answer, pinned: bool) -> tuple[str, str | None]:
         """Return where `answer` leads, and the user and password in there."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoo import fetching, pinning
 from zoo.errors import UsageError
 from zoo.names import Reference
+from zoo.patience import USUAL, Manner
 
 if TYPE_CHECKING:
     from zoo.entries import Entry
@@ -79,11 +80,15 @@ def tagged(name: Reference, entry: Entry, lock: Lock | None) -> Reference:
     return Reference(name.name, entry.tag(name if locked is None else locked.name))
 
 
-def bring(pinned: Pinned, store: Store, *, offline: bool = False) -> Fetched:
+def bring(
+    pinned: Pinned, store: Store, manner: Manner = USUAL, *, offline: bool = False
+) -> Fetched:
     """Return the model as it lies in the store.
 
     Parameters
     ----------
+    manner
+        How the network is asked.
     offline
         Whether only this machine is asked.
 
@@ -98,7 +103,10 @@ def bring(pinned: Pinned, store: Store, *, offline: bool = False) -> Fetched:
         pinning.refuse_missing([(str(pinned.name), file) for file in pinned.files], store)
     registry = pinned.registry
     base = Path.cwd() if registry is None else registry.base
+    strange = registry is not None and registry.from_network and not registry.private
     with pinning.explaining(None if registry is None else pinned.name, pinned.files[0]):
-        found = fetching.fetch(pinned.files, store, base, offline=offline)
+        found = fetching.fetch(
+            pinned.files, store, base, offline=offline, manner=manner, from_network=strange
+        )
     pinning.remember(None if registry is None else pinned.name, pinned.files[0], found)
     return found

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from zoo import atomic, sources
+from zoo.addresses import NETWORK, shown
 from zoo.errors import (
     FetchError,
-    IntegrityError,
     UnsupportedError,
     WriteError,
     ZooError,
     some,
 )
+from zoo.patience import USUAL, Manner
 from zoo.store import Kept, Part, Pin, Store
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ def fetch(
     *,
     offline: bool = False,
     opener: Opener | None = None,
+    from_network: bool = False,
+    manner: Manner = USUAL,
 ) -> Fetched:
     """Return the model that consists of `files`, fetching what the store lacks.
 
@@ -86,7 +90,11 @@ def fetch(
     offline
         Whether only this machine is asked.
     opener
-        Opens a URL as a stream of bytes, in place of `zoo.sources.opened`.
+        Opens a URL as a stream of bytes, in place of `zoo.sources.opened` and of the network.
+    from_network
+        Whether the addresses came over the network: they must not be private ones then.
+    manner
+        How the network is asked: connections, patience, who watches.
 
     Raises
     ------
@@ -96,9 +104,11 @@ def fetch(
         The bytes are not those that were pinned.
     """
     read = opener or (lambda url: sources.opened(url, base))
+    manner = replace(manner, from_network=manner.from_network or from_network)
+    ask = None if opener else manner
     present = [store.find(file.pin) for file in files]
     kept = [
-        there or _bring(file, store, read, offline)
+        there or _bring(file, store, read, ask, offline)
         for file, there in zip(files, present, strict=True)
     ]
     from_cache = all(present)
@@ -137,21 +147,41 @@ def file_name(url: str) -> str:
     return Path(urlsplit(url).path).name or "model"
 
 
-def _bring(file: Wanted, store: Store, read: Opener, offline: bool) -> Kept:
-    """Return `file` from the first of its addresses that gives it."""
+def _bring(file: Wanted, store: Store, read: Opener, manner: Manner | None, offline: bool) -> Kept:
+    """Return `file` from the first of its addresses that gives it.
+
+    Parameters
+    ----------
+    manner
+        How the network is asked; None if `read` reads addresses of the network too.
+    """
     reasons: list[ZooError] = []
-    for url in file.urls:
-        if offline and not url.startswith(sources.LOCAL):
-            reasons.append(FetchError(f"{url} is not asked", found="offline"))
-            continue
-        try:
-            return store.put(read(url), file.pin, url)
-        except (FetchError, UnsupportedError) as error:
-            reasons.append(error)
+    with ExitStack() as stack:
+        take = None
+        for url in file.urls:
+            if offline and not url.startswith(sources.LOCAL):
+                reasons.append(FetchError(f"{shown(url)} is not asked", found="offline"))
+                continue
+            try:
+                if manner is None or not url.startswith(NETWORK):
+                    return store.put(read(url), file.pin, url)
+                if take is None:
+                    from zoo.downloads import downloading
+
+                    take = stack.enter_context(downloading(file.pin, store, manner, url))
+                return take(url)
+            except (FetchError, UnsupportedError) as error:
+                reasons.append(error)
+    raise _none_gave(file, reasons)
+
+
+def _none_gave(file: Wanted, reasons: list[ZooError]) -> ZooError:
+    """Return the error for a file that no address gave, each for a reason of its own."""
     if len(reasons) == 1:
-        raise reasons[0]
-    kind = IntegrityError if all(isinstance(r, IntegrityError) for r in reasons) else FetchError
-    raise kind(
+        return reasons[0]
+    kinds = {type(reason) for reason in reasons}
+    kind = kinds.pop() if len(kinds) == 1 else FetchError
+    return kind(
         f"none of {len(reasons)} addresses gave the file",
         found="; ".join(f"{r.problem} ({r.found})" for r in reasons),
         hint=f"it would be {some(d[:16] + '...' for _, d in file.pin.digests)}",

@@ -11,6 +11,7 @@ from zoo import detect, joining, names, plugins
 from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean
 from zoo.offline import is_offline
 from zoo.opened import Opened
+from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
 
 if TYPE_CHECKING:
@@ -45,11 +46,14 @@ class Library:
         too.
     trust_first
         Whether a bare URL may be without a digest: what comes first must come ever after.
+    manner
+        How files are fetched.
     """
 
     registry: Path | str | None = None
     offline: bool = False
     trust_first: bool = False
+    manner: Manner = USUAL
 
     def __post_init__(self) -> None:
         self.offline = is_offline(self.offline)
@@ -163,7 +167,7 @@ class Library:
         from zoo import bringing
 
         pinned = self.pinned(ref)
-        return pinned.name, bringing.bring(pinned, self.store, offline=self.offline)
+        return pinned.name, bringing.bring(pinned, self.store, self.manner, offline=self.offline)
 
     def pinned(self, ref: str) -> Pinned:
         """Return the files of which the model consists that `ref` means, and what they must be.

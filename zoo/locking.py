@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from zoo import bringing, drafts, fetching, lockfile, pinning
@@ -106,10 +106,8 @@ def sync(library: Library, path: Path, refs: Sequence[str] = ()) -> list[tuple[L
         wanted = [(str(one.name), file) for one in chosen for file in _wanted(one)]
         pinning.refuse_missing(wanted, library.store)
     base = path.absolute().parent
-    return [
-        (one, fetching.fetch(_wanted(one), library.store, base, offline=library.offline))
-        for one in chosen
-    ]
+    how: dict[str, Any] = {"offline": library.offline, "manner": library.manner}
+    return [(one, fetching.fetch(_wanted(one), library.store, base, **how)) for one in chosen]
 
 
 def _in_lock(found: Lock, ref: str) -> Locked:
@@ -164,7 +162,7 @@ def _sha256_and_size(library: Library, pinned: Pinned, pin: Pin) -> tuple[str, i
     """Return what `pin` says, or what comes now where it does not say it."""
     if pin.sha256 is not None and pin.size is not None:
         return pin.sha256, pin.size
-    found = bringing.bring(pinned, library.store, offline=library.offline)
+    found = bringing.bring(pinned, library.store, library.manner, offline=library.offline)
     return found.sha256, found.size
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -68,6 +67,8 @@ class Patience:
 
         What failed for many at once is not asked again by all of them at once.
         """
+        import random
+
         return min(30.0, 0.5 * 2.0 ** (failures - 1)) * random.uniform(0.5, 1)  # noqa: S311
 
 

@@ -47,8 +47,15 @@ def persisting(
                 raise _given_up(error, f"it asks for {seconds:.0f} seconds") from None
             if _too_long(patience, time.monotonic() - start + seconds):
                 raise _given_up(error, f"for {patience.total:g} seconds") from None
-            watch.waits(seconds, f"{error.problem}: {error.found}")
-            patience.sleep(seconds)
+            _wait(seconds, f"{error.problem}: {error.found}", patience, watch)
+
+
+def _wait(seconds: float, why: str, patience: Patience, watch: Watch) -> None:
+    """Wait, and have `watch` count the seconds down."""
+    while seconds > 0:
+        watch.waits(seconds, why)
+        patience.sleep(min(1.0, seconds))
+        seconds -= 1
 
 
 def _too_long(patience: Patience, seconds: float) -> bool:

@@ -11,6 +11,7 @@ from zoo import catalogue as catalogues
 from zoo import home, output, sources
 from zoo.commands.completion import complete_names
 from zoo.commands.libraries import library_options, registry_option
+from zoo.commands.network import fetching_options
 from zoo.commands.options import (
     remark,
     speech_options,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from zoo.catalogue import Listed
     from zoo.entries import Entry
     from zoo.library import Library
+    from zoo.patience import Manner
 
 
 _LABELS = 20
@@ -137,18 +139,21 @@ def _pinned(weights: Any) -> str:
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Copy them there.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @library_options
+@fetching_options
 @speech_options
 def fetch(
     refs: tuple[str, ...],
     into: Path | None,
     force: bool,
     library: Library,
+    manner: Manner,
     as_json: bool,
 ) -> None:
     """Bring the models REF into the store, verified, and print where they are."""
     from zoo.fetching import copy_into
     from zoo.pinning import refuse_missing
 
+    library.manner = manner
     if library.offline:
         pinned = [library.pinned(ref) for ref in refs]
         refuse_missing([(str(p.name), file) for p in pinned for file in p.files], library.store)

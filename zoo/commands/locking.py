@@ -10,12 +10,14 @@ import click
 from zoo import lockfile, locking, output
 from zoo.commands.completion import complete_names
 from zoo.commands.libraries import library_options, offline_option
+from zoo.commands.network import fetching_options
 from zoo.commands.options import remark, speech_options
 from zoo.errors import UsageError
 from zoo.library import Library
 
 if TYPE_CHECKING:
     from zoo.lockfile import Locked
+    from zoo.patience import Manner
 
 _lock_option = click.option(
     "--lockfile",
@@ -32,6 +34,7 @@ _lock_option = click.option(
 @click.option("--remove", "removing", is_flag=True, help="Take the pins of NAME out.")
 @_lock_option
 @library_options
+@fetching_options
 @speech_options
 def lock(
     names: tuple[str, ...],
@@ -39,6 +42,7 @@ def lock(
     removing: bool,
     path: Path,
     library: Library,
+    manner: Manner,
     as_json: bool,
 ) -> None:
     """Pin the models NAME in ./zoo.lock: tag, digest, size, sources.
@@ -51,6 +55,7 @@ def lock(
         for locked in locking.remove(names, path):
             remark(f"{locked.name} is pinned no longer")
     else:
+        library.manner = manner
         for change in locking.lock(library, names, path, update=update):
             remark(f"{change.now.name}: {_told(change)}")
     models = (lockfile.here(path) or lockfile.Lock(path)).models
@@ -83,11 +88,12 @@ def _facts(locked: Locked) -> dict[str, Any]:
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @_lock_option
 @offline_option
+@fetching_options
 @speech_options
-def sync(names: tuple[str, ...], path: Path, offline: bool, as_json: bool) -> None:
+def sync(names: tuple[str, ...], path: Path, offline: bool, manner: Manner, as_json: bool) -> None:
     """Bring exactly what ./zoo.lock pins into the store; no registry is asked."""
     models = []
-    for locked, fetched in locking.sync(Library(offline=offline), path, names):
+    for locked, fetched in locking.sync(Library(offline=offline, manner=manner), path, names):
         done = "in the store already" if fetched.from_cache else "fetched and verified"
         remark(f"{locked.name}: {output.size(fetched.size)}, {done}")
         if not as_json:

@@ -268,7 +268,12 @@ def import_tensorflow() -> None:
         tensorflow()
 
 
+def quiet() -> bool:
+    """Tell whether the user of this command wants no remarks."""
+    return bool(click.get_current_context().meta.get(_QUIET))
+
+
 def remark(sentence: str) -> None:
     """Print `sentence` to standard error, unless the user of this command wants it quiet."""
-    if not click.get_current_context().meta.get(_QUIET):
+    if not quiet():
         output.note(f"note: {sentence}")
