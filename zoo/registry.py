@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -77,7 +77,7 @@ class Registry:
         self.private = False
         self._contents = data if url else _snapshot(path)
         digest = hashlib.sha256(self._contents).hexdigest()
-        self._index = Index(digest, cache, lambda: _document(str(self.place), self._contents))
+        self._index = Index(digest, cache, partial(_entries, str(self.place), self._contents))
 
     @property
     def base(self) -> Path:
@@ -179,12 +179,49 @@ def _snapshot(path: Path) -> bytes:
     return data
 
 
+def _entries(place: str, data: bytes, facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the models of the registry `place`, whose bytes are `data`, as its YAML has them.
+
+    Parameters
+    ----------
+    facts
+        Gets what the registry says of itself.
+    """
+    from zoo import yaml_events
+
+    try:
+        for keys, value in yaml_events.parts(data, place, "models"):
+            if len(keys) == 1:
+                facts[keys[0]] = value
+            elif NAME.fullmatch(keys[1]):
+                yield keys[1], value
+            else:
+                raise RegistryError(f"{place}: {keys[1][:130]!r} is no name for a model")
+        _check(facts, place)
+    except RegistryError:
+        _document(place, data)  # says it with its line
+        raise
+
+
 def _document(place: str, data: bytes) -> Mapping:
     """Return the registry `place`, whose bytes are `data`, as its YAML has it."""
     from zoo import yaml_events
 
     document = yaml_events.read(data, place)
-    lines = document.lines
+    _check(document, place, document.lines)
+    models = document.get("models") or yaml_events.Mapping(1)
+    for name, line in zip(models, models.places, strict=True):
+        if not NAME.fullmatch(name):
+            raise RegistryError(
+                f"{place}:{line}: {name[:130]!r} is no name for a model",
+                hint=NAME_RULE,
+            )
+    return document
+
+
+def _check(document: dict[str, Any], place: str, lines: dict[str, int] | None = None) -> None:
+    """Raise `RegistryError` if what a registry says of itself is wrong."""
+    lines = lines or {}
     version = document.get("version")
     if version != str(VERSION):
         raise RegistryError(
@@ -196,11 +233,11 @@ def _document(place: str, data: bytes) -> Mapping:
         )
     for key in document:
         if key not in _KEYS and not key.startswith("x-"):
-            raise RegistryError(f"{place}:{lines[key]}: nobody reads {key!r}")
+            raise RegistryError(f"{place}:{lines.get(key, 1)}: nobody reads {key!r}")
     for key in FACTS:
         _check_fact(key, document.get(key), f"{place}:{lines.get(key, 1)}")
-    _check_names(document, place)
-    return document
+    if not isinstance(document.get("models") or {}, dict):
+        raise RegistryError(f"{place}:{lines.get('models', 1)}: models must be a mapping")
 
 
 def _check_fact(key: str, value: Any, where: str) -> None:
@@ -208,22 +245,6 @@ def _check_fact(key: str, value: Any, where: str) -> None:
 
     if value is not None and not expiry.is_fact(key, value):
         raise RegistryError(f"{where}: {key} must be {expiry.RULES[key]}", found=str(value)[:40])
-
-
-def _check_names(document: Mapping, place: str) -> None:
-    from zoo import yaml_events
-
-    models = document.get("models")
-    if models is None:
-        return
-    if not isinstance(models, yaml_events.Mapping):
-        raise RegistryError(f"{place}:{document.lines['models']}: models must be a mapping")
-    for name in models:
-        if not NAME.fullmatch(name):
-            raise RegistryError(
-                f"{place}:{models.lines[name]}: {name[:130]!r} is no name for a model",
-                hint=NAME_RULE,
-            )
 
 
 def _beside(value: Any, url: str) -> Any:

@@ -60,14 +60,26 @@ def read(data: bytes, name: str) -> Mapping:
         aliases, tags, merges or several documents, or is nested too deeply.  The message starts
         with ``name:line``.
     """
-    if len(data) > LARGEST:
-        raise RegistryError(f"{name}: the file is too large", found=f"{len(data)} bytes")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise RegistryError(f"{name}:{line}: the file is not UTF-8", found=error.reason) from error
-    return _document(data.removeprefix(b"\xef\xbb\xbf"), name)
+    with uncollected(), _explained(name):
+        document = _Builder(name, _loader(data, name), plain=False).document()
+    if not isinstance(document, Mapping):
+        raise RegistryError(f"{name}:1: a mapping is wanted", found=_kind(document))
+    return document
+
+
+def parts(data: bytes, name: str, apart: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the parts of the document in `data`, a mapping, each with the keys that lead to it.
+
+    What stands under the key `apart` comes entry by entry, and nothing of it is kept: a large
+    document takes a fifth of the time and memory of `read`, whose errors know more lines.
+
+    Raises
+    ------
+    RegistryError
+        As `read`.
+    """
+    with _explained(name):
+        yield from _Builder(name, _loader(data, name), plain=True).parts(apart)
 
 
 def parse(text: str, name: str) -> Mapping:
@@ -85,21 +97,33 @@ def parse(text: str, name: str) -> Mapping:
     return read(data, name)
 
 
-def _document(data: bytes, name: str) -> Mapping:
+def _loader(data: bytes, name: str) -> Any:
+    """Return what gives the events of `data`."""
+    import yaml
+
+    if len(data) > LARGEST:
+        raise RegistryError(f"{name}: the file is too large", found=f"{len(data)} bytes")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise RegistryError(f"{name}:{line}: the file is not UTF-8", found=error.reason) from error
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return loader(data.removeprefix(b"\xef\xbb\xbf"))
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Have what YAML says of the file `name` be an error of ours."""
     import yaml
 
     try:
-        with uncollected():
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(data)
-            document = _Builder(name, loader).document()
+        yield
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise RegistryError(f"{name}:{line}: {error.problem or 'this is no YAML'}") from error
     except yaml.YAMLError as error:
         raise RegistryError(f"{name}:1: this is no YAML", found=str(error)) from error
-    if not isinstance(document, Mapping):
-        raise RegistryError(f"{name}:1: a mapping is wanted", found=_kind(document))
-    return document
 
 
 @contextmanager
@@ -120,24 +144,62 @@ class _Builder:
     There are a million events in a large registry: the common ones cost one call each.
     """
 
-    def __init__(self, name: str, loader: Any) -> None:
+    def __init__(self, name: str, loader: Any, plain: bool) -> None:
         from yaml import events
 
         self.name = name
         self.kinds: Any = events
         self.take = loader.get_event
+        self.plain = plain
+        self.begun = False
 
     def document(self) -> Any:
         """Return the only document there is, None if there is none."""
+        event = self._begin()
+        document = None if event is None else self._value(event, 0)
+        self._end()
+        return document
+
+    def parts(self, apart: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Yield the parts of the only document there is; those under `apart` one by one."""
+        event = self._begin()
+        if event.__class__ is not self.kinds.MappingStartEvent:
+            raise RegistryError(f"{self.name}:1: a mapping is wanted")
+        self._refuse_extras(event)
+        for key, begun in self._keys():
+            if key == apart and begun.__class__ is self.kinds.MappingStartEvent:
+                self._refuse_extras(begun)
+                for inner, value in self._keys():
+                    yield (key, inner), self._value(value, 2)
+            else:
+                yield (key,), self._value(begun, 1)
+        self._end()
+
+    def _begin(self) -> Any:
+        """Return the event that the first document begins with, None if there is none."""
         self.take()  # the stream begins
         if self.take().__class__ is self.kinds.StreamEndEvent:
             return None
-        document = self._value(self.take(), 0)
-        self.take()  # the document ends
-        event = self.take()
-        if event.__class__ is not self.kinds.StreamEndEvent:
-            raise self._wrong(event, "a second document begins")
-        return document
+        self.begun = True
+        return self.take()
+
+    def _end(self) -> None:
+        """Refuse another document behind the first."""
+        if self.begun:
+            self.take()  # the document ends
+            event = self.take()
+            if event.__class__ is not self.kinds.StreamEndEvent:
+                raise self._wrong(event, "a second document begins")
+
+    def _keys(self) -> Iterator[tuple[str, Any]]:
+        """Yield the keys of a mapping, each with the event that its value begins with."""
+        seen: dict[str, Any] = {}
+        while (event := self.take()).__class__ is not self.kinds.MappingEndEvent:
+            self._refuse_key(event)
+            if event.value in seen or event.value == "<<":
+                self._refuse_repeated(seen, event.value, event)
+            seen[event.value] = None
+            yield event.value, self.take()
 
     def _value(self, event: Any, depth: int) -> Any:
         if event.__class__ is self.kinds.AliasEvent:
@@ -151,9 +213,9 @@ class _Builder:
             return self._mapping(event.start_mark.line + 1, depth + 1)
         return self._list(depth + 1)
 
-    def _mapping(self, line: int, depth: int) -> Mapping:
-        found = Mapping(line)
-        place, take = found.places.append, self.take
+    def _mapping(self, line: int, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {} if self.plain else Mapping(line)
+        places, take = None if self.plain else found.places, self.take  # type: ignore[attr-defined]
         scalar, end = self.kinds.ScalarEvent, self.kinds.MappingEndEvent
         while (event := take()).__class__ is not end:
             if event.__class__ is not scalar or event.anchor is not None or event.tag is not None:
@@ -161,7 +223,8 @@ class _Builder:
             key = event.value
             if key in found or key == "<<":
                 self._refuse_repeated(found, key, event)
-            place(event.start_mark.line + 1)
+            if places is not None:
+                places.append(event.start_mark.line + 1)
             value = take()
             plain = value.__class__ is scalar and value.tag is None and value.anchor is None
             simple = plain and value.value not in _NULLS
@@ -185,10 +248,11 @@ class _Builder:
         if event.__class__ is not self.kinds.ScalarEvent:
             raise self._wrong(event, "a key must be text")
 
-    def _refuse_repeated(self, found: Mapping, key: str, event: Any) -> None:
+    def _refuse_repeated(self, found: dict[str, Any], key: str, event: Any) -> None:
         if key == "<<":
             raise self._wrong(event, "merge keys are not allowed", "<<")
-        raise self._wrong(event, f"{key!r} stands twice", f"first on line {found.lines[key]}")
+        first = f"first on line {found.lines[key]}" if isinstance(found, Mapping) else ""
+        raise self._wrong(event, f"{key!r} stands twice", first)
 
     def _refuse_extras(self, event: Any) -> None:
         if event.anchor:
