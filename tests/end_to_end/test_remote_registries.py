@@ -6,11 +6,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from zoo import remote_registry
+from zoo import bringing, remote_registry
 from zoo.catalogue import standard
 from zoo.cli import run
-from zoo.errors import FetchError, IntegrityError, RegistryError, UsageError
+from zoo.errors import FetchError, IntegrityError, RefusedError, RegistryError, UsageError
 from zoo.library import Library
+from zoo.names import Reference
 
 DATA = b"the bytes of a model"
 
@@ -193,6 +194,22 @@ def test_y17_a_server_names_no_files_of_this_machine(server, url, address):
 
     with pytest.raises(RegistryError, match=r"r\.yaml:8: .*files of this machine"):
         Library(url).fetch("net")
+
+
+def test_n23_a_public_registry_names_no_private_servers(server, url):
+    """What came from the internet does not send zoo to the machines beside this one."""
+    (public,) = [one for one in standard(url).registries if one.from_network]
+    assert public.private  # this very server is on a private address, and may name such
+    public.private = False
+    pinned = bringing.of_entry(Reference("net"), public.entry("net"), public, None)
+    server.asked.clear()
+
+    with pytest.raises(RefusedError):
+        bringing.bring(pinned, Library().store)
+
+    assert server.asked == []
+    public.private = True
+    assert bringing.bring(pinned, Library().store).size == len(DATA)
 
 
 def test_a_damaged_copy_is_not_believed(server, url, home):
