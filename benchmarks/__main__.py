@@ -11,7 +11,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import fetching, finetuning, large, others, vgg16
+from benchmarks import fetching, finetuning, large, others, registries, vgg16
 from benchmarks.measure import in_turn, show
 
 _ZOO = [sys.executable, "-m", "zoo"]
@@ -26,6 +26,7 @@ def main(runs: int) -> None:
     print(f"{platform.machine()}, medians of {runs} runs of whole processes")
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
         _start_up(runs)
+        registries.measure(Path(name), runs)
         _inspect_others(Path(name), runs)
         _vgg16(Path(name), runs)
         large.measure(Path(name))

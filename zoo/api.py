@@ -226,15 +226,22 @@ def _asked(verify: bool | Mapping[str, Any]) -> Asked | None:
     return Asked() if verify else None
 
 
-def fetch(ref: str, *, offline: bool = False) -> Path:
-    """Return the path of the registered model `ref` in the store, fetched if it was not there.
+def fetch(ref: str, *, offline: bool = False, trust_first: bool = False) -> Path:
+    """Return the path in the store of the model `ref`, a name or URL, fetched if it was not there.
+
+    Parameters
+    ----------
+    offline
+        Whether only this machine is asked.
+    trust_first
+        Whether a URL may be without ``#sha256=``: what comes first must come ever after.
 
     Raises
     ------
     FetchError, IntegrityError
         No source gave it, or what came is not what was pinned.
     """
-    return Library(offline=offline).fetch(ref)[1].path
+    return Library(offline=offline, trust_first=trust_first).fetch(ref)[1].path
 
 
 def inspect(ref: str | Path, tags: str | Iterable[str] | None = None) -> dict[str, Any]:

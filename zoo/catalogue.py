@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from zoo import home
 from zoo.errors import RegistryError, UnknownNameError, counted, did_you_mean
 from zoo.names import natural
+from zoo.offline import is_offline
 from zoo.registry import Registry, Row
 
 if TYPE_CHECKING:
@@ -37,37 +39,51 @@ class Listed:
     row
         Its name, summary and tags.
     registry
-        The file it stands in.
+        The file it stands in, or the URL.
     overrides
-        Files that have another entry of that name, which does not count.
+        Registries that have another entry of that name, which does not count.
     """
 
     row: Row
-    registry: Path
-    overrides: tuple[Path, ...]
+    registry: Path | str
+    overrides: tuple[Path | str, ...]
 
 
 class Catalogue:
-    """The registries `paths`, the most important first."""
+    """The registries at `places`, paths and URLs, the most important first.
 
-    def __init__(self, paths: list[Path], cache: Path) -> None:
-        self._paths = paths
+    Parameters
+    ----------
+    cache
+        The folder of the cache.
+    offline
+        Whether no server is asked for one: the copy that was read last counts.
+    """
+
+    def __init__(self, places: list[Path | str], cache: Path, *, offline: bool = False) -> None:
+        self._places = places
         self._cache = cache
+        self._offline = offline
 
     @cached_property
     def registries(self) -> list[Registry]:
-        """The registries, opened when they are first asked."""
-        return [one for path in self._paths if (one := self._opened(path)) is not None]
+        """The registries, opened when they are first asked: one view for as long as this lives."""
+        return [one for place in self._places if (one := self._opened(place)) is not None]
 
-    def _opened(self, path: Path) -> Registry | None:
-        """Return the registry at `path`; None for a broken one in the folder one stands in.
+    def _opened(self, place: Path | str) -> Registry | None:
+        """Return the registry at `place`; None for a broken one in the folder one stands in.
 
         Such a file may be anybody's, and another tool's.
         """
+        if isinstance(place, str):
+            from zoo import remote_registry
+
+            found: Registry = remote_registry.opened(place, self._cache, offline=self._offline)
+            return found
         try:
-            return Registry(path, self._cache)
+            return Registry(place, self._cache)
         except RegistryError as error:
-            if path != LOCAL:
+            if place != LOCAL:
                 raise
             warnings.warn(f"./{LOCAL} is passed over: {error.problem}", stacklevel=2)
             return None
@@ -75,15 +91,16 @@ class Catalogue:
     def listed(self, pattern: str = "*") -> list[Listed]:
         """Return the models whose names match the glob `pattern`, in natural order."""
         found: dict[str, Listed] = {}
+        beginning, matches = re.split(r"[*?[]", pattern)[0], re.compile(fnmatch.translate(pattern))
         for registry in self.registries:
-            for row in registry.rows():
-                if fnmatch.fnmatchcase(row.name, pattern):
+            for row in registry.rows(beginning):
+                if matches.match(row.name):
                     found[row.name] = self._merged(found.get(row.name), registry, row)
         return [found[name] for name in sorted(found, key=natural)]
 
-    def names(self) -> set[str]:
-        """Return the names of all models."""
-        return {name for registry in self.registries for name in registry.names()}
+    def names(self, prefix: str = "") -> set[str]:
+        """Return the names of all models that begin with `prefix`."""
+        return {name for registry in self.registries for name in registry.names(prefix)}
 
     def __contains__(self, name: str) -> bool:
         return any(name in registry for registry in self.registries)
@@ -120,16 +137,25 @@ class Catalogue:
 
     def _merged(self, before: Listed | None, registry: Registry, row: Row) -> Listed:
         if before is None:
-            return Listed(row, registry.path, ())
+            return Listed(row, registry.place, ())
         counts = self.registry_of(row.name)
         if counts.raw(row.name) == registry.raw(row.name):
             return before
-        return Listed(before.row, before.registry, (*before.overrides, registry.path))
+        return Listed(before.row, before.registry, (*before.overrides, registry.place))
 
 
-def standard(given: Path | None = None) -> Catalogue:
-    """Return the registries that count here and now, `given` before all others."""
-    return Catalogue(list(_paths(given)), home.cache())
+def standard(given: Path | str | None = None, *, offline: bool = False) -> Catalogue:
+    """Return the registries that count here and now, `given`, a path or URL, before all others."""
+    return Catalogue(list(_places(given)), home.cache(), offline=is_offline(offline))
+
+
+def is_url(place: Path | str) -> bool:
+    """Tell whether a registry is to be asked from a server.
+
+    >>> is_url("https://example.org/registry.yaml#sha256=00"), is_url("registry.yaml")
+    (True, False)
+    """
+    return isinstance(place, str) and place.startswith(("http://", "https://"))
 
 
 def bundled() -> Path:
@@ -138,12 +164,10 @@ def bundled() -> Path:
     return inside if inside.is_file() else inside.parents[1] / "registry.yaml"
 
 
-def _paths(given: Path | None) -> Iterator[Path]:
-    if given is not None:
-        yield given
-    named = os.environ.get("ZOO_REGISTRY")
-    if named:
-        yield Path(named)
+def _places(given: Path | str | None) -> Iterator[Path | str]:
+    for place in (given, os.environ.get("ZOO_REGISTRY")):
+        if place:
+            yield place if is_url(place) else Path(place)
     if home.own_registry().is_file():
         yield home.own_registry()
     yield bundled()

@@ -48,9 +48,11 @@ COMMANDS = {
     "info": ("zoo.commands.catalogue", "Show what the registry says of a model."),
     "inspect": ("zoo.commands.inspecting", "Show what is in a model, without TensorFlow."),
     "list": ("zoo.commands.catalogue", "List the registered models."),
+    "lock": ("zoo.commands.locking", "Pin models of a project in its zoo.lock."),
     "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
     "remove": ("zoo.commands.registering", "Take a name out of your registry."),
     "run": ("zoo.commands.running", "Run a model once."),
+    "sync": ("zoo.commands.locking", "Bring exactly what zoo.lock pins into the store."),
     "verify": ("zoo.commands.cache", "Hash again what is in the store."),
 }
 """The commands of the core: the module of each, and its line in ``zoo --help``."""

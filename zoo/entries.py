@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    FiniteFloat,
     ValidationError,
     model_validator,
 )
 
+from zoo.entry_values import (
+    FROM_NETWORK,
+    Address,
+    Bytes,
+    Inside,
+    Link,
+    Md5,
+    Pixels,
+    Sha256,
+    Sha384,
+    Text,
+)
 from zoo.errors import RegistryError, UnknownNameError, UsageError, did_you_mean, some
 from zoo.names import NAME, NAME_RULE, Reference
-
-_DIGESTS = {"sha256": 64, "sha384": 96, "md5": 32}
-_SCHEMES = ("file:", "package:", "http://", "https://", "hf://")
-
-
-def _inside(path: str) -> str:
-    parts = PurePosixPath(path).parts
-    if not parts or "\\" in path or PurePosixPath(path).is_absolute() or ".." in parts:
-        raise ValueError("must be a relative path without '..'")
-    if any(ord(letter) < 32 for letter in path):
-        raise ValueError("must have no control characters")
-    return path
-
-
-def _address(url: str) -> str:
-    if not url.startswith(_SCHEMES):
-        raise ValueError(f"must begin with one of {', '.join(_SCHEMES)}")
-    if any(ord(letter) < 33 for letter in url) or "@" in url.partition("//")[2].partition("/")[0]:
-        raise ValueError("must have no spaces, and no user name or password")
-    return url
-
-
-def _hexadecimal(length: int) -> AfterValidator:
-    def check(digest: str) -> str:
-        """Return `digest`, if it is one of this kind."""
-        if not re.fullmatch(f"[0-9a-f]{{{length}}}", digest):
-            raise ValueError(f"must be {length} lower-case hexadecimal digits")
-        return digest
-
-    return AfterValidator(check)
-
-
-Address = Annotated[str, AfterValidator(_address)]
-Inside = Annotated[str, AfterValidator(_inside)]
-Sha256 = Annotated[str, _hexadecimal(_DIGESTS["sha256"])]
-Sha384 = Annotated[str, _hexadecimal(_DIGESTS["sha384"])]
-Md5 = Annotated[str, _hexadecimal(_DIGESTS["md5"])]
-Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
 
 
 class _Strict(BaseModel):
@@ -81,14 +54,14 @@ class File(_Strict):
 class Weights(_Strict):
     """Where the bytes behind one tag are, and what they must hash to."""
 
-    format: str
+    format: Text
     urls: list[Address] = []
     sha256: Sha256 | None = None
     sha384: Sha384 | None = None
     md5: Md5 | None = None
     size: Bytes | None = None
     member: Inside | None = None
-    link: str | None = None
+    link: Link | None = None
     files: list[File] = []
 
     @model_validator(mode="after")
@@ -114,34 +87,34 @@ class Weights(_Strict):
 class Head(_Strict):
     """The layer that gives the outputs: the tensor before it, and the logits it computes."""
 
-    features: str
-    logits: str
+    features: Text
+    logits: Text
 
 
 class Preprocessing(_Strict):
     """How an image becomes an input: ``(x - mean) * scale`` of values from 0 to 255."""
 
-    size: Annotated[list[int], Field(min_length=2, max_length=2)]
+    size: Annotated[list[Pixels], Field(min_length=2, max_length=2)]
     resize: Literal["stretch", "crop"] = "stretch"
     channels: Literal["rgb", "bgr", "gray"] = "rgb"
-    mean: list[float] = [0.0]
-    scale: float = 1.0
+    mean: list[FiniteFloat] = [0.0]
+    scale: FiniteFloat = 1.0
 
 
 class Entry(_Strict):
     """What a registry says of one model."""
 
-    summary: str
-    architecture: str | None = None
+    summary: Text
+    architecture: Text | None = None
     weights: dict[str, Weights] = {}
-    inputs: dict[str, str] = {}
-    outputs: dict[str, str] = {}
+    inputs: dict[Text, Text] = {}
+    outputs: dict[Text, Text] = {}
     head: Head | None = None
     preprocessing: Preprocessing | None = None
-    labels: str | list[str] | None = None
-    license: str | None = None
-    paper: str | None = None
-    base_model: str | None = None
+    labels: Text | list[Text] | None = None
+    license: Text | None = None
+    paper: Text | None = None
+    base_model: Text | None = None
     card: Address | None = None
 
     @model_validator(mode="after")
@@ -152,6 +125,22 @@ class Entry(_Strict):
         if bad:
             raise ValueError(f"tag {bad[0]!r} is no name: {NAME_RULE}")
         return self
+
+    @classmethod
+    def checked(cls, raw: Any, from_network: bool = False) -> Entry:
+        """Return `raw`, an entry as the YAML has it, as one of these.
+
+        Parameters
+        ----------
+        from_network
+            Whether a server gave the registry, which may not name files of this machine.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            It is wrong; `faults` says how.
+        """
+        return cls.model_validate(raw, context=FROM_NETWORK if from_network else None)
 
     def tag(self, name: Reference) -> str:
         """Return the tag of the weights that `name` means: its own, or the first there is.
@@ -205,15 +194,20 @@ def validated(raw: Any, place: str, lines: dict[tuple[str, ...], int], start: in
     found = faults(raw, place, lines, start)
     if found:
         raise found[0]
-    return Entry.model_validate(raw)
+    return Entry.checked(raw)
 
 
 def faults(
-    raw: Any, place: str, lines: dict[tuple[str, ...], int], start: int
+    raw: Any,
+    place: str,
+    lines: dict[tuple[str, ...], int],
+    start: int,
+    *,
+    from_network: bool = False,
 ) -> list[RegistryError]:
     """Return everything that is wrong with `raw`, each fault with its line."""
     try:
-        Entry.model_validate(raw)
+        Entry.checked(raw, from_network)
     except ValidationError as error:
         return [_as_ours(detail, place, lines, start) for detail in error.errors()]
     return []

@@ -15,7 +15,6 @@ from zoo.addresses import NETWORK, shown
 from zoo.errors import (
     FetchError,
     UnsupportedError,
-    UsageError,
     WriteError,
     ZooError,
     some,
@@ -118,25 +117,6 @@ def fetch(
     parts = [Part(file.path, one) for file, one in zip(files, kept, strict=True)]
     path, digest = store.folder(parts)
     return Fetched(path, digest, sum(one.size for one in kept), from_cache)
-
-
-def pinned_url(url: str) -> Wanted:
-    """Return the file that a bare URL means, which must carry its digest as ``#sha256=...``.
-
-    Raises
-    ------
-    UsageError
-        It carries none.
-    """
-    address, _, fragment = url.partition("#")
-    name, _, digest = fragment.partition("=")
-    if name != "sha256" or len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-        raise UsageError(
-            f"{address} is not pinned",
-            found=f"#{fragment}" if fragment else "no digest",
-            hint="append #sha256=... with the 64 digits of its sha256",
-        )
-    return Wanted((address,), Pin((("sha256", digest),)))
 
 
 def copy_into(fetched: Fetched, folder: Path, name: str, *, force: bool = False) -> Path:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import detect, joining, names, placing, plugins
-from zoo.errors import UnknownNameError, UsageError, did_you_mean
+from zoo.errors import UnknownNameError, did_you_mean
+from zoo.offline import is_offline
 from zoo.opened import Opened
 from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
@@ -17,10 +18,12 @@ from zoo.renaming import NONE, Wishes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from zoo.bringing import Pinned
     from zoo.catalogue import Catalogue
     from zoo.entries import Entry, Weights
-    from zoo.fetching import Fetched, Wanted
+    from zoo.fetching import Fetched
     from zoo.formats import Format, Saved
+    from zoo.lockfile import Lock
     from zoo.model import Model
     from zoo.plugins import Loaded
     from zoo.store import Store
@@ -38,9 +41,11 @@ class Library:
     Attributes
     ----------
     registry
-        A registry that counts before all others.
+        A registry that counts before all others, by its path or URL.
     offline
         Whether nothing may be asked over the network; ``ZOO_OFFLINE`` says so too.
+    trust_first
+        Whether a bare URL may be without a digest: what comes first must come ever after.
     manner
         How files are fetched.
     rehash
@@ -48,13 +53,14 @@ class Library:
         is fetched anew; ``ZOO_REHASH`` says so too.
     """
 
-    registry: Path | None = None
+    registry: Path | str | None = None
     offline: bool = False
+    trust_first: bool = False
     manner: Manner = USUAL
     rehash: bool = False
 
     def __post_init__(self) -> None:
-        self.offline = self.offline or os.environ.get("ZOO_OFFLINE", "") not in ("", "0")
+        self.offline = is_offline(self.offline)
         self.rehash = self.rehash or os.environ.get("ZOO_REHASH", "") not in ("", "0")
 
     @cached_property
@@ -62,7 +68,14 @@ class Library:
         """The registries."""
         from zoo.catalogue import standard
 
-        return standard(self.registry)
+        return standard(self.registry, offline=self.offline)
+
+    @cached_property
+    def lock(self) -> Lock | None:
+        """The ``zoo.lock`` of the folder one stands in, if it has one."""
+        from zoo import lockfile
+
+        return lockfile.here()
 
     @cached_property
     def store(self) -> Store:
@@ -145,31 +158,41 @@ class Library:
         return document if attached is None else {**document, "attached": attached.facts()}
 
     def fetch(self, ref: str) -> tuple[names.Reference, Fetched]:
-        """Return the model called `ref` as it lies in the store, fetched if it was not there.
+        """Return the model that `ref`, a name or URL, means as it lies in the store.
 
         Raises
         ------
         UnknownNameError
             No registry has it.
         UsageError
-            There is nothing to fetch: a plugin builds it.
+            There is nothing to fetch, as a plugin builds it; or the URL is not pinned.
         FetchError
             No source gave it.
         """
+        from zoo import bringing
+
+        pinned = self.pinned(ref)
+        return pinned.name, bringing.bring(pinned, self.store, self.manner, offline=self.offline)
+
+    def pinned(self, ref: str) -> Pinned:
+        """Return the files of which the model consists that `ref` means, and what they must be.
+
+        Raises
+        ------
+        IntegrityError
+            The project has locked other bytes under this name.
+        UnknownNameError, UsageError
+            As `fetch` has them.
+        """
+        from zoo import bringing
+
+        if ref.startswith(_SCHEMES):
+            return bringing.of_url(ref, trust_first=self.trust_first)
         name = self._named(ref)
         if name is None:
             raise self._unknown(ref)
-        entry = self.catalogue.entry(name.name)
-        if not entry.weights:
-            found = f"the architecture {entry.architecture!r}, which is installed"
-            hint = f"`zoo run {name.name}` works at once"
-            raise UsageError(f"{name.name} has nothing to fetch", found=found, hint=hint)
-        name = names.Reference(name.name, entry.tag(name))
-        weights = entry.weights[str(name.tag)]
-        if weights.link is not None:
-            link = f"a link to {self._base(name) / weights.link}"
-            raise UsageError(f"{name} has nothing to fetch", found=link)
-        return name, self._fetched(name, weights)
+        registry = self.catalogue.registry_of(name.name)
+        return bringing.of_entry(name, registry.entry(name.name), registry, self.lock)
 
     def files(self, opened: Opened) -> list[Path]:
         """Return the files of which the model `opened` consists; none if it was built."""
@@ -215,11 +238,8 @@ class Library:
 
     def _path(self, ref: str | Path) -> Path:
         """Return where what a path or URL means lies, fetched if it was not there."""
-        if isinstance(ref, str) and ref.startswith(_SCHEMES):
-            from zoo.fetching import pinned_url
-
-            return self._brought([pinned_url(ref)], Path.cwd()).path
-        return Path(ref)
+        is_url = isinstance(ref, str) and ref.startswith(_SCHEMES)
+        return self.fetch(str(ref))[1].path if is_url else Path(ref)
 
     def _refuse_unknown(self, ref: str | Path, path: Path) -> None:
         """Refuse a name that nobody registered, and that is no path either."""
@@ -239,13 +259,15 @@ class Library:
     def _open_entry(
         self, name: names.Reference, entry: Entry, options: Mapping[str, Any], wishes: Wishes
     ) -> Opened:
+        from zoo import bringing
+
         if not entry.weights and name.tag is None:
             model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
             model = joining.prepared(model, wishes)
             return Opened(
                 joining.with_names(model, entry.inputs, entry.outputs), BUILT, None, entry
             )
-        name = names.Reference(name.name, entry.tag(name))
+        name = bringing.tagged(name, entry, self.lock)
         weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
         path = self._place(name, weights)
@@ -261,28 +283,12 @@ class Library:
         """Return where the model is whose `weights` are tagged as `name` says."""
         if weights.link is not None:
             return self._base(name) / weights.link
-        fetched = self._fetched(name, weights)
+        fetched = self.fetch(str(name))[1]
         return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store.root)
-
-    def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
-        from zoo import pruning, usage
-        from zoo.fetching import wanted
-
-        pruning.budget()  # what it says wrongly is said before anything is fetched
-        found = self._brought(wanted(weights), self._base(name))
-        usage.called(self.store.root, found.sha256, str(name))
-        if not found.from_cache:
-            pruning.keep_to_budget(self.store.root)
-        return found
-
-    def _brought(self, files: list[Wanted], base: Path) -> Fetched:
-        from zoo.fetching import fetch
-
-        return fetch(files, self.store, base, offline=self.offline, manner=self.manner)
 
     def _base(self, name: names.Reference) -> Path:
         """Return the folder of the registry that has `name`, to which its paths are relative."""
-        return self.catalogue.registry_of(name.name).path.absolute().parent
+        return self.catalogue.registry_of(name.name).base
 
     def _built(self, architecture: str, stored: Model) -> Model:
         chosen = plugins.architecture_named(self.plugins, architecture)

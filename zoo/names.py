@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
-"""What a model or a tag may be called."""
+_OF_WINDOWS = r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))"
+NAME = re.compile(rf"{_OF_WINDOWS}[a-z0-9][a-z0-9._-]{{0,127}}(?<!\.)")
+"""What a model or a tag may be called: also what a folder may be called anywhere."""
 
-NAME_RULE = "lower-case letters, digits, dots, dashes and underscores, 128 at most"
+NAME_RULE = (
+    "lower-case letters, digits, dots (not the last), dashes and underscores, 128 at most;"
+    " no device of Windows"
+)
 
 _DIGITS = re.compile(r"(\d+)")
 

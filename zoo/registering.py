@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import atomic, disk, drafts, home, names, registry_edit, sources
 from zoo.entries import validated
-from zoo.errors import RegistryError, UnknownNameError, UsageError
+from zoo.errors import BusyError, RegistryError, UnknownNameError, UsageError
 from zoo.names import NAME_RULE
 from zoo.store import Pin
 
@@ -204,8 +204,11 @@ def _edited(path: Path) -> Iterator[list[str]]:
     with disk.written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with drafts.alone(path.parent, _PATIENCE):
-        text = [_text(path) if path.is_file() else registry_edit.EMPTY]
+        before = _text(path) if path.is_file() else None
+        text = [registry_edit.EMPTY if before is None else before]
         yield text
+        if before != (_text(path) if path.is_file() else None):  # an editor has no such lock
+            raise BusyError(f"{path} was changed by somebody else", hint="try again")
         _write(path, text[0])
 
 

@@ -1,32 +1,34 @@
 """Registries of models: YAML files that people edit, compiled into an index that is fast to ask.
 
-A file is parsed once for its contents, whatever its name; the index is kept under the file's
-digest. An entry is validated when it is used.
+A file is parsed once for its contents, whatever its name; what is asked later is answered by those
+contents, also if the file changes meanwhile.  An entry is validated when it is used.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sqlite3
-import tempfile
-from contextlib import closing
+import time
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
-from zoo.digests import folder_digest
 from zoo.errors import RegistryError
 from zoo.names import NAME, NAME_RULE
+from zoo.registry_index import FACTS, Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from zoo.entries import Entry
+    from zoo.yaml_events import Mapping
 
 VERSION = 1
-_INDEX_VERSION = 1
+_KEYS = ("version", "models", *FACTS)
+_LOOKS, _QUIET = 50, 0.02
+"""Looks at a file that changes meanwhile; seconds without a write after which it is whole."""
 
 
 @dataclass(frozen=True)
@@ -47,36 +49,60 @@ class Row:
 
 
 class Registry:
-    """One registry file.
+    """One registry.
 
     Parameters
     ----------
     path
         The YAML file.
     cache
-        The folder for its index.  If it cannot be written the index is made anew each time.
+        The folder for its index.
+    url
+        Where `data`, its bytes, came from over the network; `path` is not read then.
+
+    Attributes
+    ----------
+    place
+        What errors and lists call it: the path, or the URL.
+    from_network
+        Whether a server gave it, which may then name no files of this machine.
+    private
+        Whether that server is one that only some network reaches.
     """
 
-    def __init__(self, path: Path, cache: Path) -> None:
+    def __init__(self, path: Path, cache: Path, *, url: str = "", data: bytes = b"") -> None:
         self.path = path
-        self._index = _opened(path, cache)
+        self.place: Path | str = url or path
+        self.from_network = bool(url)
+        self.private = False
+        self._contents = data if url else _snapshot(path)
+        digest = hashlib.sha256(self._contents).hexdigest()
+        self._index = Index(digest, cache, partial(_entries, str(self.place), self._contents))
 
-    def rows(self) -> Iterator[Row]:
-        """Yield what a list says of each model, in the order of the file."""
-        for name, summary, tags in self._index.execute("SELECT name, summary, tags FROM models"):
-            yield Row(name, summary, tuple((tag, digest) for tag, digest in json.loads(tags)))
+    @property
+    def base(self) -> Path:
+        """The folder to which paths in it are relative."""
+        return self.path.absolute().parent
 
-    def names(self) -> list[str]:
-        """Return the names of all models."""
-        return [name for (name,) in self._index.execute("SELECT name FROM models")]
+    def rows(self, prefix: str = "") -> Iterator[Row]:
+        """Yield what a list says of each model whose name begins with `prefix`, in their order."""
+        for name, summary, tags in self._index.rows(prefix):
+            yield Row(name, summary, tuple((tag, digest) for tag, digest in tags))
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the names of all models that begin with `prefix`."""
+        return self._index.names(prefix)
+
+    def fact(self, key: str) -> str | None:
+        """Return what the registry says of itself under `key`: ``serial``, ``expires``."""
+        return self._index.fact(key)
 
     def __contains__(self, name: str) -> bool:
-        return self._found(name) is not None
+        return self._index.entry(name) is not None
 
     def raw(self, name: str) -> str:
         """Return the entry of `name` as canonical JSON, to compare it with another registry's."""
-        found = self._found(name)
-        return found[0] if found else ""
+        return self._index.entry(name) or ""
 
     def entry(self, name: str) -> Entry:
         """Return the entry of `name`, validated.
@@ -86,145 +112,158 @@ class Registry:
         RegistryError
             The entry is wrong.
         """
-        from zoo.entries import validated
+        from zoo.entries import Entry
 
-        return validated(*self._parts(name))
+        found = self._faults(name)
+        if found:
+            raise found[0]
+        return Entry.checked(self._stored(name), self.from_network)
 
     def faults(self) -> list[RegistryError]:
         """Return everything that is wrong with any entry."""
+        return [fault for name in self.names() for fault in self._faults(name)]
+
+    def remarks(self) -> list[str]:
+        """Return what could be better with sound entries: licences that SPDX does not know."""
+        from zoo import licences
+
+        stored = ((name, self._stored(name)) for name in self.names())
+        told = (
+            (name, licences.remark(entry.get("license")))
+            for name, entry in stored
+            if isinstance(entry, dict) and (entry.get("weights") or entry.get("license"))
+        )
+        return [f"{name}: {remark}" for name, remark in told if remark]
+
+    def _faults(self, name: str) -> list[RegistryError]:
+        """Return what is wrong with an entry; its lines are looked for only if something is."""
         from zoo.entries import faults
 
-        return [fault for name in self.names() for fault in faults(*self._parts(name))]
+        stored, place = self._stored(name), str(self.place)
+        if not faults(stored, place, {}, 0, from_network=self.from_network):
+            return []
+        return faults(stored, place, *self._lines(name), from_network=self.from_network)
 
-    def _found(self, name: str) -> tuple[str, str, int] | None:
-        query = "SELECT entry, lines, line FROM models WHERE name = ?"
-        row: tuple[str, str, int] | None = self._index.execute(query, (name,)).fetchone()
-        return row
+    def _stored(self, name: str) -> Any:
+        stored = json.loads(self.raw(name))
+        return _beside(stored, str(self.place)) if self.from_network else stored
 
-    def _parts(self, name: str) -> tuple[Any, str, dict[tuple[str, ...], int], int]:
-        found = self._found(name)
-        assert found is not None  # noqa: S101  (callers ask for names that are there)
-        entry, lines, line = found
-        return json.loads(entry), str(self.path), {tuple(p): n for p, n in json.loads(lines)}, line
+    def _lines(self, name: str) -> tuple[dict[tuple[str, ...], int], int]:
+        from zoo.yaml_events import lines_of
+
+        models, lines = self._parsed
+        return dict(lines_of(models[name])), lines[name]
+
+    @cached_property
+    def _parsed(self) -> tuple[Mapping, dict[str, int]]:
+        """The models as the YAML has them, and the line of each: the index knows no lines."""
+        models = _document(str(self.place), self._contents)["models"]
+        return models, models.lines
 
 
-def _opened(path: Path, cache: Path) -> sqlite3.Connection:
-    """Return the index of the registry at `path`, compiled if it is not in the cache."""
+def _snapshot(path: Path) -> bytes:
+    """Return the bytes of the file at `path` as they are at one moment.
+
+    Somebody may be writing it, and an editor may do so in place.
+    """
     try:
-        data = path.read_bytes()
+        for _ in range(_LOOKS):
+            before, data = path.stat(), path.read_bytes()
+            if 0 <= time.time() - before.st_mtime < _QUIET:
+                time.sleep(_QUIET)
+            after = path.stat()
+            if before.st_mtime_ns == after.st_mtime_ns and len(data) == after.st_size:
+                break
     except OSError as error:
         raise RegistryError(f"{path} cannot be read", found=error.strerror or "") from error
-    digest = hashlib.sha256(data).hexdigest()
-    kept = cache / "registries" / f"{digest}-{_INDEX_VERSION}.sqlite"
-    if kept.is_file():
-        index = sqlite3.connect(f"{kept.absolute().as_uri()}?mode=ro", uri=True)
-        if _is_sound(index):
-            return index
-        index.close()
-    models = _models(path, data)
-    try:
-        _compile(models, kept)
-        return sqlite3.connect(f"{kept.absolute().as_uri()}?mode=ro", uri=True)
-    except (OSError, sqlite3.Error):  # a cache that cannot be written costs time, nothing else
-        index = sqlite3.connect(":memory:")
-        _fill(index, models)
-        return index
+    return data
 
 
-def _is_sound(index: sqlite3.Connection) -> bool:
-    try:
-        index.execute("SELECT name, summary, tags, entry, lines, line FROM models LIMIT 1")
-    except sqlite3.DatabaseError:
-        return False
-    return True
+def _entries(place: str, data: bytes, facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the models of the registry `place`, whose bytes are `data`, as its YAML has them.
 
-
-def _models(path: Path, data: bytes) -> Any:
-    """Return the models of the registry at `path`, whose bytes are `data`, as its YAML has them."""
+    Parameters
+    ----------
+    facts
+        Gets what the registry says of itself.
+    """
     from zoo import yaml_events
 
-    document = yaml_events.read(data, str(path))
+    try:
+        for keys, value in yaml_events.parts(data, place, "models"):
+            if len(keys) == 1:
+                facts[keys[0]] = value
+            elif NAME.fullmatch(keys[1]):
+                yield keys[1], value
+            else:
+                raise RegistryError(f"{place}: {keys[1][:130]!r} is no name for a model")
+        _check(facts, place)
+    except RegistryError:
+        _document(place, data)  # says it with its line
+        raise
+
+
+def _document(place: str, data: bytes) -> Mapping:
+    """Return the registry `place`, whose bytes are `data`, as its YAML has it."""
+    from zoo import yaml_events
+
+    document = yaml_events.read(data, place)
+    _check(document, place, document.lines)
+    models = document.get("models") or yaml_events.Mapping(1)
+    for name, line in zip(models, models.places, strict=True):
+        if not NAME.fullmatch(name):
+            raise RegistryError(
+                f"{place}:{line}: {name[:130]!r} is no name for a model",
+                hint=NAME_RULE,
+            )
+    return document
+
+
+def _check(document: dict[str, Any], place: str, lines: dict[str, int] | None = None) -> None:
+    """Raise `RegistryError` if what a registry says of itself is wrong."""
+    lines = lines or {}
     version = document.get("version")
     if version != str(VERSION):
         raise RegistryError(
-            f"{path}:{document.lines.get('version', 1)}: the version must be {VERSION}",
+            f"{place}:{lines.get('version', 1)}: the version must be {VERSION}",
             found="no version" if version is None else f"version: {version}",
             hint="a newer registry needs a newer zoo"
             if version
             else f"begin with version: {VERSION}",
         )
     for key in document:
-        if key not in ("version", "models") and not key.startswith("x-"):
-            raise RegistryError(f"{path}:{document.lines[key]}: nobody reads {key!r}")
-    models = document.get("models")
-    if models is None:
-        models = yaml_events.Mapping(1)
-    if not isinstance(models, yaml_events.Mapping):
-        raise RegistryError(f"{path}:{document.lines['models']}: models must be a mapping")
-    for name in models:
-        if not NAME.fullmatch(name):
-            raise RegistryError(
-                f"{path}:{models.lines[name]}: {name!r} is no name for a model",
-                hint=NAME_RULE,
-            )
-    return models
+        if key not in _KEYS and not key.startswith("x-"):
+            raise RegistryError(f"{place}:{lines.get(key, 1)}: nobody reads {key!r}")
+    for key in FACTS:
+        _check_fact(key, document.get(key), f"{place}:{lines.get(key, 1)}")
+    if not isinstance(document.get("models") or {}, dict):
+        raise RegistryError(f"{place}:{lines.get('models', 1)}: models must be a mapping")
 
 
-def _compile(models: Any, kept: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=kept.parent, prefix=".", suffix=".sqlite")
-    os.close(descriptor)
-    try:
-        with closing(sqlite3.connect(draft)) as index:
-            _fill(index, models)
-        Path(draft).replace(kept)
-    finally:
-        Path(draft).unlink(missing_ok=True)
+def _check_fact(key: str, value: Any, where: str) -> None:
+    from zoo import expiry
+
+    if value is not None and not expiry.is_fact(key, value):
+        raise RegistryError(f"{where}: {key} must be {expiry.RULES[key]}", found=str(value)[:40])
 
 
-def _fill(index: sqlite3.Connection, models: Any) -> None:
-    from zoo.yaml_events import lines_of
-
-    index.execute(
-        "CREATE TABLE models (name TEXT PRIMARY KEY, summary TEXT, tags TEXT, entry TEXT,"
-        " lines TEXT, line INTEGER)"
-    )
-    index.executemany(
-        "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (
-                name,
-                _summary(entry),
-                json.dumps(_tags(entry)),
-                json.dumps(entry, sort_keys=False),
-                json.dumps([[list(p), line] for p, line in lines_of(entry)]),
-                models.lines[name],
-            )
-            for name, entry in models.items()
-        ),
-    )
-    index.commit()
+def _beside(value: Any, url: str) -> Any:
+    """Return `value`, of a registry at `url`, with absolute addresses for what lies beside it."""
+    if isinstance(value, list):
+        return [_beside(inner, url) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    resolved = {key: _beside(inner, url) for key, inner in value.items()}
+    if isinstance(resolved.get("urls"), list):
+        resolved["urls"] = [_absolute(one, url) for one in resolved["urls"]]
+    if "card" in resolved:
+        resolved["card"] = _absolute(resolved["card"], url)
+    return resolved
 
 
-def _summary(entry: Any) -> str:
-    summary = entry.get("summary") if isinstance(entry, dict) else None
-    return summary if isinstance(summary, str) else ""
-
-
-def _tags(entry: Any) -> list[tuple[str, str | None]]:
-    weights = entry.get("weights") if isinstance(entry, dict) else None
-    if not isinstance(weights, dict):
-        return []
-    return [(tag, _digest(pinned)) for tag, pinned in weights.items()]
-
-
-def _digest(pinned: Any) -> str | None:
-    """Return the digest that an entry not yet validated pins its weights to, if it does."""
-    if not isinstance(pinned, dict):
-        return None
-    try:
-        files = [(f["path"], int(f["size"]), f["sha256"]) for f in pinned.get("files") or ()]
-    except (KeyError, TypeError, ValueError):
-        return None
-    digest = folder_digest(files) if files else pinned.get("sha256")
-    return digest if isinstance(digest, str) else None
+def _absolute(address: Any, url: str) -> Any:
+    """Return ``file:models/net.pb`` as an address beside `url`; others as they are."""
+    path = str(address).removeprefix("file:")
+    if path == address or path.startswith("/") or ".." in path.split("/"):
+        return address
+    return urljoin(url, path)

@@ -11,24 +11,22 @@ import click
 
 from zoo import detect, output
 from zoo.advice import advising
+from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     import_tensorflow,
-    offline_option,
     quiet,
     quiet_tensorflow,
-    registry_option,
-    rehash_option,
     remark,
     saving_options,
     speech_options,
     tags_option,
 )
 from zoo.errors import UsageError
-from zoo.library import Library
 from zoo_finetune.option_values import CHOICES
 from zoo_finetune.recipe import Recipe
 
 if TYPE_CHECKING:
+    from zoo.library import Library
     from zoo_finetune.finetuning import Trained
     from zoo_finetune.runs import Done
 
@@ -102,9 +100,7 @@ def _option(one: Any) -> Any:
 @_recipe_options
 @tags_option
 @saving_options
-@registry_option
-@offline_option
-@rehash_option
+@library_options
 @speech_options
 def finetune(
     ref: str,
@@ -118,9 +114,7 @@ def finetune(
     name: str | None,
     tags: list[str] | None,
     options: dict[str, Any],
-    registry: Path | None,
-    offline: bool,
-    rehash: bool,
+    library: Library,
     as_json: bool,
     **said: Any,
 ) -> None:
@@ -134,7 +128,6 @@ def finetune(
     quiet_tensorflow()
     given = {key: value for key, value in said.items() if value is not None}
     recipe = _recipe(config, given)
-    library = Library(registry, offline, rehash=rehash)
     logs = _logs(tensorboard)
     run = Run(ref, data, dest, recipe, form, name, force, resume, {"tags": tags}, options, logs)
     with advising(library, ref), output.silent(quiet()):
@@ -143,11 +136,9 @@ def finetune(
 
 @click.command("rebuild", epilog="Example: zoo rebuild even/")
 @click.argument("place", type=click.Path(path_type=Path))
-@registry_option
-@offline_option
-@rehash_option
+@library_options
 @speech_options
-def rebuild(place: Path, registry: Path | None, offline: bool, rehash: bool, as_json: bool) -> None:
+def rebuild(place: Path, library: Library, as_json: bool) -> None:
     """Train the model at PLACE again by its record, and say whether its weights are the same.
 
     PLACE is the folder with recipe.yaml, that file, or the model. It ends with 1 where a weight
@@ -159,7 +150,6 @@ def rebuild(place: Path, registry: Path | None, offline: bool, rehash: bool, as_
     quiet_tensorflow()
     recipe, old = run_record.load(run_record.of_result(place))
     rebuilding.require_record(old, str(place))
-    library = Library(registry, offline, rehash=rehash)
     import_tensorflow()
     opened = library.open(old["base"]["model"], options={"tags": old["base"].get("tags")})
     with output.silent(quiet()):

@@ -11,10 +11,11 @@ FLOORS = [  # from the roof down
     {"zoo.__main__", "zoo_finetune.plugin"},
     {"zoo.cli", "zoo_finetune.command"},
     {"zoo.commands.cache", "zoo.commands.catalogue", "zoo.commands.environment"}
+    | {"zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
-    {"zoo.commands.verifying"},
+    {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"},
     {"zoo.commands.network"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
@@ -42,7 +43,8 @@ FLOORS = [  # from the roof down
     {"zoo_finetune.option_values"},
     {"zoo_finetune"},
     # names, paths and formats become models, and models become files
-    {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.registering"}
+    {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.locking"}
+    | {"zoo.registering"}
     | {"zoo.report"},
     {"zoo.repairing"},
     {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
@@ -98,10 +100,12 @@ FLOORS = [  # from the roof down
     {"zoo.folding", "zoo.stale"},
     {"zoo.ends", "zoo.failures", "zoo.normal_form", "zoo.pipelines", "zoo.switches"},
     {"zoo.bodies", "zoo.frames", "zoo.tensor_arrays"},
+    {"zoo.bringing", "zoo.catalogue"},
     {"zoo.pruning", "zoo.rehashing"},
     {"zoo.removal"},
     {"zoo.inventory"},
-    {"zoo.catalogue", "zoo.fetching", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
+    {"zoo.pinning", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
+    {"zoo.fetching", "zoo.known", "zoo.lockfile", "zoo.remote_registry"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
     # the network
@@ -123,11 +127,11 @@ FLOORS = [  # from the roof down
         "zoo.weights",
     }
     | {"zoo.view"},
-    {"zoo.entries", "zoo.graph", "zoo.sources", "zoo.tensor_protos"}
+    {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
-    {"zoo.hdf5", "zoo.keras_config"},
-    {"zoo.hdf5_objects"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
+    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config"},
+    {"zoo.hdf5_objects", "zoo.sources"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
     {"zoo.attributes", "zoo.contrast"},
@@ -141,7 +145,8 @@ FLOORS = [  # from the roof down
     | {"zoo.kept", "zoo.owners"},
     {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
-    | {"zoo.names", "zoo.ordered_code", "zoo.patience", "zoo.wire"},
+    | {"zoo.expiry", "zoo.licences", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
+    | {"zoo.patience", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import amounts, home, inventory, output, pruning, rehashing, removal, repairing
-from zoo.commands.options import offline_option, registry_option, remark, speech_options
+from zoo.commands.libraries import offline_option, registry_option
+from zoo.commands.options import remark, speech_options
 from zoo.errors import BusyError, UsageError, counted, some
 from zoo.library import Library
 

@@ -9,11 +9,10 @@ import click
 
 from zoo import catalogue as catalogues
 from zoo import home, output, sources
+from zoo.commands.completion import complete_names
+from zoo.commands.libraries import library_options, registry_option
 from zoo.commands.network import fetching_options
 from zoo.commands.options import (
-    offline_option,
-    registry_option,
-    rehash_option,
     remark,
     speech_options,
 )
@@ -25,6 +24,7 @@ from zoo.store import Store
 if TYPE_CHECKING:
     from zoo.catalogue import Listed
     from zoo.entries import Entry
+    from zoo.library import Library
     from zoo.patience import Manner
 
 
@@ -33,11 +33,11 @@ _LABELS = 20
 
 
 @click.command("list")
-@click.argument("pattern", metavar="[GLOB]", default="*")
+@click.argument("pattern", metavar="[GLOB]", default="*", shell_complete=complete_names)
 @click.option("--cached", is_flag=True, help="Only those that are in the store.")
 @registry_option
 @speech_options
-def list_models(pattern: str, cached: bool, registry: Path | None, as_json: bool) -> None:
+def list_models(pattern: str, cached: bool, registry: Path | str | None, as_json: bool) -> None:
     """List the registered models whose names match GLOB, as in `zoo list 'vgg*'`."""
     store = Store(home.cache())
     models = [
@@ -72,39 +72,39 @@ def _line(model: dict[str, Any]) -> str:
 
 
 @click.command("info")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @registry_option
 @speech_options
-def info(name: str, registry: Path | None, as_json: bool) -> None:
+def info(name: str, registry: Path | str | None, as_json: bool) -> None:
     """Show what the registry says of the model NAME: sources, licence, inputs, head, its card."""
     wanted = reference(name)
     if wanted is None:
         raise UsageError(f"{name!r} is no name", hint="`zoo inspect` looks at files")
     found = catalogues.standard(registry)
-    entry, place = found.entry(wanted.name), found.registry_of(wanted.name).path
+    entry, place = found.entry(wanted.name), found.registry_of(wanted.name)
     card = _card_text(entry, place)
     if as_json:
         facts = entry.model_dump(mode="json", exclude_none=True)
-        facts |= {"name": wanted.name, "registry": str(place), "card_text": card}
+        facts |= {"name": wanted.name, "registry": str(place.place), "card_text": card}
         output.say(output.document(facts))
     else:
         output.say(_table(wanted.name, entry, place) + (f"\n\n{card.rstrip()}" if card else ""))
 
 
-def _card_text(entry: Entry, place: Path) -> str | None:
+def _card_text(entry: Entry, place: Registry) -> str | None:
     """Return the card of `entry`, which is Markdown; None if it lies on another machine.
 
     No more of it is read than one chunk, a megabyte: a card is a page.
     """
     if entry.card is None or not entry.card.startswith(sources.LOCAL):
         return None
-    found = next(sources.opened(entry.card, place.absolute().parent), b"")
+    found = next(sources.opened(entry.card, place.base), b"")
     return found.decode(errors="replace")
 
 
-def _table(name: str, entry: Entry, place: Path) -> str:
+def _table(name: str, entry: Entry, place: Registry) -> str:
     """Return `entry` as people read it."""
-    rows = [["name", name], ["summary", entry.summary], ["registry", str(place)]]
+    rows = [["name", name], ["summary", entry.summary], ["registry", str(place.place)]]
     for key in ("architecture", "license", "paper", "base_model", "labels", "card"):
         value = getattr(entry, key)
         if value is not None:
@@ -135,29 +135,28 @@ def _pinned(weights: Any) -> str:
 
 
 @click.command("fetch")
-@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=complete_names)
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Copy them there.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
-@registry_option
-@offline_option
+@library_options
 @fetching_options
-@rehash_option
 @speech_options
 def fetch(
     refs: tuple[str, ...],
     into: Path | None,
     force: bool,
-    registry: Path | None,
-    offline: bool,
+    library: Library,
     manner: Manner,
-    rehash: bool,
     as_json: bool,
 ) -> None:
     """Bring the models REF into the store, verified, and print where they are."""
     from zoo.fetching import copy_into
-    from zoo.library import Library
+    from zoo.pinning import refuse_missing
 
-    library = Library(registry, offline, manner, rehash)
+    library.manner = manner
+    if library.offline:
+        pinned = [library.pinned(ref) for ref in refs]
+        refuse_missing([(str(p.name), file) for p in pinned for file in p.files], library.store)
     models = []
     for ref in refs:
         name, fetched = library.fetch(ref)
@@ -191,14 +190,18 @@ def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
     path = file or catalogues.bundled()
     registry = Registry(path, home.cache())
     faults = registry.faults()
+    remarks = [] if faults else registry.remarks()
     count = len(registry.names())
     if as_json:
         facts = [fault.facts() for fault in faults]
-        output.say(output.document({"path": str(path), "models": count, "faults": facts}))
+        document = {"path": str(path), "models": count, "faults": facts, "remarks": remarks}
+        output.say(output.document(document))
     elif faults:
         for fault in faults:
             output.say(str(fault))
     else:
+        for sentence in remarks:
+            remark(sentence)
         output.say(f"{path}: {counted(count, 'model')}, no faults")
     ctx.exit(65 if faults else 0)
 

@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo import output
-from zoo.commands.options import registry_option, rehash_option, speech_options
+from zoo.commands.completion import complete_refs
+from zoo.commands.libraries import library_options
+from zoo.commands.options import speech_options
 from zoo.comparisons import diff
 from zoo.contrast import Tolerance
-from zoo.library import Library
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from zoo.library import Library
 
 _NEGATIVE = 1
 _DISTANCE = click.FloatRange(min=0)
 
 
 @click.command("diff", epilog="Example: zoo diff toy-adder adder.pb")
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_refs)
+@click.argument("b", shell_complete=complete_refs)
 @click.option("--tags-a", metavar="A,B", help="Tags of the MetaGraph of A, a SavedModel.")
 @click.option("--tags-b", metavar="A,B", help="Tags of the MetaGraph of B.")
 @click.option("--rtol", type=_DISTANCE, default=0.0, help="Let numbers differ by this share.")
 @click.option("--atol", type=_DISTANCE, default=0.0, help="Let numbers differ by this much.")
 @click.option("--all", "everything", is_flag=True, help="Leave nothing out.")
-@registry_option
-@rehash_option
+@library_options
 @speech_options
 def compare(
     a: str,
@@ -38,15 +38,14 @@ def compare(
     rtol: float,
     atol: float,
     everything: bool,
-    registry: Path | None,
-    rehash: bool,
+    library: Library,
     as_json: bool,
 ) -> int:
     """Tell whether the models A and B are the same: signatures, weights bit for bit, graph.
 
     Ends with 1 where they differ. Names and order of nodes, and the format, make no difference.
     """
-    library, tolerance = Library(registry, rehash=rehash), Tolerance(rtol, atol)
+    tolerance = Tolerance(rtol, atol)
     facts = diff(library, a, b, tags_a=tags_a, tags_b=tags_b, tolerance=tolerance)
     if as_json:
         output.say(output.document(facts))

@@ -9,14 +9,13 @@ import click
 
 from zoo import conversions, output
 from zoo.advice import advising
+from zoo.commands.completion import complete_refs
+from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     altering_options,
     attaching_options,
     format_option,
-    offline_option,
     quiet_tensorflow,
-    registry_option,
-    rehash_option,
     remark,
     repairing_options,
     saving_options,
@@ -28,17 +27,17 @@ from zoo.commands.verifying import verifying_options
 from zoo.cutting import Wanted
 from zoo.errors import UsageError
 from zoo.graph import source
-from zoo.library import Library
 
 if TYPE_CHECKING:
     from zoo.alterations import Alterations
     from zoo.both_sides import Asked
+    from zoo.library import Library
     from zoo.renaming import Wishes
     from zoo.repairs import Choice
 
 
 @click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete_refs)
 @click.argument("dest", type=click.Path(path_type=Path))
 @click.option("--to", "form", metavar="FORMAT", required=True, help="See `zoo formats`.")
 @click.option("-i", "inputs", metavar="NAME=TENSOR", multiple=True, help="Name an input.")
@@ -53,9 +52,7 @@ if TYPE_CHECKING:
 @repairing_options
 @attaching_options
 @format_option
-@registry_option
-@offline_option
-@rehash_option
+@library_options
 @speech_options
 def convert(
     ref: str,
@@ -73,9 +70,7 @@ def convert(
     repairs: Choice,
     wishes: Wishes,
     read_as: str | None,
-    registry: Path | None,
-    offline: bool,
-    rehash: bool,
+    library: Library,
     as_json: bool,
 ) -> None:
     """Write the model REF to DEST in another format.
@@ -84,7 +79,7 @@ def convert(
     signature of these names.
     """
     quiet_tensorflow()
-    with advising(Library(registry, offline, rehash=rehash), ref) as library:
+    with advising(library, ref):
         done = conversions.convert(
             library,
             ref,

@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo import output
+from zoo.commands.completion import complete_refs
+from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     attaching_options,
     format_option,
-    registry_option,
-    rehash_option,
     speech_options,
     tags_option,
 )
-from zoo.library import Library
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from zoo.library import Library
     from zoo.renaming import Wishes
 
 
 @click.command("inspect")
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete_refs)
 @tags_option
 @click.option("--all", "everything", is_flag=True, help="Leave nothing out.")
 @click.option(
@@ -34,8 +32,7 @@ if TYPE_CHECKING:
 @click.option("--tensors", metavar="GLOB", help="Show the tensors of the graph with such names.")
 @attaching_options
 @format_option
-@registry_option
-@rehash_option
+@library_options
 @speech_options
 def inspect(
     ref: str,
@@ -46,12 +43,11 @@ def inspect(
     tensors: str | None,
     wishes: Wishes,
     read_as: str | None,
-    registry: Path | None,
-    rehash: bool,
+    library: Library,
     as_json: bool,
 ) -> None:
     """Show what is in the model REF: a registered name, a path, or a URL."""
-    facts = Library(registry, rehash=rehash).inspect(ref, read_as, {"tags": tags}, wishes, tensors)
+    facts = library.inspect(ref, read_as, {"tags": tags}, wishes, tensors)
     if as_json:
         output.say(output.document(facts))
         return

@@ -60,15 +60,6 @@ def speech_options(command: Command) -> Command:
     return command
 
 
-registry_option = click.option(
-    "--registry",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A registry that counts before all others.",
-)
-offline_option = click.option("--offline", is_flag=True, help="Use nothing but this machine.")
-rehash_option = click.option(
-    "--rehash", is_flag=True, help="Read and hash what is used from the store; fetch what is bad."
-)
 format_option = click.option("--format", "read_as", metavar="FORMAT", help="The format REF is in.")
 _ATTACHING = (
     click.option("--architecture", metavar="NAME", help="The net that the weights belong to."),

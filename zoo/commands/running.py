@@ -9,23 +9,23 @@ import click
 
 from zoo import atomic, output
 from zoo.advice import advising
+from zoo.commands.completion import complete_refs
+from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     attaching_options,
     format_option,
     import_tensorflow,
     quiet_tensorflow,
-    registry_option,
-    rehash_option,
     remark,
     signature_option,
     speech_options,
     tags_option,
 )
 from zoo.errors import UsageError
-from zoo.library import Library
 
 if TYPE_CHECKING:
     from zoo.entries import Entry
+    from zoo.library import Library
     from zoo.model import Model
     from zoo.renaming import Wishes
 
@@ -38,7 +38,7 @@ def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) 
 
 
 @click.command("run", epilog="Example: zoo run toy-adder -i w1=13 -i w2=17")
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete_refs)
 @click.option("-i", "inputs", metavar="NAME=VALUE", multiple=True, help="An input.")
 @click.option("-o", "outputs", metavar="NAME", multiple=True, help="An output; all by default.")
 @signature_option
@@ -53,8 +53,7 @@ def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) 
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
 @attaching_options
 @format_option
-@registry_option
-@rehash_option
+@library_options
 @speech_options
 def run(
     ref: str,
@@ -66,8 +65,7 @@ def run(
     save: Path | None,
     wishes: Wishes,
     read_as: str | None,
-    registry: Path | None,
-    rehash: bool,
+    library: Library,
     as_json: bool,
 ) -> None:
     """Run the model REF once.
@@ -78,7 +76,6 @@ def run(
     quiet_tensorflow()  # a Keras file brings it in when it is opened
     if save is not None:
         atomic.require_folder(save)  # before the model takes its time
-    library = Library(registry, rehash=rehash)
     with advising(library, ref):
         opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
         import_tensorflow()
