@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from zoo import protos
+from zoo import dtypes, protos
 from zoo.errors import some
 from zoo.graph import by_name, consumers, forget_output_shapes, source, tensor_name, unique
-from zoo.heads import ACTIVATIONS, FORM, Head
+from zoo.layers import ACTIVATIONS, FORM, Head
 from zoo.nodes import node as make_node
 from zoo.nodes import shape, whole_number, whole_numbers
 from zoo.signatures import sides
@@ -22,6 +22,7 @@ Activation = Literal["softmax", "sigmoid", "none"]
 _OPS = {"softmax": "Softmax", "sigmoid": "Sigmoid", "none": "Identity"}
 _PROBABILITIES = {"LogSoftmax", "Sigmoid", "Softmax"}
 _SAME_SHAPE = {"Add", "AddV2", "BiasAdd", "Identity", *_PROBABILITIES}
+_READS = {"Cast", "ExpandDims", "Identity", "ReadVariableOp", "Reshape", "Squeeze"}
 _LOOKS_UP = ("LookupTableFind", "LookupTableFindV2")
 _LOGITS = "logits"
 
@@ -44,6 +45,7 @@ def adapted(
     made.CopyFrom(meta_graph)
     forget_output_shapes(made.graph_def.node)
     adapting = _Adapting(made, head, outputs)
+    adapting.resize_biases()
     adapting.drop_activations()
     adapting.set_probabilities(activation)
     adapting.resize_forms()
@@ -109,7 +111,19 @@ class _Adapting:
                 if info.name in shown:
                     info.name = f"{name}:0"
         self.after.append(name)
-        self.notes.append(f"put {op} behind the logits")
+        self.notes.append(f"put {op} behind the logits, {self.head.logits}")
+
+    def resize_biases(self) -> None:
+        """Give the reshapes that a bias goes through on its way to the logits the new width."""
+        for edge in self.nodes[source(self.head.logits)].input:
+            passed, node = [], self.nodes[source(edge)]
+            while node.name not in self.head.weights and node.op in _READS and node.input:
+                passed.append(node)
+                node = self.nodes[source(node.input[0])]
+            if node.name in self.head.weights[1:]:
+                for reshape in passed:
+                    if reshape.op == "Reshape":
+                        self._resize(reshape)
 
     def resize_forms(self) -> None:
         """Give reshapes and choices of the best behind the head the new width."""
@@ -128,14 +142,30 @@ class _Adapting:
         if sizes and sizes[-1] == self.head.outputs:
             name = self._name(reshape, "shape")
             self._replace(reshape, whole_numbers(name, [*sizes[:-1], self.outputs]))
+        elif not sizes:
+            self._repack(reshape)
+
+    def _repack(self, reshape: protos.NodeDef) -> None:
+        """Resize `reshape` where its shape is put together, as that of a batch of any size."""
+        given = self.nodes.get(source(reshape.input[1]))
+        if given is None or given.op != "Pack" or given.attr["T"].type != dtypes.INT32.number:
+            return
+        last = given.attr["N"].i - 1
+        number = self.nodes[source(given.input[last])]
+        if number.op != "Const" or _numbers_of(number) != [self.head.outputs]:
+            return
+        packed = self.graph.node.add()
+        packed.CopyFrom(given)
+        packed.name = self._name(reshape, "shape")
+        width = whole_number(self._name(reshape, "width"), self.outputs)
+        packed.input[last] = width.name
+        reshape.input[1] = packed.name
+        self.graph.node.append(width)
 
     def _numbers(self, node: protos.NodeDef) -> list[int]:
         """Return the whole numbers that the second input of `node` is, none where that is open."""
         given = self.nodes.get(source(node.input[1]))
-        if given is None or given.op != "Const":
-            return []
-        values = from_proto(given.attr["value"].tensor).read().reshape(-1)
-        return [int(value) for value in values]
+        return _numbers_of(given) if given is not None and given.op == "Const" else []
 
     def _name(self, node: protos.NodeDef, what: str) -> str:
         return unique(f"{node.name}/{what}", self.taken)
@@ -161,7 +191,8 @@ class _Adapting:
             for info in stated.outputs.values():
                 if source(info.name) in later:
                     self._widen(info)
-            if not any(self._is_number(tensor) for tensor in sides(stated)[1]):
+            shown = [tensor for tensor in sides(stated)[1] if source(tensor) in later]
+            if shown and not any(self._is_number(tensor) for tensor in shown):
                 self._put_out_logits(key, stated)
 
     def _drop_names(
@@ -202,3 +233,9 @@ class _Adapting:
         for size in (-1, self.outputs):
             stated.outputs[name].tensor_shape.dim.add(size=size)
         self.notes.append(f"{key} puts out the logits, {self.head.logits}, as {name}")
+
+
+def _numbers_of(constant: protos.NodeDef) -> list[int]:
+    """Return the whole numbers that `constant` is."""
+    values = from_proto(constant.attr["value"].tensor).read().reshape(-1)
+    return [int(value) for value in values]

@@ -132,19 +132,19 @@ def _means(view: View, weights: Weights, factor: str) -> Iterator[tuple[str, str
         if view.ops[user] in {"Mul", "RealDiv"}:
             scaled[user] = 1 - at
     for user, at in scaled.items():
-        edge = view.data_inputs(user)[at]
-        difference = source(edge)
-        if view.ops.get(difference) == "Sub":
-            values, other = view.data_inputs(difference)
+        edge, place = view.data_inputs(user)[at], (user, at)
+        inner = source(edge)
+        if view.ops.get(inner) == "Sub":
+            values, other = view.data_inputs(inner)
             mean = _average(view, weights, other)
             if mean is not None:
-                yield values, mean, (difference, 1)
+                yield values, mean, (inner, 1)
+        elif view.ops.get(inner) == "Neg":
+            edge, place = view.data_inputs(inner)[0], (inner, 0)
         mean = _average(view, weights, edge)
-        others = [
-            view.data_inputs(one)[position] for one, position in scaled.items() if one != user
-        ]
+        others = [one for one in scaled if one != user]
         if mean is not None and len(others) == 1:
-            yield others[0], mean, (user, at)
+            yield view.data_inputs(others[0])[scaled[others[0]]], mean, place
 
 
 def _averages(view: View, weights: Weights, name: str) -> Iterator[tuple[str, int]]:

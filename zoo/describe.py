@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from zoo.heads import Head
+    from zoo.layers import Head
     from zoo.model import Model
     from zoo.specs import TensorSpec
     from zoo.tensors import Tensor

@@ -12,8 +12,8 @@ from zoo import dtypes, protos
 from zoo.engine import imported
 from zoo.errors import UsageError
 from zoo.graph import by_name, subgraph, unique, upstream
-from zoo.heads import Head
 from zoo.importable import importable
+from zoo.layers import Head
 from zoo.nodes import node as make_node
 from zoo.nodes import whole_numbers
 from zoo.specs import TensorSpec, spec_of

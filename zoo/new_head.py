@@ -15,8 +15,9 @@ from zoo.after_head import Activation, adapted
 from zoo.ends import is_backward
 from zoo.errors import UsageError, some
 from zoo.graph import by_name, source, tensor_name, upstream
-from zoo.heads import PRODUCTS, Head, find, layer_on
+from zoo.heads import copies, find, layer_on
 from zoo.inline import expanded, inlined
+from zoo.layers import PRODUCTS, Head
 from zoo.nodes import Dims, attribute
 from zoo.prune import prune
 from zoo.tensor_protos import header
@@ -90,6 +91,8 @@ def with_new_head(
     """
     import numpy as np
 
+    if outputs == 1 and activation == "softmax":
+        raise UsageError("a softmax over one output is always 1", hint="a sigmoid, or two outputs")
     meta_graph, weights, old = _begun(meta_graph, weights, outputs, features)
     shapes = {name: _shape(weights.tensor(name).shape, name, old, outputs) for name in old.weights}
     generator = np.random.default_rng(seed)
@@ -107,8 +110,11 @@ def with_new_head(
         edited, wanted = _ending(edited, values, old), [old.logits]
         activation = activation or ("softmax" if outputs > 1 else "sigmoid")
         told = [f"{old.logits} gives the outputs now: what else there was after it is left out"]
-    pruned, kept = prune(edited, values, wanted)
-    made, notes = adapted(pruned, old, outputs, activation)
+    made, kept = _cut(edited, values, wanted)
+    notes = []
+    for one in (old, *copies(View(made.graph_def), old, kept)):
+        made, said = adapted(made, replace(one, outputs=old.outputs), outputs, activation)
+        notes += [note for note in said if note not in notes]
     why = f"{old.why.partition(';')[0]}, new with {outputs} outputs"
     return Replaced(made, kept, replace(old, outputs=outputs, why=why), (*told, *notes))
 
@@ -124,6 +130,24 @@ def _begun(
         if features is None or source(features) not in by_name(flat.graph_def):
             raise
         return fresh_head.appended(flat, weights, tensor_name(features), outputs)
+
+
+def _cut(
+    meta_graph: protos.MetaGraphDef, weights: Weights, wanted: Iterable[str]
+) -> tuple[protos.MetaGraphDef, Weights]:
+    """Return the model with what `wanted` needs, and those of its signatures that are whole."""
+    pruned, kept = prune(meta_graph, weights, wanted)
+    nodes = by_name(pruned.graph_def)
+    whole = {
+        key: stated
+        for key, stated in meta_graph.signature_def.items()
+        if all(source(tensor) in nodes for side in signatures.sides(stated) for tensor in side)
+    }
+    if whole:
+        pruned.ClearField("signature_def")
+    for key in sorted(whole):
+        pruned.signature_def[key].CopyFrom(whole[key])
+    return pruned, kept
 
 
 def _goes_on(view: View, head: Head, outputs: Iterable[str]) -> bool:
@@ -201,7 +225,11 @@ def head_of(meta_graph: protos.MetaGraphDef, weights: Weights, features: str | N
     view = View(meta_graph.graph_def, expanded(meta_graph.graph_def))
     _, outputs = ranking.ranked(meta_graph, view)
     best = ranking.best(outputs) if outputs else []
-    found = find(view, [tensor for end in best for tensor in end.tensors], weights)
+    stated = _of_default(meta_graph)
+    tensors = sorted(
+        (one for end in best for one in end.tensors), key=lambda one: one not in stated
+    )
+    found = find(view, tensors, weights)
     if features is None and found.best is not None:
         return found.best
     if features is not None:
@@ -214,6 +242,16 @@ def head_of(meta_graph: protos.MetaGraphDef, weights: Weights, features: str | N
         found=_listed(found.candidates, found.unsure),
         hint=_hint(found.candidates),
     )
+
+
+def _of_default(meta_graph: protos.MetaGraphDef) -> set[str]:
+    """Return the outputs of the signature that is taken where none is named."""
+    if not meta_graph.signature_def:
+        return set()
+    try:
+        return {spec.tensor for spec in signatures.signature(meta_graph).outputs.values()}
+    except UsageError:
+        return set()
 
 
 def _listed(candidates: Iterable[Head], unsure: str) -> str:

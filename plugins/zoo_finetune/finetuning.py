@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
-from zoo.heads import Head
+from zoo.layers import Head
 from zoo.library import Library
 from zoo.new_head import features_of
 from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting

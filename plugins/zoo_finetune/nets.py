@@ -7,13 +7,15 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from zoo import facts, signatures
+from zoo import facts, protos, signatures
 from zoo.batch_norm import with_moving_averages
 from zoo.batch_statistics import Normalisation, normalisations, with_batch_statistics
 from zoo.errors import UnsupportedError, UsageError, some
+from zoo.fixed_switches import with_switches_fixed
 from zoo.graph import by_name, consumers, source, tensor_name, upstream
-from zoo.heads import FORM, Head
+from zoo.heads import copies
 from zoo.inline import expanded, inlined
+from zoo.layers import FORM, Head
 from zoo.new_head import with_new_head
 from zoo.portable import portable
 from zoo.specs import TensorSpec, spec_of
@@ -21,6 +23,7 @@ from zoo.switches import constant_of
 from zoo.tensors import ArrayTensor
 from zoo.view import View
 from zoo_finetune import normalising
+from zoo_finetune.depth import layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,35 +124,73 @@ def net_for(model: Model, recipe: Recipe, head: str | None = None) -> Net:
     UsageError
         Nobody can tell which layer is the last, or what is to learn.
     """
-    model, notes = _for_use(model)
-    activation = recipe.activation or (None if recipe.classifies else "none")
+    model, told = _of_signature(model, recipe)
+    model, notes = _for_use(model, recipe)
+    usual = "softmax" if recipe.outputs > 1 else "sigmoid"
+    activation = recipe.activation or (usual if recipe.classifies else "none")
     made = with_new_head(
         model.meta_graph, model.weights, recipe.outputs, model.outputs(),
         features=recipe.features or head, activation=activation, seed=recipe.seed,  # type: ignore[arg-type]
     )  # fmt: skip
     new = replace(model, meta_graph=made.meta_graph, weights=made.weights)
-    learned = _learned(new, made.head)
+    last = _called(new, made.head, recipe)
+    learned = _learned(new, last)
     found = normalisations(View(new.graph), new.weights, [learned])
     if recipe.train_batch_norm:
         _learning(new, learned, found)
     averages = {name for one in found for name in (one.mean, one.variance)}
-    trained = _trained(new, made.head, learned, recipe) - averages
+    trained = _trained(new, last, learned, recipe) - averages
     return Net(
-        new, made.head, _fed(new, recipe, made.head), learned, trained,
-        tuple(found) if recipe.train_batch_norm else (), [*notes, *made.notes],
+        new, last, _fed(new, recipe, last), learned, trained,
+        tuple(found) if recipe.train_batch_norm else (), [*told, *notes, *made.notes],
     )  # fmt: skip
 
 
-def _for_use(model: Model) -> tuple[Model, list[str]]:
-    """Return `model` with batch normalisation as in use, and what was done for it."""
-    outputs = model.outputs()
+def _of_signature(model: Model, recipe: Recipe) -> tuple[Model, list[str]]:
+    """Return `model` with the signature that is trained, and those that take the same inputs.
+
+    A net that was exported for several signatures is in the graph once for each.
+    """
+    stated = model.signatures
+    if len(stated) <= 1:
+        return model, []
+    taken = {
+        s.tensor for s in signatures.signature(model.meta_graph, recipe.signature).inputs.values()
+    }
+    others = sorted(
+        key
+        for key, one in stated.items()
+        if one.inputs and taken.isdisjoint(spec.tensor for spec in one.inputs.values())
+    )
+    if not others:
+        return model, []
+    kept = protos.MetaGraphDef()
+    kept.CopyFrom(model.meta_graph)
+    for key in others:
+        del kept.signature_def[key]
+    told = f"left out the signatures {some(others)}: they take other inputs"
+    return replace(model, meta_graph=kept), [told]
+
+
+def _for_use(model: Model, recipe: Recipe) -> tuple[Model, list[str]]:
+    """Return `model` as it is in use, and what was done for it.
+
+    Switches have their values, and batch normalisation goes by its averages.
+    """
+    outputs, notes = model.outputs(), []
+    fed = {source(recipe.input)} if recipe.input is not None else set()
+    switched = with_switches_fixed(inlined(model.meta_graph), outputs, fed)
+    if switched.said:
+        model = replace(model, meta_graph=switched.meta_graph)
+        notes.append(f"switches: {switched.said}")
     repaired = with_moving_averages(inlined(model.meta_graph), outputs)
     if repaired.said:
-        return replace(model, meta_graph=repaired.meta_graph), [f"batch-norm: {repaired.said}"]
-    if by_batch := _by_batch(model, outputs):
+        model = replace(model, meta_graph=repaired.meta_graph)
+        notes.append(f"batch-norm: {repaired.said}")
+    elif by_batch := _by_batch(model, outputs):
         told = f"batch normalisation stays as it was built, by each batch: {some(by_batch, 3)}"
-        return model, [told]
-    return model, []
+        notes.append(told)
+    return model, notes
 
 
 def _by_batch(model: Model, outputs: Sequence[str]) -> list[str]:
@@ -187,6 +228,15 @@ def _fed(model: Model, recipe: Recipe, head: Head) -> TensorSpec:
             hint="name the tensor that the examples are fed to: --input NAME",
         )
     return fed[0]
+
+
+def _called(model: Model, head: Head, recipe: Recipe) -> Head:
+    """Return that copy of `head` which gives the outputs of the signature in question."""
+    view = View(model.graph)
+    stated = signatures.signature(model.meta_graph, recipe.signature).outputs
+    needed = view.upstream(spec.tensor for spec in stated.values())
+    found = [head, *copies(view, head, model.weights)]
+    return next((one for one in found if source(one.logits) in needed), head)
 
 
 def _learned(model: Model, head: Head) -> str:
@@ -227,24 +277,6 @@ def _matching(pattern: str, names: list[str]) -> list[str]:
     except re.error as error:
         raise UsageError(f"{pattern!r} is no regular expression", found=str(error)) from error
     return [name for name in names if compiled.search(name)]
-
-
-def layers(model: Model, names: frozenset[str], learned: str) -> list[list[str]]:
-    """Return the weights `names` by layers, the last first: how far each is from `learned`.
-
-    Weights of one scope are one layer.
-    """
-    view = View(model.graph)
-    order: dict[str, list[str]] = {}
-    todo, seen = [source(learned)], {source(learned)}
-    for name in todo:
-        for before in view.sources.get(name, ()):
-            if before not in seen:
-                seen.add(before)
-                todo.append(before)
-        if name in names:
-            order.setdefault(name.rpartition("/")[0] or name, []).append(name)
-    return [*order.values()]
 
 
 def _last(model: Model, able: frozenset[str], learned: str, count: int) -> frozenset[str]:

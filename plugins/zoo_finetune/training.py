@@ -10,7 +10,7 @@ from zoo import output
 from zoo.errors import RunError
 from zoo.keras_errors import building
 from zoo_finetune import devices, optimizing
-from zoo_finetune.nets import layers
+from zoo_finetune.depth import layers
 from zoo_finetune.progress import Epoch, Learner, Progress
 
 if TYPE_CHECKING:

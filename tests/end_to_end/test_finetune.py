@@ -149,7 +149,8 @@ def test_one_output_and_targets(tf):
 
 def test_layers_further_back_learn_slower(tf):
     """By the decay once more for each."""
-    from zoo_finetune.nets import layers, net_for
+    from zoo_finetune.depth import layers
+    from zoo_finetune.nets import net_for
     from zoo_finetune.recipe import Recipe
 
     net = net_for(zoo.load("vgg-digits"), Recipe(outputs=2, train="all"))

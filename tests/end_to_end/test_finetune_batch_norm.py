@@ -88,6 +88,8 @@ def written(v1, form, x):
         return v1.nn.batch_normalization(x, mean, variance, shift, scale, 1e-3)
     if form == "no scale":
         return v1.nn.batch_normalization(x, mean, variance, shift, None, 1e-3)
+    if form == "bare":
+        return v1.nn.batch_normalization(x, mean, variance, None, None, 1e-3)
     if form == "whole":
         return (x - mean) / v1.sqrt(1e-3 + v1.reduce_mean(variance)) * scale + shift
     return (x - mean) / v1.sqrt(1e-3 + variance) * scale + shift
@@ -113,7 +115,7 @@ def frozen(tf, form, folder):
     return done.target.path, values
 
 
-@pytest.mark.parametrize("form", ["fused", "helper", "no scale", "by hand", "axes kept"])
+@pytest.mark.parametrize("form", ["fused", "helper", "no scale", "bare", "by hand", "axes kept"])
 def test_averages_are_known_by_where_they_stand(tf, plain, form, tmp_path):
     """A frozen graph names nothing; all else learns, and what comes out goes by the averages."""
     path, values = frozen(tf, form, tmp_path)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import zoo
 from zoo import protos
-from zoo.heads import Head
+from zoo.layers import Head
 from zoo.tensors import ArrayTensor
 from zoo_finetune.feature_cache import digest
 from zoo_finetune.nets import net_for

@@ -33,7 +33,7 @@ FLOORS = [  # from the roof down
     {"zoo_finetune.devices", "zoo_finetune.feature_cache", "zoo_finetune.training_state"},
     {"zoo_finetune.batches", "zoo_finetune.nets", "zoo_finetune.optimizing"}
     | {"zoo_finetune.progress"},
-    {"zoo_finetune.normalising", "zoo_finetune.varying"},
+    {"zoo_finetune.depth", "zoo_finetune.normalising", "zoo_finetune.varying"},
     {"zoo_finetune.examples", "zoo_finetune.pictures"},
     {"zoo_finetune.labelling", "zoo_finetune.streams", "zoo_finetune.tables"},
     {"zoo_finetune.arrays", "zoo_finetune.decoding", "zoo_finetune.folders"},
@@ -85,7 +85,7 @@ FLOORS = [  # from the roof down
     {"zoo.after_head", "zoo.fresh_head"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"}
     | {"zoo.guessing"},
-    {"zoo.ranking"},
+    {"zoo.layers", "zoo.ranking"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
     {"zoo.updates"},
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},

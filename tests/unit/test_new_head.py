@@ -89,7 +89,6 @@ def test_a_kernel_that_is_turned():
         (1, None, "Sigmoid"),
         (3, "sigmoid", "Sigmoid"),
         (3, "none", "Identity"),
-        (1, "softmax", "Softmax"),
     ],
 )
 def test_what_follows_the_logits(outputs, activation, found):
@@ -97,6 +96,8 @@ def test_what_follows_the_logits(outputs, activation, found):
     before = model(node("y", "Softmax", ["last/add"], T=FLOAT), signature={"y": "y:0"})
 
     assert ops(before.replace_head(outputs, activation=activation))["y"] == found
+    with pytest.raises(UsageError, match="is always 1"):
+        before.replace_head(1, activation="softmax")
 
 
 def test_an_activation_where_there_was_none():
