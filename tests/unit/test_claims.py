@@ -26,7 +26,6 @@ CHILDREN = Path(__file__).parents[1] / "fetching_children.py"
 DATA = os.urandom(8 * CHUNK)
 SHA = hashlib.sha256(DATA).hexdigest()
 PIN = Pin((("sha256", SHA),), len(DATA))
-NO_LOCKS = ["locks", "no-locks"]
 
 
 @pytest.fixture
@@ -295,8 +294,15 @@ def test_d02_no_room_is_said_before_the_first_byte(server, store, monkeypatch):
     assert fetch(store, f"{server.url}/f").read_bytes() == DATA
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize(
+    ("number", "code", "connections"),
+    [
+        (signal.SIGINT, 130, 1),
+        (signal.SIGTERM, 143, 4),
+        pytest.param(signal.SIGINT, 130, 4, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_k10_an_interruption_keeps_what_came(server, store, number, code, connections, tmp_path):
     """The exit code says what ended it, no thread holds it up, and the next fetch goes on."""
     event = threading.Event()
