@@ -139,9 +139,19 @@ def test_c02_a_lock_that_the_disk_does_not_have(store, monkeypatch):
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", none)
+    start = time.monotonic()
 
-    with claimed(store) as first, claimed(store) as second:
+    with claimed(store, patience=5) as first, claimed(store, patience=5) as second:
         assert first.path != second.path
+    assert time.monotonic() - start < 3
+
+
+def test_c01_what_came_just_before_the_lock_is_seen(store):
+    """Who held it before may have been through: the store is looked at once more."""
+    answers = iter([False, True])
+
+    with claims.claimed(store.root, SHA, 5, lambda: next(answers), copies=False) as partial:
+        assert partial is None
 
 
 def test_c02_what_another_machine_left_is_copied(store, monkeypatch):
