@@ -94,7 +94,7 @@ def _own(path: Path) -> Partial | None:
             return Partial(path, descriptor)
         held = None
         if not os.fstat(descriptor).st_size:
-            path.unlink()
+            path.unlink(missing_ok=True)
     os.close(descriptor)
     return _unique(path.parent, path.name) if held is None else None
 

@@ -26,7 +26,6 @@ CHILDREN = Path(__file__).parents[1] / "fetching_children.py"
 DATA = os.urandom(8 * CHUNK)
 SHA = hashlib.sha256(DATA).hexdigest()
 PIN = Pin((("sha256", SHA),), len(DATA))
-NO_LOCKS = ["locks", "no-locks"]
 
 
 @pytest.fixture
@@ -140,9 +139,19 @@ def test_c02_a_lock_that_the_disk_does_not_have(store, monkeypatch):
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", none)
+    start = time.monotonic()
 
-    with claimed(store) as first, claimed(store) as second:
+    with claimed(store, patience=5) as first, claimed(store, patience=5) as second:
         assert first.path != second.path
+    assert time.monotonic() - start < 3
+
+
+def test_c01_what_came_just_before_the_lock_is_seen(store):
+    """Who held it before may have been through: the store is looked at once more."""
+    answers = iter([False, True])
+
+    with claims.claimed(store.root, SHA, 5, lambda: next(answers), copies=False) as partial:
+        assert partial is None
 
 
 def test_c02_what_another_machine_left_is_copied(store, monkeypatch):
@@ -295,8 +304,15 @@ def test_d02_no_room_is_said_before_the_first_byte(server, store, monkeypatch):
     assert fetch(store, f"{server.url}/f").read_bytes() == DATA
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize(
+    ("number", "code", "connections"),
+    [
+        (signal.SIGINT, 130, 1),
+        (signal.SIGTERM, 143, 4),
+        pytest.param(signal.SIGINT, 130, 4, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_k10_an_interruption_keeps_what_came(server, store, number, code, connections, tmp_path):
     """The exit code says what ended it, no thread holds it up, and the next fetch goes on."""
     event = threading.Event()

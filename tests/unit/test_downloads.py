@@ -15,6 +15,7 @@ from zoo.fetching import Wanted
 from zoo.mapped import CHUNK
 from zoo.partials import Record
 from zoo.patience import Manner, Patience, Watch
+from zoo.resuming import StartOverError
 from zoo.store import Pin, Store
 
 DATA = os.urandom(3 * CHUNK)
@@ -159,6 +160,16 @@ def test_n04_a_part_that_is_another(store, server, span, pin):
     assert server.ranges[:3] == [None, CHUNK, None]
 
 
+@pytest.mark.parametrize(("first", "total"), [(9, 20), (11, 20), (10, 21)])
+def test_n04_each_part_is_judged_by_itself(first, total):
+    """Before a byte of it is taken, whatever a digest would say in the end."""
+    headers = {"Content-Range": f"bytes {first}-{total - 1}/{total}"}
+    answer = SimpleNamespace(url="http://h/f", asked="http://h/f", headers=headers)
+
+    with pytest.raises(StartOverError):
+        resuming.refuse_other_part(answer, 10, None, 20)
+
+
 def test_n05_nothing_is_asked_behind_the_end(store, server):
     """A partial that is whole is only verified."""
     put_partial(store, DATA)
@@ -221,6 +232,23 @@ def test_n06_a_file_that_changes_meanwhile(store, server, header, honest):
     assert fetch(store, f"{server.url}/f").path.read_bytes() == new
     assert server.ranges[:2] == [None, CHUNK]
     assert len(server.requests) <= 3
+
+
+def test_n06_without_a_digest_nothing_is_put_together(store, server):
+    """A server that sends a part of another version, though it was told the condition."""
+    new = Served(DATA, etag='"new"')
+
+    def careless(request):
+        if request.number == 1:
+            Served(bytes(len(DATA)), etag='"old"', cuts=(CHUNK,))(request)
+        else:
+            request.asked.headers.pop("if-range", None)
+            new(request)
+
+    server.files["/f"] = careless
+
+    assert fetch(store, f"{server.url}/f", pin=Pin(())).path.read_bytes() == DATA
+    assert server.ranges == [None, CHUNK, None]
 
 
 def test_n07_the_same_etag_for_other_bytes(store, server):
@@ -338,9 +366,10 @@ def test_n11_a_length_that_is_another(store, server):
     """Bytes that cannot be the pinned ones are not even fetched."""
     server.files["/f"] = Served(DATA + b"more" * 10_000_000)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError) as caught:
         fetch(store, f"{server.url}/f")
 
+    assert caught.value.found == f"{len(DATA) + 40_000_000} bytes"
     assert server.sent < len(DATA) + 10_000_000
 
 
