@@ -35,6 +35,8 @@ class Request(BaseHTTPRequestHandler):
     """A request that is being answered."""
 
     protocol_version = "HTTP/1.1"
+    pause = 0
+    """Seconds after each 64 KiB that are sent."""
 
     def do_GET(self):
         """Let what lies at the path answer."""
@@ -76,6 +78,8 @@ class Request(BaseHTTPRequestHandler):
         for start in range(0, len(data), step):
             self.wfile.write(data[start : start + step])
             self.asked.sent += len(data[start : start + step])
+            if self.pause:
+                time.sleep(self.pause)
 
     def reset(self):
         """Break the connection off: the other end gets "connection reset by peer"."""
@@ -125,15 +129,15 @@ class Served:
         self.etag = self.etag or f'"{hashlib.sha256(self.data).hexdigest()}"'
 
     def __call__(self, request):
-        start, end = self.part(request)
+        start, end = self.part(request) or (0, len(self.data))
+        whole = self.part(request) is None
         cut = self.cuts[self.count] if self.count < len(self.cuts) else None
         self.count += 1
-        if start >= len(self.data) > 0:
+        if not whole and start >= len(self.data):
             total = f"bytes */{len(self.data)}"
             request.status(416, Content_Range=total)
             return
         span = f"bytes {start}-{end - 1}/{len(self.data)}"
-        whole = (start, end) == (0, len(self.data)) and request.asked.range is None
         request.head(
             200 if whole else 206,
             Content_Length=end - start if self.length else None,
@@ -150,11 +154,11 @@ class Served:
             request.reset()
 
     def part(self, request):
-        """Return the first byte that is sent, and the one behind the last."""
+        """Return the first byte of a part, and the one behind the last; None for the whole."""
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.asked.headers.get("range", ""))
         condition = request.asked.headers.get("if-range")
         if not self.ranges or not asked or condition not in (None, self.etag):
-            return 0, len(self.data)
+            return None
         end = int(asked[2]) + 1 if asked[2] else len(self.data)
         return int(asked[1]), min(end, len(self.data))
 

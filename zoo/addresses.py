@@ -17,7 +17,7 @@ NETWORK = ("http:", "https:", "hf:")
 """What the addresses begin with that need the network."""
 _PORTS = {"http": 80, "https": 443}
 _HUB = "https://huggingface.co"
-_ON_A_HUB = re.compile(r"hf://([^/@]+/[^/@]+)/(.+?)(?:@([^@]+))?")
+_ON_A_HUB = re.compile(r"hf://([^/@]+/[^/@]+)/([^/@][^@]*)(?:@([^@]+))?")
 
 
 class Origin(NamedTuple):

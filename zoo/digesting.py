@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 _WAITING = 16
 """Chunks that wait to be hashed before whoever brings them has to wait."""
+_PAUSE = 0.001
+"""Seconds that one waits for the other thread at once."""
 
 
 class Digesting:
@@ -19,12 +22,15 @@ class Digesting:
 
     def __init__(self, algorithms: Iterable[str]) -> None:
         self._digests = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(_WAITING)
+        # unlike `Queue` it is whole after a Ctrl-C in the middle of `put`
+        self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="digesting", daemon=True)
         self._thread.start()
 
     def update(self, chunk: bytes) -> None:
         """Take the next chunk."""
+        while self._chunks.qsize() >= _WAITING:
+            time.sleep(_PAUSE)
         self._chunks.put(chunk)
 
     def finish(self) -> dict[str, str]:

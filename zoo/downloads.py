@@ -112,6 +112,8 @@ class Download:
         try:
             with written(path):
                 found, size = transfer.digests(), self._partial.size
+                if pin.sha256 is None:  # before the partial's name is free for others
+                    _note_down(self._note, found["sha256"], size)
                 kept = self._store.take(path, found, size, pin, shown(url))
         except IntegrityError as error:
             transfer.restart()
@@ -122,8 +124,6 @@ class Download:
             if there is None:
                 raise
             return there
-        if pin.sha256 is None:
-            _note_down(self._note, kept)
         claims.forget(path.parent, _key(pin, url))
         return kept
 
@@ -148,9 +148,9 @@ def _noted(note: Path, start: float, store: Store) -> Kept | None:
         return None
 
 
-def _note_down(note: Path, kept: Kept) -> None:
-    """Tell those who wait for a file without a sha256 which one it became."""
+def _note_down(note: Path, sha256: str, size: int) -> None:
+    """Tell those who wait for a file without a sha256 which one it becomes."""
     with suppress(OSError):
         draft = note.with_suffix(".done~")
-        draft.write_text(json.dumps({"sha256": kept.sha256, "size": kept.size}), encoding="utf-8")
+        draft.write_text(json.dumps({"sha256": sha256, "size": size}), encoding="utf-8")
         draft.replace(note)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zoo.catalogue import Catalogue
     from zoo.entries import Entry, Weights
-    from zoo.fetching import Fetched
+    from zoo.fetching import Fetched, Wanted
     from zoo.formats import Format, Saved
     from zoo.model import Model
     from zoo.plugins import Loaded
@@ -40,8 +40,7 @@ class Library:
     registry
         A registry that counts before all others.
     offline
-        Whether nothing may be asked over the network; ``ZOO_OFFLINE`` in the environment says so
-        too.
+        Whether nothing may be asked over the network; ``ZOO_OFFLINE`` says so too.
     manner
         How files are fetched.
     """
@@ -157,17 +156,14 @@ class Library:
             raise self._unknown(ref)
         entry = self.catalogue.entry(name.name)
         if not entry.weights:
-            raise UsageError(
-                f"{name.name} has nothing to fetch",
-                found=f"the architecture {entry.architecture!r}, which is installed",
-                hint=f"`zoo run {name.name}` works at once",
-            )
+            found = f"the architecture {entry.architecture!r}, which is installed"
+            hint = f"`zoo run {name.name}` works at once"
+            raise UsageError(f"{name.name} has nothing to fetch", found=found, hint=hint)
         name = names.Reference(name.name, entry.tag(name))
         weights = entry.weights[str(name.tag)]
         if weights.link is not None:
-            raise UsageError(
-                f"{name} has nothing to fetch", found=f"a link to {self._base(name) / weights.link}"
-            )
+            link = f"a link to {self._base(name) / weights.link}"
+            raise UsageError(f"{name} has nothing to fetch", found=link)
         return name, self._fetched(name, weights)
 
     def files(self, opened: Opened) -> list[Path]:
@@ -215,24 +211,16 @@ class Library:
     def _path(self, ref: str | Path) -> Path:
         """Return where what a path or URL means lies, fetched if it was not there."""
         if isinstance(ref, str) and ref.startswith(_SCHEMES):
-            from zoo import fetching
+            from zoo.fetching import pinned_url
 
-            wanted = fetching.pinned_url(ref)
-            fetched = fetching.fetch(
-                [wanted], self.store, Path.cwd(), offline=self.offline, manner=self.manner
-            )
-            return fetched.path
+            return self._brought([pinned_url(ref)], Path.cwd()).path
         return Path(ref)
 
     def _refuse_unknown(self, ref: str | Path, path: Path) -> None:
         """Refuse a name that nobody registered, and that is no path either."""
         forms = plugins.formats(self.plugins).values()
         looks_named = isinstance(ref, str) and names.reference(ref) is not None
-        if (
-            looks_named
-            and not path.exists()
-            and not any(detect.recognises(form, path) for form in forms)
-        ):
+        if looks_named and not path.exists() and not any(detect.recognises(f, path) for f in forms):
             raise self._unknown(str(ref))
 
     def _unknown(self, ref: str) -> UnknownNameError:
@@ -272,11 +260,14 @@ class Library:
         return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store.root)
 
     def _fetched(self, name: names.Reference, weights: Weights) -> Fetched:
-        from zoo import fetching
+        from zoo.fetching import wanted
 
-        files = fetching.wanted(weights)
-        base = self._base(name)
-        return fetching.fetch(files, self.store, base, offline=self.offline, manner=self.manner)
+        return self._brought(wanted(weights), self._base(name))
+
+    def _brought(self, files: list[Wanted], base: Path) -> Fetched:
+        from zoo.fetching import fetch
+
+        return fetch(files, self.store, base, offline=self.offline, manner=self.manner)
 
     def _base(self, name: names.Reference) -> Path:
         """Return the folder of the registry that has `name`, to which its paths are relative."""

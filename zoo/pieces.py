@@ -108,9 +108,10 @@ class Pieces:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._changed:
-            self._stopped = True
+        self._stopped = True
+        if self._changed.acquire(timeout=_COURTESY):  # a Ctrl-C may have left it held
             self._changed.notify_all()
+            self._changed.release()
         for asker in self._askers:
             asker.line.cut()
         for thread in self._threads:

@@ -95,6 +95,23 @@ def whole_at(answer: Answer) -> int | None:
     return int(found[1]) if found else None
 
 
+def refuse_other_total(answer: Answer, size: int | None) -> None:
+    """Check that `answer`, which has nothing from there on, is not of another file.
+
+    Raises
+    ------
+    IntegrityError
+        The file has another length than `size`.
+    """
+    stated = whole_at(answer)
+    if size is not None and stated is not None and stated != size:
+        raise IntegrityError(
+            f"{shown(answer.url)} is not the file that was pinned",
+            found=f"{stated} bytes",
+            hint=f"the registry says {size} bytes; nothing was fetched",
+        )
+
+
 def recorded(answer: Answer) -> Record:
     """Return what `answer`, which begins a file, says of it."""
     size = answer.number("Content-Length") if answer.status == OK else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from zoo.addresses import NETWORK, shown
 from zoo.errors import FetchError, UnsupportedError
 from zoo.mapped import CHUNK
 
@@ -36,9 +37,9 @@ def opened(url: str, base: Path) -> Iterator[bytes]:
     scheme = url.partition(":")[0]
     if scheme not in _PLACES:
         raise UnsupportedError(
-            f"{url} cannot be fetched",
+            f"{shown(url)} cannot be fetched",
             found=f"the scheme {scheme}:",
-            hint=f"this zoo fetches {', '.join(f'{known}:' for known in _PLACES)}",
+            hint=f"this zoo fetches {', '.join([*LOCAL, *NETWORK])}",
         )
     return _chunks(_PLACES[scheme](url, base), url)
 

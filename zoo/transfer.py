@@ -142,6 +142,7 @@ class Transfer:
         """Judge `answer`; tell whether it has bytes that belong behind those that are here."""
         self.kind, self._begun = resuming.described(answer), True
         if answer.status == UNSATISFIABLE:
+            resuming.refuse_other_total(answer, self._pin.size)
             if resuming.whole_at(answer) != self._here:
                 raise StartOverError(f"{shown(answer.url)} has no such part", found="status 416")
             self._note_size(answer)

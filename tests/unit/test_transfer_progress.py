@@ -1,0 +1,107 @@
+"""How far a transfer is, said to people: seldom, truly, and nothing that steers a terminal."""
+
+import io
+import sys
+
+import pytest
+
+from zoo import transfer_progress
+from zoo.network_errors import PassingError
+from zoo.patience import Patience
+from zoo.retrying import persisting
+from zoo.transfer_progress import Bar, Lines
+
+
+@pytest.fixture
+def told():
+    """Return lines that were said, and a watch with a clock that goes on by a second at a look."""
+    lines, ticks = [], iter(range(10_000))
+    return lines, Lines(lines.append, lambda: float(next(ticks)))
+
+
+def test_lines_come_now_and_then(told):
+    """With what is here, the rate since it began, and the time that is left."""
+    lines, watch = told
+
+    watch.begins("net.h5", 100_000_000, 20_000_000)
+    for _ in range(25):
+        watch.arrived(1_000_000)
+    watch.ends()
+
+    assert lines == [
+        "note: net.h5: 20.0 MB are here already",
+        "note: net.h5: 30.0 MB of 100.0 MB, 1.0 MB/s, 1:10 left",
+        "note: net.h5: 40.0 MB of 100.0 MB, 1.0 MB/s, 1:00 left",
+    ]
+
+
+def test_a_file_of_unknown_length(told):
+    """There is no end to say anything about."""
+    lines, watch = told
+
+    watch.begins("net", None, 0)
+    for _ in range(10):
+        watch.arrived(1_000_000)
+
+    assert lines == ["note: net: 10.0 MB, 1.0 MB/s"]
+
+
+def test_a_wait_is_said_once(told):
+    """Not for each second of it, and again for the next one."""
+    lines, watch = told
+    errors = iter([PassingError("busy", found="status 503"), PassingError("gone", found="reset")])
+
+    def attempt():
+        for error in errors:
+            error.wait = 3
+            raise error
+
+    persisting(attempt, Patience(sleep=lambda _: None), watch)
+
+    assert lines == ["note: busy: status 503; waiting 3 s", "note: gone: reset; waiting 3 s"]
+
+
+class Terminal(io.StringIO):
+    """A terminal, as far as one can tell."""
+
+    def isatty(self):
+        """Say that it is."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "kind"),
+    [(Terminal(), {}, Bar), (Terminal(), {"TERM": "dumb"}, Lines), (Terminal(), {"CI": "1"}, Lines),
+     (io.StringIO(), {}, Lines), (None, {}, Lines)],
+)  # fmt: skip
+def test_a_bar_is_for_terminals(monkeypatch, stream, environment, kind):
+    """Lines for files, pipes and plain terminals; nothing is written where that is closed."""
+    for name in ("TERM", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    watch = transfer_progress.watching()
+    watch.begins("net", 10, 1)
+    watch.ends()
+
+    assert type(watch) is kind
+
+
+def test_a_bar_shows_and_goes(monkeypatch):
+    """Names out of addresses cannot steer the terminal, nor be taken for markup."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bar = Bar()
+
+    bar.waits(5, "busy")
+    bar.ends()
+    bar.begins("net\x1b[31m[red]", 100, 50)
+    bar.arrived(10)
+    bar.begins("net\x1b[31m[red]", 100, 0)
+    bar.ends()
+    bar.ends()
+
+    assert "net\\x1b[31m[red]" in terminal.getvalue()
+    assert "busy; waiting 5 s" in terminal.getvalue()
