@@ -28,7 +28,10 @@ _OCTAL_ENDS = 1 << 33
 _LINKS = {"1": "a hard link", "2": "a symbolic link"}
 _KINDS = _LINKS | {"3": "a device", "4": "a device", "6": "a pipe"}
 _GNU_NAME, _GNU_LINK, _PAX, _PAX_FOR_ALL = "L", "K", "x", "g"
-_MAGIC = {b"ustar\0": "ustar", b"ustar ": "gnu", bytes(6): "v7"}
+_USTAR, _OLDER = b"ustar\x0000", (b"ustar  \x00", bytes(8))
+_NUMBER = re.compile(rb" *([0-7]*)[ \0]*")
+_UNUSED = ((100, 108), (108, 116), (116, 124), (136, 148), (329, 337), (337, 345))
+"""Where mode, owner, group, time and device stand; readers stop at one that is no number."""
 _RECORD = re.compile(rb"(\d{1,5}) ([^=\n]+)=")
 _MEANT_FOR_ALL = {"comment", "mtime", "atime", "ctime", "uid", "gid", "uname", "gname"}
 """What a pax header for all members may say: nothing about where they lie, or how long they are."""
@@ -48,10 +51,11 @@ class _Header(NamedTuple):
 
 
 class _Said(NamedTuple):
-    """What was said about the next member before its own header."""
+    """What was said about the next member before its own header, and in which extensions."""
 
     name: str | None = None
     size: int | None = None
+    kinds: str = ""
 
 
 def recognises(block: bytes) -> bool:
@@ -134,17 +138,24 @@ def _size(header: _Header, said: _Said) -> int:
 
 def _joined(said: _Said, kind: str, data: bytes) -> _Said:
     """Return what was `said` of the next member, and what an extension of this `kind` adds."""
-    if kind == _GNU_LINK:
-        return said  # where a link leads; links are refused
     if kind == _PAX_FOR_ALL:
         for key in _records(data):
             if key not in _MEANT_FOR_ALL:
                 raise _refused(f"a pax header that says {key!r} of all members")
         return said
-    more = _Said(_decoded(data.rstrip(b"\0"))) if kind == _GNU_NAME else _by_pax(_records(data))
-    if (said.name and more.name) or (said.size is not None and more.size is not None):
-        raise _refused("two names or sizes for one member")
-    return _Said(said.name or more.name, more.size if said.size is None else said.size)
+    more = _by_pax(_records(data)) if kind == _PAX else _Said()
+    if kind == _GNU_NAME:
+        more = _Said(_long_name(data))
+    if kind in said.kinds or (said.name is not None and more.name is not None):
+        raise _refused("two names or headers for one member")
+    name = said.name if more.name is None else more.name
+    return _Said(name, said.size if more.size is None else more.size, said.kinds + kind)
+
+
+def _long_name(data: bytes) -> str:
+    if not data or data.find(b"\0") != len(data) - 1:
+        raise _refused("a long name that does not end where it should")
+    return _decoded(data[:-1])
 
 
 def _by_pax(records: dict[str, bytes]) -> _Said:
@@ -184,26 +195,28 @@ def _text(file: Readable, header: _Header) -> bytes:
 
 def _header(block: bytes) -> _Header:
     """Return what one block says of the member behind it."""
-    magic = _MAGIC.get(block[257:263])
+    magic, prefix = block[257:265], block[345:500]
     blank = block[:148] + b" " * 8 + block[156:]
-    if magic is None or _number(block[148:156]) != sum(blank):
+    if magic not in (_USTAR, *_OLDER) or _number(block[148:156]) != sum(blank):
         raise FormatError("the archive is damaged", found="a block that is no header of a member")
-    name = block[:100].partition(b"\0")[0]
-    prefix = block[345:500].partition(b"\0")[0] if magic == "ustar" else b""
+    if magic != _USTAR and any(prefix):
+        raise _refused("a name in two parts, in a format that has none")
+    for start, end in _UNUSED:
+        if block[start] not in (0x80, 0xFF):
+            _number(block[start:end])
+    name, above = (field.partition(b"\0")[0] for field in (block[:100], prefix))
     kind = chr(block[156])
-    return _Header(
-        _decoded(prefix + b"/" + name if prefix else name), _number(block[124:136]), kind
-    )
+    return _Header(_decoded(above + b"/" + name if above else name), _number(block[124:136]), kind)
 
 
 def _number(field: bytes) -> int:
     """Return the number in a field: octal digits, or binary where GNU tar has too many of them."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
-    digits = field.strip(b" \0")
-    if not re.fullmatch(rb"[0-7]*", digits):
+    digits = _NUMBER.fullmatch(field)
+    if digits is None:
         raise FormatError("the archive is damaged", found=f"{field!r} for a number")
-    return int(digits or b"0", 8)
+    return int(digits[1] or b"0", 8)
 
 
 def _decoded(name: bytes) -> str:

@@ -58,7 +58,7 @@ def test_every_command_has_help(zoo, name):
 
 def test_list(zoo):
     """Names and summaries; a document; nothing where nothing matches."""
-    assert zoo("list")[1].startswith("toy-adder   (w1 + w2) * bias")
+    assert zoo("list", "[tv]*")[1].startswith("toy-adder   (w1 + w2) * bias")
     document = json.loads(zoo("list", "toy*", "--json")[1])
     assert document["schema"] == 1
     (model,) = document["models"]

@@ -391,6 +391,7 @@ def test_a07_names_and_headers_that_say_more_than_one_thing(tmp_path, home):
         (
             tar(tmp_path / "both", one, two, "a").read_bytes(),
             tar(tmp_path / "alone", "a", one).read_bytes(),
+            tar(tmp_path / "twice", two, (header, b"9 uid=12\n"), "a").read_bytes(),
             good + good,
             good[:1024] + bytes(512) + good,
         )
@@ -398,6 +399,38 @@ def test_a07_names_and_headers_that_say_more_than_one_thing(tmp_path, home):
         (home / str(number)).mkdir()
         (tmp_path / "x").write_bytes(archive)
         assert "reads alike" in refused(tmp_path / "x", home / str(number)).problem
+
+
+@pytest.mark.parametrize(
+    ("place", "new"),
+    [
+        (100, b"00006x4\0"),
+        (108, b"0000\0000"),
+        (136, b"\0\0000000123\0"),
+        (329, b"000000A\0"),
+        (345, b"above\0\0\0"),
+        (257, b"ustar\0  "),
+    ],
+)
+def test_a07_fields_that_readers_stop_at_or_pass_over(tmp_path, home, place, new):
+    """Some end there, as if the archive did; some take the name in two parts, and some do not."""
+    data = bytearray(tar(tmp_path / "x", "good", "a", format=tarfile.GNU_FORMAT).read_bytes())
+    header = data[1024:1536]
+    header[place : place + len(new)] = new
+    header[148:156] = b"%06o\0 " % sum(header[:148] + b" " * 8 + header[156:])
+    data[1024:1536] = header
+    (tmp_path / "x").write_bytes(data)
+
+    refused(tmp_path / "x", home)
+
+
+@pytest.mark.parametrize("text", [b"b", b"b\0c\0", b"b\0\0", b""])
+def test_a07_long_names_that_do_not_end_where_they_should(tmp_path, home, text):
+    """Some readers add what is missing, some take what is there."""
+    name = tarfile.TarInfo("././@LongLink")
+    name.type = tarfile.GNUTYPE_LONGNAME
+
+    assert "long name" in refused(tar(tmp_path / "x", (name, text), "a"), home).found
 
 
 def headers_differ(data):
