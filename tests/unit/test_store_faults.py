@@ -99,14 +99,14 @@ def test_d03_what_was_not_written_is_not_published(store, monkeypatch, name, num
     assert store.put([DATA], PIN, "here").path.read_bytes() == DATA
 
 
-def as_user(number, *arguments):
-    """Return what a process of another user prints."""
+def as_user(number, *arguments, group=None):
+    """Return what a process of another user prints, who is of a group of his own or of `group`."""
     if os.geteuid() != 0:
         pytest.skip("only root may run a process as another user")
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("setpriv is not there, which runs a process as another user")
-    user = [setpriv, f"--reuid={number}", "--clear-groups", f"--regid={number}"]
+    user = [setpriv, f"--reuid={number}", "--clear-groups", f"--regid={group or number}"]
     command = [*user, sys.executable, "-c", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
     if "ModuleNotFoundError" in done.stderr or "Permission denied" in done.stderr.split("\n")[0]:
@@ -399,6 +399,22 @@ def test_d17_a_cache_of_a_group(store, tmp_path, mask):
             assert mode == 0o2770, path
         else:
             assert mode & 0o447 == 0o440, path
+
+
+def test_d17_two_users_of_a_group(store):
+    """One uses what the other fetched, and that is noted as its last use."""
+    store.root.mkdir()
+    opened_up(store.root.parent)
+    shutil.chown(store.root, group=60_000)
+    store.root.chmod(0o2770)
+    assert as_user(60_001, PUT, store.root, group=60_000) == "True\n"
+    record = store.root / usage.FOLDER / SHA
+    os.utime(record, (0, 0))
+
+    assert as_user(60_002, PUT, store.root, group=60_000) == "True\n"
+
+    assert record.stat().st_mtime > 0
+    assert as_user(60_003, PUT, store.root).startswith("77 ")
 
 
 def test_c12_a_new_cache_is_its_owners_alone(store):
