@@ -64,7 +64,7 @@ def hold(root: Path, digest: str, path: Path) -> None:
     If another process is deleting it, it is gone when this returns.  In a cache that may only be
     read no lease can be written: the file itself is locked there.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112  (Path.is_dir raises where one may not look)
         return
     with _turn:
         try:
