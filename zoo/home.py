@@ -12,7 +12,7 @@ from zoo.errors import AccessError
 
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Models fetched by zoo; safe to delete.\n"
 _PRIVATE = 0o700
-_READABLE = 0o444
+_READABLE, _WRITABLE = 0o444, 0o666
 
 
 def cache() -> Path:
@@ -93,6 +93,11 @@ def made(folder: Path, root: Path) -> Path:
 def readable(root: Path) -> int:
     """Return the permissions of a file in the cache `root`: who may look into it may read."""
     return root.stat().st_mode & _READABLE
+
+
+def writable(root: Path) -> int:
+    """Return the permissions of a file in the cache `root` to which all write who may use that."""
+    return root.stat().st_mode & _WRITABLE
 
 
 def _refuse_planted(folder: Path) -> None:

@@ -64,7 +64,7 @@ def hold(root: Path, digest: str, path: Path) -> None:
     If another process is deleting it, it is gone when this returns.  In a cache that may only be
     read no lease can be written: the file itself is locked there.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112  (Path.is_dir raises where one may not look)
         return
     with _turn:
         try:
@@ -145,7 +145,7 @@ def _new(root: Path, digests: set[str]) -> _Lease:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW
     lease = _Lease(path, os.open(path, flags, 0o666), os.getpid())
     with suppress(OSError):
-        path.chmod(home.readable(root) | 0o200)
+        path.chmod(home.writable(root))
         fcntl.flock(lease.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     for digest in digests:
         lease.add(digest)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from zoo import disk, folders, home, leases, quarantine, rooms, usage
 from zoo.digests import file_digest, folder_digest
-from zoo.errors import DiskError, IntegrityError
+from zoo.errors import AccessError, DiskError, IntegrityError
 from zoo.kept import Kept, Part, Pin
 from zoo.streams import Stream
 
@@ -135,7 +135,10 @@ class Store:
             return False
         except OSError as error:
             if error.errno != errno.EIO:
-                raise
+                hint = "set ZOO_HOME to a store that you may read"
+                raise AccessError(
+                    f"{path} cannot be read", found=error.strerror or "", hint=hint
+                ) from error
             sound = False
         if sound:
             usage.note(self.root, sha256, stamps=known)

@@ -74,7 +74,7 @@ def note(root: Path, key: str, **known: Any) -> Record:
         draft = path.with_name(f".{owners.name()}")
         try:
             draft.write_text(json.dumps(facts))
-            draft.chmod(home.readable(root) | 0o200)
+            draft.chmod(home.writable(root))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

@@ -187,6 +187,8 @@ def test_k06_what_a_dead_process_was_deleting_goes(root):
 
     pruning.prune(root, Limits())
 
+    for name in ("trash", "going", "drafts", "leases"):
+        assert [*(root / name).iterdir()] == [], name
     left = [path.relative_to(root).parts[0] for path in root.rglob("*") if path.is_file()]
     assert sorted(left) == ["CACHEDIR.TAG"] + ["sha256"] * 4 + ["used"] * 4
 

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -99,34 +100,35 @@ def test_d03_what_was_not_written_is_not_published(store, monkeypatch, name, num
     assert store.put([DATA], PIN, "here").path.read_bytes() == DATA
 
 
-def as_user(number, *arguments):
-    """Return what a process of another user prints."""
+def as_user(number, *arguments, group=None):
+    """Return what a process of another user prints, who is of a group of his own or of `group`."""
     if os.geteuid() != 0:
         pytest.skip("only root may run a process as another user")
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("setpriv is not there, which runs a process as another user")
-    user = [setpriv, f"--reuid={number}", "--clear-groups", f"--regid={number}"]
+    user = [setpriv, f"--reuid={number}", "--clear-groups", f"--regid={group or number}"]
     command = [*user, sys.executable, "-c", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
-    if "ModuleNotFoundError" in done.stderr or "Permission denied" in done.stderr.split("\n")[0]:
+    if "ModuleNotFoundError" in done.stderr or done.stderr.startswith("setpriv:"):
         pytest.skip(f"another user cannot use this Python: {done.stderr.strip()[-200:]}")
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout
 
 
-def opened_up(path):
-    """Let everybody pass to `path`."""
-    for folder in [path, *path.parents][:-2]:
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o055)
+@pytest.fixture
+def public():
+    """Return a store in a folder to which other users come; they do not to pytest's."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Store(Path(folder) / "store")
 
 
-def test_d04_a_cache_that_may_only_be_read(store, tmp_path):
+def test_d04_a_cache_that_may_only_be_read(public):
     """What is in it is used; what is not is an error that says so."""
+    store = public
     store.root.mkdir(0o755)
     kept = store.put([DATA], PIN, "here")
-    opened_up(store.root)
     (store.root / usage.FOLDER / SHA).unlink()
     before = sorted(store.root.rglob("*"))
 
@@ -401,6 +403,22 @@ def test_d17_a_cache_of_a_group(store, tmp_path, mask):
             assert mode & 0o447 == 0o440, path
 
 
+def test_d17_two_users_of_a_group(public):
+    """One uses what the other fetched, and that is noted as its last use."""
+    store = public
+    store.root.mkdir()
+    shutil.chown(store.root, group=60_000)
+    store.root.chmod(0o2770)
+    assert as_user(60_001, PUT, store.root, group=60_000) == "True\n"
+    record = store.root / usage.FOLDER / SHA
+    os.utime(record, (0, 0))
+
+    assert as_user(60_002, PUT, store.root, group=60_000) == "True\n"
+
+    assert record.stat().st_mtime > 0
+    assert as_user(60_003, PUT, store.root).startswith("77 ")
+
+
 def test_c12_a_new_cache_is_its_owners_alone(store):
     """Nobody else can put a link there between a check and an open."""
     store.put([DATA], PIN, "here")
@@ -468,3 +486,14 @@ def test_folders_are_made_by_several_at_once(store, tmp_path, monkeypatch):
     monkeypatch.setattr(disk, "exchange", lambda *_: False)
     assert fetching.fetch(wanted, store, tmp_path).path == first
     assert (first / "net" / "data").read_bytes() == DATA
+
+
+def test_d04_a_store_that_one_may_not_even_look_into(public):
+    """That is said, and with which folder."""
+    store = public
+    store.put([DATA], PIN, "here")
+
+    printed = as_user(65534, PUT, store.root)
+
+    assert printed.startswith("77 ")
+    assert "cannot be read" in printed
