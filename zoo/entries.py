@@ -111,7 +111,7 @@ class Entry(_Strict):
     outputs: dict[Text, Text] = {}
     head: Head | None = None
     preprocessing: Preprocessing | None = None
-    labels: Text | list[Text] | None = None
+    labels: str | list[str] | None = None
     license: Text | None = None
     paper: Text | None = None
     base_model: Text | None = None

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from zoo import fetching, sources
+from zoo import fetching, pinning, sources
 from zoo.errors import FetchError, IntegrityError, UnsupportedError, UsageError, WriteError
 from zoo.fetching import Wanted
 from zoo.store import Pin, Store
@@ -196,8 +196,8 @@ def test_files_and_packages_are_read(tmp_path):
 def test_a_bare_url_must_be_pinned(url):
     """Bytes from anywhere need their digest."""
     with pytest.raises(UsageError, match="not pinned"):
-        fetching.pinned_url(url)
-    assert fetching.pinned_url(f"file:x#sha256={SHA}").pin.sha256 == SHA
+        pinning.of_url(url)
+    assert pinning.of_url(f"file:x#sha256={SHA}").pin.sha256 == SHA
 
 
 def test_a_damaged_folder_is_made_again(store, tmp_path):
