@@ -110,7 +110,12 @@ def bring(
             pinned.files, store, base, offline=offline, manner=manner, from_network=strange
         )
     pinning.remember(None if registry is None else pinned.name, pinned.files[0], found)
-    usage.called(store.root, found.sha256, str(pinned.name))
+    used(found, str(pinned.name), store)
+    return found
+
+
+def used(found: Fetched, name: str, store: Store) -> None:
+    """Note that `found` is used, and keep `store` to its budget if it grew."""
+    usage.called(store.root, found.sha256, name)
     if not found.from_cache:
         pruning.keep_to_budget(store.root)
-    return found

@@ -284,7 +284,7 @@ class Library:
         if weights.link is not None:
             return self._base(name) / weights.link
         fetched = self.fetch(str(name))[1]
-        return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store.root)
+        return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store)
 
     def _base(self, name: names.Reference) -> Path:
         """Return the folder of the registry that has `name`, to which its paths are relative."""

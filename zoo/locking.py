@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from zoo import bringing, drafts, fetching, lockfile, pinning
+from zoo import bringing, drafts, fetching, lockfile, pinning, pruning
 from zoo.errors import UnknownNameError, UsageError, did_you_mean, some
 from zoo.fetching import Wanted
 from zoo.lockfile import Lock, Locked, LockedFile
@@ -107,7 +107,13 @@ def sync(library: Library, path: Path, refs: Sequence[str] = ()) -> list[tuple[L
         pinning.refuse_missing(wanted, library.store)
     base = path.absolute().parent
     how: dict[str, Any] = {"offline": library.offline, "manner": library.manner}
-    return [(one, fetching.fetch(_wanted(one), library.store, base, **how)) for one in chosen]
+    pruning.budget()  # what it says wrongly is said before anything is fetched
+    brought = []
+    for one in chosen:
+        fetched = fetching.fetch(_wanted(one), library.store, base, **how)
+        bringing.used(fetched, str(one.name), library.store)
+        brought.append((one, fetched))
+    return brought
 
 
 def _in_lock(found: Lock, ref: str) -> Locked:

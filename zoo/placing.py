@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from zoo.entries import Weights
     from zoo.fetching import Fetched
     from zoo.formats import Format
+    from zoo.store import Store
 
 
-def placed(fetched: Fetched, weights: Weights, forms: Mapping[str, Format], root: Path) -> Path:
+def placed(fetched: Fetched, weights: Weights, forms: Mapping[str, Format], store: Store) -> Path:
     """Return where the model is that was `fetched`.
 
     Parameters
@@ -30,8 +31,8 @@ def placed(fetched: Fetched, weights: Weights, forms: Mapping[str, Format], root
         without that an archive has exactly one model of the format.
     forms
         The installed formats, by name.
-    root
-        The root of the store, where archives are unpacked.
+    store
+        Where archives are unpacked.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def placed(fetched: Fetched, weights: Weights, forms: Mapping[str, Format], root
         )
     if member is None and detect.recognises(form, path):
         return path  # a format of its own inside of a zip, as .keras is
-    folder = unpacked(root, path, fetched.sha256)
+    folder = unpacked(store.root, path, fetched.sha256, rehash=store.rehash)
     return _only(folder, form, forms) if member is None else _member(folder, member)
 
 

@@ -15,6 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zoo import home
 from zoo.checksums import crc32c
 from zoo.digests import folder_digest
 from zoo.names import NAME
@@ -124,7 +125,7 @@ def _beginning(query: str, prefix: str) -> tuple[str, ...]:
 
 def _compile(entries: Entries, room: Path, name: str) -> Path:
     """Write the index of `entries` into `room` and return its path, which begins with `name`."""
-    room.mkdir(parents=True, exist_ok=True)
+    home.made(room, room.parent)
     descriptor, draft = tempfile.mkstemp(dir=room, prefix=".", suffix=".sqlite")
     os.close(descriptor)
     try:

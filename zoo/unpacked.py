@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
-from zoo import disk, home
+from zoo import disk, home, leases, rooms
 from zoo.digests import folder_digest
-from zoo.drafts import drafting
 from zoo.errors import IntegrityError
 from zoo.extracting import extract
 from zoo.mapped import CHUNK
@@ -53,12 +51,13 @@ def unpacked(root: Path, archive: Path, sha256: str, *, rehash: bool = False) ->
         The disk is full.
     """
     place = root / "unpacked" / sha256
+    leases.hold(root, sha256, place)
     if not is_whole(place, rehash=rehash):
-        # a room of its own name: where locks are granted to all, one would clear another's
-        with drafting(root / "drafts", f"unpack-{secrets.token_hex(8)}") as room:
+        with rooms.room(root / "drafts", root) as room:
             home.mark(root)
             _make(room / "new", archive, sha256)
             _publish(room / "new", place, rehash)
+            leases.hold(root, sha256, place)
     return place / FILES
 
 

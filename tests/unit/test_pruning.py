@@ -225,7 +225,7 @@ def test_a_budget_is_kept_with_each_fetch(home, monkeypatch):
     library = Library()
     library.fetch("vgg-digits")
     given_back(home)
-    monkeypatch.setenv("ZOO_CACHE_MAX_SIZE", "25kB")
+    monkeypatch.setenv("ZOO_CACHE_MAX_SIZE", "100kB")
 
     library.fetch("toy-adder")
 
