@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, joining, names, placing, plugins
+from zoo import detect, names, placing, plugins
 from zoo.errors import UnknownNameError, did_you_mean
 from zoo.offline import is_offline
 from zoo.opened import Opened
@@ -118,6 +118,8 @@ class Library:
         UsageError
             `ref` means several models, or an option is not the format's.
         """
+        from zoo import joining  # late: what only fetches has no graph to join
+
         name = self._named(ref)
         if name is not None:
             entry = self.catalogue.entry(name.name)
@@ -259,7 +261,7 @@ class Library:
     def _open_entry(
         self, name: names.Reference, entry: Entry, options: Mapping[str, Any], wishes: Wishes
     ) -> Opened:
-        from zoo import bringing
+        from zoo import bringing, joining
 
         if not entry.weights and name.tag is None:
             model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
@@ -291,5 +293,7 @@ class Library:
         return self.catalogue.registry_of(name.name).base
 
     def _built(self, architecture: str, stored: Model) -> Model:
+        from zoo import joining
+
         chosen = plugins.architecture_named(self.plugins, architecture)
         return joining.with_architecture(chosen, stored.weights)

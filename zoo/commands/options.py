@@ -12,9 +12,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from zoo import output
-from zoo.alterations import Alterations
 from zoo.errors import UsageError
-from zoo.renaming import Wishes
 from zoo.repairs import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -85,6 +83,8 @@ def attaching_options(command: Command) -> Command:
     @functools.wraps(command)
     def gathered(**given: Any) -> Any:
         """Call the command with one argument in the place of five."""
+        from zoo.renaming import Wishes
+
         names = ("architecture", "graph", "rename", "ema", "drop_slots")
         return command(wishes=Wishes(*(given.pop(name) for name in names)), **given)
 
@@ -183,6 +183,8 @@ def altering_options(command: Command) -> Command:
         """Call the command with one argument in the place of four."""
         inputs, outputs = (pairs(given.pop(f"rename_{side}")) for side in ("inputs", "outputs"))
         sizes = {name: _sizes(spelled) for name, spelled in pairs(shapes).items()}
+        from zoo.alterations import Alterations
+
         return command(altering=Alterations(sizes, inputs, outputs, dtype), **given)
 
     whole: Any = gathered
