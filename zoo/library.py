@@ -284,13 +284,9 @@ class Library:
     def _place(self, name: names.Reference, weights: Weights) -> Path:
         """Return where the model is whose `weights` are tagged as `name` says."""
         if weights.link is not None:
-            return self._base(name) / weights.link
+            return self.catalogue.registry_of(name.name).base / weights.link
         fetched = self.fetch(str(name))[1]
         return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store)
-
-    def _base(self, name: names.Reference) -> Path:
-        """Return the folder of the registry that has `name`, to which its paths are relative."""
-        return self.catalogue.registry_of(name.name).base
 
     def _built(self, architecture: str, stored: Model) -> Model:
         from zoo import joining
