@@ -129,6 +129,7 @@ class _Preparing:
 
     def __init__(self, model: Model, wanted: Wanted, choice: Choice, needs_cut: bool) -> None:
         self.model, self.wanted, self.choice = model, wanted, choice
+        self.needs_cut = needs_cut
         self.averages = averages_of(model.weights)
         self.averaging = choice.makes("moving-averages", for_use=False)
         self.for_use = needs_cut or not wanted.is_all or choice.cuts
@@ -196,6 +197,10 @@ class _Preparing:
     def _outputs(self) -> list[str]:
         """Return the tensors to keep, those that look most like outputs where none are stated."""
         named = self.wanted.tensors(self.model)
+        if not named and self.needs_cut:
+            named, others = guessing.twins(self.model.meta_graph)
+            told = f"took {DEFAULT}; {some(others)} is the same net with inputs of its own"
+            self.notes += [told] if named else []
         if not named and self.for_use:
             self.notes += guessing.said(self.model.meta_graph)
         return named or self.model.outputs()

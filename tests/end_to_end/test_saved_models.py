@@ -267,3 +267,56 @@ def test_a_chosen_output_of_a_function_keeps_its_table(tf, tmp_path):
     (word,) = signature.structured_input_signature[1]
     assert signature(**{word: tf.constant(["zoo", "?"])})["n"].numpy().tolist() == [1, -1]
     assert zoo.load(tmp_path / "cut").run("n", {word: [b"zoo"]}).tolist() == [1]
+
+
+def test_an_export_of_keras_is_frozen_once(tf, plain, tmp_path):
+    """Its two signatures are one net each: a format without signatures takes the default one."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    net.export(tmp_path / "net", verbose=False)
+
+    done = zoo.convert(tmp_path / "net", tmp_path / "net.pb", to="frozen", verify=True)
+
+    assert any("took serving_default; serve is the same net" in note for note in done.notes)
+    model = zoo.load(tmp_path / "net.pb")
+    ((name, given),) = model.signature().inputs.items()
+    x = np.ones((2, 4), np.float32)
+    (found,) = model(**{name: x}).values()
+    (end,) = model.outputs()
+    np.testing.assert_array_equal(plain.frozen(tmp_path / "net.pb", {given.tensor: x}, end), found)
+    both = zoo.convert(
+        tmp_path / "net", tmp_path / "both.pb", to="frozen",
+        outputs=["StatefulPartitionedCall:0", "StatefulPartitionedCall_1:0"],
+    )  # fmt: skip
+    assert len(zoo.load(both.target.path).signature().inputs) == 2
+
+
+@pytest.mark.parametrize("other", ["another output", "another input"])
+def test_signatures_of_other_kinds_are_all_kept(tf, tmp_path, other):
+    """What is called otherwise, or shares an input, is no twin."""
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], name="x")])
+        def double(self, x):
+            return {"y": 2 * x}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], name="x")])
+        def named(self, x):
+            return {"z": 3 * x}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], name="x")])
+        def shaped(self, x):
+            return {"y": 4 * x}
+
+    net = Net()
+    net.weight = tf.Variable(1.0)
+    second = net.named if other == "another output" else net.shaped
+    signatures = {"serving_default": net.double, "second": second}
+    tf.saved_model.save(net, str(tmp_path / "net"), signatures)
+
+    done = zoo.convert(tmp_path / "net", tmp_path / "net.pb", to="frozen")
+
+    assert not any("is the same net" in note for note in done.notes)
+    assert len(zoo.load(tmp_path / "net.pb").outputs()) == 2
