@@ -279,7 +279,7 @@ def test_an_export_of_keras_is_frozen_once(tf, plain, tmp_path):
 
     done = zoo.convert(tmp_path / "net", tmp_path / "net.pb", to="frozen", verify=True)
 
-    assert any("took serving_default; serve is the same net" in note for note in done.notes)
+    assert any("took serving_default; serve is the same net" in note for note in done.repairs)
     model = zoo.load(tmp_path / "net.pb")
     ((name, given),) = model.signature().inputs.items()
     x = np.ones((2, 4), np.float32)
@@ -318,5 +318,5 @@ def test_signatures_of_other_kinds_are_all_kept(tf, tmp_path, other):
 
     done = zoo.convert(tmp_path / "net", tmp_path / "net.pb", to="frozen")
 
-    assert not any("is the same net" in note for note in done.notes)
+    assert not any("is the same net" in note for note in done.repairs)
     assert len(zoo.load(tmp_path / "net.pb").outputs()) == 2
