@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from zoo import protos
 
-_NO_NEWS = ("Graph execution error", "Detected at node", "[[{{node")
+_NO_NEWS = ("Graph execution error", "Detected at node", "<stack traces unavailable>", "[[{{node")
+_WHERE = re.compile(r"^\{\{function_node [^}]*\}\} *")
 _LONGEST = 500
 
 
@@ -42,7 +44,7 @@ def failing(problem: str) -> Iterator[None]:
 def _own_words(error: Exception) -> str:
     """Return what TensorFlow says is wrong, without where in whose source it noticed."""
     text = getattr(error, "message", None) or str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [_WHERE.sub("", line.strip()) for line in text.splitlines() if line.strip()]
     last_place = max((i for i, line in enumerate(lines) if line.startswith("Node:")), default=-1)
     told = [line for line in lines[last_place + 1 :] if not line.startswith(_NO_NEWS)]
     node = getattr(getattr(error, "node_def", None), "name", "")

@@ -27,6 +27,9 @@ _HINTS = (
     (r"min consumer version", NEWER_RELEASE),
     (r"Table not initialized|No such file or directory",
      "put the file there that the table is filled from, or export it as an asset"),
+    (r"indices\S* = -?\d+ is not in \[0, \d+\)",
+     "a number that was given is looked up in a table that has no such row: do the data fit the"
+     " model?"),
     (r"OOM when allocating|failed to allocate memory", "a smaller batch may fit into memory"),
 )  # fmt: skip
 _PATTERNS = tuple((re.compile(pattern), hint) for pattern, hint in _HINTS)

@@ -113,6 +113,9 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
     held = dict(zip(part.weights, variables, strict=True))
     handles = [name for name in held if name in part.handles]
     values = [name for name in held if name not in part.handles]
+    kinds = {
+        one.name: tf.as_dtype(one.attr["dtype"].type) for one in graph_def.node if one.name in held
+    }
     dtypes = [spec_of(part.graph, tensor).dtype.name for tensor in part.inputs]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
@@ -130,7 +133,9 @@ def importing(part: Portable, variables: Sequence[Any]) -> Any:
     def call(inputs: list[Any]) -> list[Any]:
         """Return the outputs for `inputs` and what the variables hold now."""
         fed = [_as(tf, value, dtype) for value, dtype in zip(inputs, dtypes, strict=True)]
-        found: list[Any] = imported([held[name].read_value() for name in values], fed)
+        found: list[Any] = imported(
+            [_as(tf, held[name].read_value(), kinds[name]) for name in values], fed
+        )
         return found
 
     _keep_functions(graph_def)

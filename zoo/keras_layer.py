@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import base64
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos
 from zoo.dtypes import named
 from zoo.functions import importing
 from zoo.portable import Portable, portable
-from zoo.tensors import FilledTensor
+from zoo.tensors import FilledTensor, LazyTensor
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+
+    from zoo.tensors import Tensor
 
 
 def layer_of(
@@ -27,16 +32,43 @@ def layer_of(
     inputs: Sequence[str] | None,
     outputs: str | Sequence[str] | None,
     trainable: bool,
-    name: str | None,
+    name: str | None = None,
+    *,
+    whole: bool = False,
 ) -> Any:
-    """Return a layer with the part of a model between `inputs` and `outputs`."""
+    """Return a layer with the part of a model between `inputs` and `outputs`.
+
+    Parameters
+    ----------
+    whole
+        Hold half-precision weights as float32, from which the graph is given them: what training
+        adds to a weight is mostly less than the next number of half precision.
+    """
     wanted = [outputs] if isinstance(outputs, str) else outputs
     part = portable(meta_graph, weights, inputs, wanted)
+    if whole:
+        part = replace(part, weights=_whole(part))
     layer = layer_class()(part, outputs is None, isinstance(outputs, str), name=name)
     for variable, key in zip(layer.graph_weights, part.weights, strict=True):
         variable.assign(part.weights[key])
     layer.trainable = trainable
     return layer
+
+
+def _whole(part: Portable) -> Weights:
+    """Return the weights of `part`, those of half precision as float32; a handle has one dtype."""
+    tensors = {name: part.weights.tensor(name) for name in part.weights}
+    float32 = named("float32")
+    halves = {
+        name: LazyTensor(float32, one.shape, functools.partial(_as_float32, one))
+        for name, one in tensors.items()
+        if one.dtype.name in ("bfloat16", "float16") and name not in part.handles
+    }
+    return part.weights.overlay(halves)
+
+
+def _as_float32(tensor: Tensor) -> np.ndarray:
+    return tensor.read().astype("float32")
 
 
 @functools.cache

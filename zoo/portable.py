@@ -106,7 +106,7 @@ def portable(
         view = View(meta_graph.graph_def)
         fed = [t for t in fed if source(t) in needed and constant_of(view, source(t)) is None]
     flat, values = thawed(meta_graph, weights)
-    trained = trained_of(flat, values, values)
+    trained = {n for n in trained_of(flat, values, values) if values.tensor(n).dtype.floating}
     cut = protos.MetaGraphDef(graph_def=_between(flat.graph_def, fed, wanted))
     graph = read_before_loops(to_resources(cut).graph_def)
     graph, handles = _without_variables(_filled(graph, values), values)

@@ -106,7 +106,7 @@ def _npy(file: IO[bytes], start: int, info: zipfile.ZipInfo) -> np.ndarray:
     if version not in readers:
         raise ValueError(f"{info.filename} is of version {version}")
     shape, fortran, dtype = readers[version](file)
-    if dtype.hasobject or dtype.names:
+    if dtype.hasobject:
         raise ValueError(f"{info.filename} holds Python objects, which are not unpickled")
     size, offset = int(np.prod(shape, dtype=object)) * dtype.itemsize, file.tell()
     if size > info.file_size - (offset - start):

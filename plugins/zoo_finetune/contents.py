@@ -124,6 +124,11 @@ def _look(path: Path) -> Looked:
         return Looked("", (getattr(error, "strerror", None) or str(error)).lower())
 
 
+def storable(values: np.ndarray) -> np.ndarray:
+    """Return `values` as a ``.npy`` can say what they are: those of bfloat16 as float32."""
+    return values.astype(np.float32) if values.dtype.kind == "V" else values
+
+
 class Spool:
     """Rows that are written to the disk as they come, and are an array when all are there.
 

@@ -148,7 +148,7 @@ def is_text(spec: TensorSpec | Mapping[str, TensorSpec]) -> bool:
 
 def _gathered(data: Any, recipe: Recipe, spec: TensorSpec | Mapping[str, TensorSpec]) -> Gathered:
     if isinstance(data, str | os.PathLike):
-        return _from_path(Path(data), recipe, is_text(spec))
+        return _from_path(Path(data), recipe, spec)
     if hasattr(data, "element_spec"):
         return streams.from_dataset(data, spec)
     if isinstance(data, Mapping):
@@ -158,20 +158,25 @@ def _gathered(data: Any, recipe: Recipe, spec: TensorSpec | Mapping[str, TensorS
     raise arrays.unfit(data)
 
 
-def _from_path(path: Path, recipe: Recipe, raw: bool) -> Gathered:
+def _is_whole(spec: TensorSpec | Mapping[str, TensorSpec]) -> bool:
+    specs = spec.values() if isinstance(spec, Mapping) else [spec]
+    return all("int" in each.dtype.name for each in specs)
+
+
+def _from_path(path: Path, recipe: Recipe, spec: TensorSpec | Mapping[str, TensorSpec]) -> Gathered:
     if path.is_dir():
-        return folders.read(path, raw=raw)
+        return folders.read(path, raw=is_text(spec))
     if not path.exists():
         raise UnknownNameError(
             f"there is no data {str(path)!r}", hint="a folder of class folders, an .npz or a .csv"
         )
-    if path.suffix.lower() in (".csv", ".tsv"):
-        return tables.read(path, recipe)
-    if path.suffix.lower() == ".npz":
+    if path.is_file() and path.suffix.lower() in (".csv", ".tsv"):
+        return tables.read(path, recipe, whole=_is_whole(spec))
+    if path.is_file() and path.suffix.lower() == ".npz":
         return arrays.from_file(path)
     raise UsageError(
         f"{path} is no data to learn from",
-        found=f"the suffix {path.suffix!r}",
+        found=f"the suffix {path.suffix!r}" if path.is_file() else "neither file nor folder",
         hint="a folder of class folders, an .npz (x and y) or a .csv (path,label or numbers)",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from zoo_finetune.examples import is_text
 from zoo_finetune.labelling import NO_CLASS
 
 if TYPE_CHECKING:
+    from zoo.dtypes import DType
     from zoo.specs import TensorSpec
     from zoo_finetune.contents import Array
     from zoo_finetune.examples import Examples
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LISTED = 20
 _FEWEST = 3
+_NO_NUMBERS = (np.void, np.datetime64, np.timedelta64)
 _SKIP = "repair them, or leave them out with --skip-broken"
 
 Specs = Mapping[str, "TensorSpec"]
@@ -86,9 +88,14 @@ def _broken(
     if examples.paths is not None and preparing is not None and not is_text(spec):
         from zoo_finetune.pictures import undecodable
 
-        broken = undecodable(examples.paths, preparing)
+        readable = [at for at in range(len(examples)) if at not in examples.broken]
+        paths = [examples.paths[at] for at in readable]
+        broken = {readable[at]: why for at, why in undecodable(paths, preparing).items()}
+    specs = _by_input(examples.values or {}, spec)
     for name, array in (examples.values or {}).items():
         whose = f" in {name!r}" if name else ""
+        if name in specs:
+            broken |= {at: f"{why}{whose}" for at, why in _unholdable(array, specs[name].dtype)}
         broken |= dict.fromkeys(_infinite(array), f"NaN or infinity{whose}")
     if examples.labels.dtype.kind == "f":
         broken |= dict.fromkeys(_infinite(examples.labels), "its label is NaN or infinite")
@@ -104,6 +111,39 @@ def _infinite(array: Array) -> Iterator[int]:
         yield from (start + np.flatnonzero(wrong)).tolist()
 
 
+def _unholdable(array: Array, dtype: DType) -> Iterator[tuple[int, str]]:
+    """Yield the rows with a number outside of what `dtype` has, and the words for it.
+
+    A cast says nothing: it wraps whole numbers around, and makes others infinite.
+    """
+    given, whole = array.dtype, "int" in dtype.name
+    if given.kind not in ("iu" if whole else "iuf") or not (whole or "float" in dtype.name):
+        return
+    if np.can_cast(given, dtype.numpy):
+        return
+    low, high = _limits(dtype.numpy)
+    for start, block in blocks(array):
+        with np.errstate(over="ignore"):
+            outside = (block < low) | (block > high)
+        if given.kind == "f":
+            outside &= np.isfinite(block)
+        rows = outside.reshape(len(block), -1)
+        for row in np.flatnonzero(rows.any(axis=1)).tolist():
+            first = block[row].reshape(-1)[rows[row].argmax()]
+            yield start + row, f"{first} is a value that {dtype.name} cannot hold"
+
+
+def _limits(dtype: np.dtype) -> tuple[Any, Any]:
+    """Return the least and the greatest number of `dtype`, in plain Python."""
+    import ml_dtypes
+
+    if "int" in dtype.name:
+        whole = ml_dtypes.iinfo(dtype)
+        return int(whole.min), int(whole.max)
+    real = ml_dtypes.finfo(dtype)
+    return float(real.min), float(real.max)
+
+
 def _misfits(examples: Examples, spec: TensorSpec | Specs) -> Iterator[Fault]:
     """Yield what of the arrays does not fit the inputs they are for."""
     values = examples.values
@@ -114,7 +154,9 @@ def _misfits(examples: Examples, spec: TensorSpec | Specs) -> Iterator[Fault]:
         yield Fault(
             "the arrays are not those that the model takes: "
             + (some(sorted(values)) if "" not in values else "a single one"),
-            hint=f"arrays {some(sorted(specs))}",
+            hint="a single array beside the labels, of any name"
+            if "" in specs
+            else f"arrays {some(sorted(specs))}",
         )
         return
     for name in sorted(values):
@@ -129,11 +171,8 @@ def _by_input(values: Mapping[str, Array], spec: TensorSpec | Specs) -> Specs:
 
 def _misfit(name: str, array: Array, spec: TensorSpec) -> Iterator[Fault]:
     found = f"{name or 'x'} is {array.dtype} {array.shape}, the model takes {spec}"
-    text = spec.dtype.name == "string"
-    if text != (array.dtype.kind in "SUO"):
-        yield Fault(found, hint="give words" if text else "give numbers")
-    elif array.dtype.kind == "c" or (array.dtype.kind == "f" and spec.dtype.name.find("int") >= 0):
-        yield Fault(found, hint=f"x.astype({spec.dtype.name!r}), if these are whole numbers")
+    if hint := _other_kind(name or "x", array, spec):
+        yield Fault(found, hint=hint)
     shape = spec.shape
     if not shape or _fits(array.shape, shape):  # any rank, or one example at a time
         return
@@ -144,6 +183,21 @@ def _misfit(name: str, array: Array, spec: TensorSpec) -> Iterator[Fault]:
         yield Fault(found, hint=f"{name or 'x'}.reshape({form}) has that shape")
     else:
         yield Fault(found, hint="the first axis counts the examples, the others are the model's")
+
+
+def _other_kind(name: str, array: Array, spec: TensorSpec) -> str:
+    """Return what helps where the values of `array` are of another kind than those of `spec`."""
+    wanted, given = spec.dtype.name, array.dtype
+    text = wanted == "string"
+    if text != (given.kind in "SUO"):
+        return "give words" if text else "give numbers"
+    if issubclass(given.type, _NO_NUMBERS):
+        return f"give numbers, as in {name}[column] of a table" if given.names else "give numbers"
+    if given.kind == "c" and not wanted.startswith("complex"):
+        return f"give real numbers, as in abs({name}), or {name}.real and {name}.imag beside it"
+    if given.kind == "f" and "int" in wanted:
+        return f"{name}.astype({wanted!r}), if these are whole numbers"
+    return ""
 
 
 def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:

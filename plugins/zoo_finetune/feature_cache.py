@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import atomic, dtypes, home, leases, output, pruning, quarantine, usage
 from zoo.digests import file_digest
+from zoo_finetune.contents import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,8 @@ def features(net: Net, batches: Iterable[Any], count: int, *told: object) -> np.
     Returns
     -------
     np.ndarray
-        float32, examples first; a map of the file.
+        Examples first, in the dtype of the net, float32 where numpy has none like it; a map of the
+        file.
     """
     import numpy as np
 
@@ -61,12 +63,13 @@ def features(net: Net, batches: Iterable[Any], count: int, *told: object) -> np.
 def _is_sound(root: Path, path: Path) -> bool:
     """Tell whether features are at `path` as they were written; others are set aside.
 
-    They are read whole: that is little beside the training that begins with them.
+    They are read whole: that is little beside the training that begins with them. Where nobody
+    knows how they were written they are computed anew.
     """
     if not path.is_file():
         return False
     written = usage.of(root, path.stem).sha256
-    if not written or file_digest(path) == written:
+    if written and file_digest(path) == written:
         return True
     quarantine.set_aside(root, path)
     return False
@@ -103,7 +106,7 @@ def _write(net: Net, batches: Iterable[Any], count: int, path: Path) -> None:
 
     backbone, kept, done, last = net.backbone(), None, 0, time.monotonic()
     for batch in batches:
-        values = np.asarray(backbone(batch))
+        values = storable(np.asarray(backbone(batch)))
         if kept is None:
             shape = (count, *values.shape[1:])
             kept = np.lib.format.open_memmap(path, "w+", values.dtype, shape)

@@ -24,7 +24,7 @@ def read(root: Path, *, raw: bool = False) -> Gathered:
     """Return what lies in the class folders of `root`, at any depth, sorted by name.
 
     Names are relative to `root`. Hidden files and files of another kind are left out and said;
-    links are followed, round a loop once.
+    links are followed, round a loop once, and never to `root` itself.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def read(root: Path, *, raw: bool = False) -> Gathered:
     DataError
         There are no class folders, or nothing in them.
     """
-    within = {name: list(_files(root / name)) for name in in_order(_folders(root))}
+    within = {name: list(_files(root / name, root)) for name in in_order(_folders(root))}
     beside = [each.name for each in root.iterdir() if each.is_file() and not _hidden(each.name)]
     every = [f"{folder}/{name}" for folder, names in within.items() for name in names]
     suffixes = _commonest(every) if raw else SUFFIXES
@@ -86,18 +86,26 @@ def _folders(root: Path) -> Iterator[str]:
             yield each.name
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """Yield the files in `folder` at any depth, relative to it, with slashes."""
-    seen = set()
+def _files(folder: Path, root: Path) -> Iterator[str]:
+    """Yield the files in `folder` at any depth, relative to it, with slashes.
+
+    A link up to `root` is not followed: what else lies there is of other classes.
+    """
+    seen = {_identity(root)}
     for here, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
-        facts = Path(here).stat()
-        if (facts.st_dev, facts.st_ino) in seen:
+        identity = _identity(Path(here))
+        if identity in seen:
             folders.clear()
             continue
-        seen.add((facts.st_dev, facts.st_ino))
+        seen.add(identity)
         folders[:] = in_order(set(folders) - _NO_FOLDERS_OF_PEOPLE)
         inner = Path(here).relative_to(folder)
         yield from ((inner / name).as_posix() for name in files)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return facts.st_dev, facts.st_ino
 
 
 def _raise(error: OSError) -> None:

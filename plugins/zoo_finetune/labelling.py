@@ -20,6 +20,10 @@ NO_CLASS = -1
 """The number of a label that is none; the example is among the broken."""
 
 
+_MOST = 2**53
+"""Beyond it floating-point numbers are not each a whole number of their own."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """Numbers of classes, int64 (n,), or targets, float32 (n,) or (n, k).
@@ -91,13 +95,16 @@ def _named(labels: Sequence[str], known: Sequence[str]) -> Labels:
 
 
 def _whole(given: np.ndarray, known: Sequence[str]) -> Labels:
-    labels = given.astype(np.float64 if given.dtype.kind == "f" else np.int64)
-    sound = (np.abs(labels) < 2**53) & (labels == np.trunc(labels))
+    labels = given.astype(np.float64) if given.dtype.kind == "f" else given
+    whole = labels == np.trunc(labels)
+    sound = whole & (labels > -_MOST) & (labels < _MOST)
+    why = np.where(whole, "too large", "no whole number")
     broken = {
-        int(place): f"its label {labels[place]} is no whole number"
-        for place in np.flatnonzero(~sound)
+        place: f"its label {given[place]} is {why[place]}"
+        for place in np.flatnonzero(~sound).tolist()
     }
-    numbers = np.where(sound, labels, NO_CLASS).astype(np.int64)
+    numbers = np.full(len(labels), NO_CLASS, np.int64)
+    numbers[sound] = labels[sound]
     names = {name: place for place, name in enumerate(known)}
     if names and {str(number) for number in np.unique(numbers[sound])} <= set(names):
         numbers[sound] = [names[str(number)] for number in numbers[sound]]
@@ -117,6 +124,7 @@ def _from_one_hot(labels: np.ndarray, outputs: int) -> np.ndarray:
     return np.asarray(labels.argmax(axis=1))
 
 
+@np.errstate(over="ignore")  # it becomes infinite, which the checks say
 def _targets(labels: np.ndarray, outputs: int) -> Labels:
     broken: dict[int, str] = {}
     if labels.dtype.kind in "SUO":

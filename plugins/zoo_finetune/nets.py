@@ -15,6 +15,7 @@ from zoo.fixed_switches import with_switches_fixed
 from zoo.graph import by_name, consumers, source, tensor_name, upstream
 from zoo.heads import copies
 from zoo.inline import expanded, inlined
+from zoo.keras_layer import layer_of
 from zoo.layers import FORM, Head
 from zoo.new_head import with_new_head
 from zoo.portable import portable
@@ -77,7 +78,9 @@ class Net:
     def layer(self, *, of_features: bool) -> Any:
         """Return the Keras layer that is trained: the head on its features, or the whole net."""
         given = self.head.features if of_features else self.fed.tensor
-        layer = self.model.layer([given], self.learned)
+        layer = layer_of(
+            self.model.meta_graph, self.model.weights, [given], self.learned, True, whole=True
+        )
         for name, variable in zip(layer.part.weights, layer.graph_weights, strict=True):
             variable.trainable = name in self.trained
         return self._normalising(layer) if self.normalisations else layer
@@ -107,7 +110,8 @@ class Net:
     def with_weights(self, values: Mapping[str, Any]) -> Model:
         """Return the model with other values for some of its weights."""
         stored = self.model.weights
-        tensors = {n: ArrayTensor(value, stored.tensor(n).dtype) for n, value in values.items()}
+        dtypes = {name: stored.tensor(name).dtype for name in values}
+        tensors = {n: ArrayTensor(v.astype(dtypes[n].numpy), dtypes[n]) for n, v in values.items()}
         return replace(self.model, weights=self.model.weights.overlay(tensors))
 
 
@@ -259,11 +263,14 @@ def _trained(model: Model, head: Head, learned: str, recipe: Recipe) -> frozense
         return _last(model, able.trained, learned, recipe.last_layers)
     if recipe.train == "all":
         return able.trained | frozenset(head.weights)
-    chosen = _matching(recipe.train, sorted(able.weights))
+    called = _matching(recipe.train, sorted(able.weights))
+    chosen = [name for name in called if able.weights.tensor(name).dtype.floating]
     if not chosen:
         raise UsageError(
-            f"no weight is called {recipe.train!r}",
-            found=some(sorted(able.trained)),
+            f"no weight is called {recipe.train!r}"
+            if not called
+            else f"what is called {recipe.train!r} cannot learn",
+            found=some(sorted(able.trained)) if not called else f"whole numbers: {some(called)}",
             hint="a glob as in 'conv5*', or 're:' and a regular expression",
         )
     return frozenset(chosen) | frozenset(head.weights)

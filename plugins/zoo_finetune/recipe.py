@@ -90,6 +90,12 @@ class Recipe:
                 name = one.name.replace("_", "-")
                 raise UsageError(f"{name} is {takes}", found=repr(value))
             object.__setattr__(self, one.name, value)
+        if self.last_layers is not None and self.train != "head":
+            raise UsageError(
+                "train and last-layers do not go together: each says what learns",
+                found=f"{self.train!r} and {self.last_layers}",
+                hint="leave out one of them",
+            )
 
     @property
     def classifies(self) -> bool:

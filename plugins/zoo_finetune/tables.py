@@ -10,6 +10,7 @@ import csv
 import itertools
 import re
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PATHS = ("path", "file", "filename", "filepath", "file_name", "image", "picture")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MOST = 2**63
 _DELIMITERS = "\t;,"
 _SNIFFED = 5
 
@@ -44,12 +46,17 @@ class _Layout:
     labels: Sequence[int]
 
 
-def read(path: Path, recipe: Recipe) -> Gathered:
+def read(path: Path, recipe: Recipe, *, whole: bool = False) -> Gathered:
     """Return the rows of the CSV file `path`.
 
     Pictures are named relative to its folder, and sorted by name. Numbers are one array (n, columns
     but the label's) of float32, on the disk where they are many; a row that is no numbers is among
     the broken.
+
+    Parameters
+    ----------
+    whole
+        The net takes whole numbers: they are int64, and a row with others is among the broken.
 
     Raises
     ------
@@ -62,7 +69,7 @@ def read(path: Path, recipe: Recipe) -> Gathered:
         with path.open(encoding="utf-8-sig", newline="") as file:
             delimiter = _delimiter(list(itertools.islice(file, _SNIFFED)))
             file.seek(0)
-            return _gathered(path, _rows(file, delimiter), recipe)
+            return _gathered(path, _rows(file, delimiter), recipe, whole)
     except (UnicodeDecodeError, csv.Error) as error:
         hint = "save it as UTF-8, with commas, semicolons or tabs between the columns"
         raise FormatError(f"{path} is no CSV file", found=str(error), hint=hint) from error
@@ -93,14 +100,14 @@ def _with_point(cell: str) -> str:
     return pointed if _NUMBER.fullmatch(pointed) else cell
 
 
-def _gathered(path: Path, given: Iterator[Row], recipe: Recipe) -> Gathered:
+def _gathered(path: Path, given: Iterator[Row], recipe: Recipe, whole: bool) -> Gathered:
     first = next(given, None)
     if first is None:
         raise DataError(f"{path} holds nothing to learn from", found="no rows")
     layout = _layout(path, first[1], recipe)
     every = given if layout.named else itertools.chain([first], given)
     if layout.path is None:
-        return _numbers(every, layout)
+        return _numbers(every, layout, whole)
     return _pictures(path.parent, every, layout, layout.path)
 
 
@@ -170,24 +177,36 @@ def _cell(cells: Sequence[str], place: int) -> str:
     return cells[place] if place < len(cells) else ""
 
 
-def _numbers(given: Iterator[Row], layout: _Layout) -> Gathered:
+@np.errstate(over="ignore")  # it becomes infinite, which the checks say
+def _numbers(given: Iterator[Row], layout: _Layout, whole: bool) -> Gathered:
     places = [place for place in range(len(layout.columns)) if place not in layout.labels]
-    spool = Spool(np.dtype(np.float32), (len(places),))
+    dtype, number_of, unread = (np.int64, _whole, 0) if whole else (np.float32, float, np.nan)
+    spool = Spool(np.dtype(dtype), (len(places),))
     names: list[str] = []
     labels: list[list[str]] = []
     broken: dict[int, str] = {}
     for number, cells in given:
-        wrong = _wrong(cells, places, layout)
+        wrong = _wrong(cells, places, layout, whole)
         if wrong:
             broken[len(names)] = wrong
-        values = [float(cells[place]) for place in places] if not wrong else [np.nan] * len(places)
-        spool.add(np.array([values], np.float32))
+        values = [unread if wrong else number_of(cells[place]) for place in places]
+        spool.add(np.array([values], dtype))
         names.append(f"row {number}")
         labels.append([_cell(cells, at) for at in layout.labels])
     return Gathered(names, _labels(labels), (), values={"": spool.array()}, broken=broken)
 
 
-def _wrong(cells: Sequence[str], places: Sequence[int], layout: _Layout) -> str:
+def _whole(cell: str) -> int | None:
+    """Return the number `cell` as a whole one that 64 bits hold, None where it is none."""
+    try:
+        value = Decimal(cell)
+        is_whole = abs(value) < _MOST and value == value.to_integral_value()
+    except InvalidOperation:  # an exponent of twenty digits
+        return None
+    return int(value) if is_whole else None
+
+
+def _wrong(cells: Sequence[str], places: Sequence[int], layout: _Layout, whole: bool) -> str:
     columns = layout.columns
     if len(cells) != len(columns):
         return f"it has {len(cells)} cells for {len(columns)} columns"
@@ -197,6 +216,8 @@ def _wrong(cells: Sequence[str], places: Sequence[int], layout: _Layout) -> str:
         if not _NUMBER.fullmatch(cells[place]):
             what = f"is {cells[place]!r}, no number" if cells[place] else "is empty"
             return f"its {columns[place]!r} {what}"
+        if whole and _whole(cells[place]) is None:
+            return f"its {columns[place]!r} is {cells[place]!r}, no whole number of 64 bits"
     return ""
 
 

@@ -226,6 +226,7 @@ def test_what_lies_there_is_kept_or_replaced(called, place):
         (("--outputs", 2, "--learning-rate", "nan"), "learning-rate is a finite number"),
         (("--outputs", 2, "--validation-split", 1), "validation-split is 0 or more and below 1"),
         (("--outputs", 2, "--train", "conv9/*"), "no weight is called"),
+        (("--outputs", 2, "--train", "all", "--last-layers", 1), "do not go together"),
         (("--outputs", 2, "--epoch", 3), "No such option"),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import warnings
 import zlib
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from zoo import dtypes, images
 from zoo.entries import Preprocessing
-from zoo.errors import DataError, InputError, UsageError
+from zoo.errors import DataError, InputError, RunError, UsageError
 from zoo.specs import TensorSpec
 from zoo_finetune import examples, faults, pictures
 from zoo_finetune.image_headers import header
@@ -436,6 +437,42 @@ def test_datasets_that_cannot_be_learned_from(tf):
         (data.repeat(), UsageError), (data.map(lambda x, y: x), UsageError), (ragged, DataError),
         (data.take(0), DataError), (data.batch(2).batch(2), DataError),
         (data.map(lambda x, y: (x, y, 1.0)), UsageError),
+        (data.map(lambda x, y: (x, {"a": y})), UsageError),
+        (data.map(lambda x, y: ((x, x), y)), UsageError),
     ):  # fmt: skip
         with pytest.raises(kind):
             examples.read(wrong, Recipe(2), what)
+
+
+@pytest.mark.parametrize("batch", [None, 4])
+def test_a_dataset_that_does_not_know_its_shapes(tf, batch):
+    """What it gives has one, by which an example is told from a batch."""
+    batches = [(X[at : at + 4], Y[at : at + 4]) for at in (0, 4, 8)]
+    given = [*zip(X, Y, strict=True)] if batch is None else batches
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        data = tf.data.Dataset.from_generator(lambda: iter(given), (tf.float32, tf.int64))
+
+    found = examples.read(data, Recipe(2), spec(None, 3, 2))
+
+    assert np.array_equal(found.values[""], X)
+    assert found.labels.tolist() == Y.tolist()
+    numbers = tf.data.Dataset.from_generator(lambda: iter([([1.0], 0), (2.0, 1)]),
+                                             (tf.float32, tf.int64))  # fmt: skip
+    with pytest.raises(DataError):
+        examples.read(numbers, Recipe(2), spec(None, 1))
+
+
+def test_a_dataset_that_fails(tf):
+    """What its generator raised is told, and not where TensorFlow noticed."""
+
+    def given():
+        yield X[0], Y[0]
+        raise ValueError("the tape is torn")
+
+    signature = (tf.TensorSpec((3, 2)), tf.TensorSpec((), tf.int64))
+    data = tf.data.Dataset.from_generator(given, output_signature=signature)
+
+    with pytest.raises(RunError, match="failed while it was read") as caught:
+        examples.read(data, Recipe(2), spec(None, 3, 2))
+
+    assert caught.value.found == "ValueError: the tape is torn"

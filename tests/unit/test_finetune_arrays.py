@@ -1,5 +1,6 @@
 """Arrays: from an .npz that is mapped in its place, and from Python."""
 
+import os
 import zipfile
 
 import numpy as np
@@ -109,6 +110,25 @@ def test_damage_is_found(tmp_path, how):
         read(tmp_path / "data.npz")
 
 
+def test_a_table_of_records_holds_no_objects(tmp_path):
+    """It is read as what it is; the checks say that it is no array of numbers."""
+    np.savez(tmp_path / "data.npz", x=X.view([("a", "f4"), ("b", "f4"), ("c", "f4")]), y=Y)
+
+    assert read(tmp_path / "data.npz").values[""].dtype.names == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("name", ["data.npz", "data.csv"])
+def test_a_pipe_is_no_data(tmp_path, name):
+    """Nobody waits for what might come out of it."""
+    os.mkfifo(tmp_path / name)
+    keep = os.open(tmp_path / name, os.O_RDWR)
+    os.write(keep, b"1,2,3,0\n" * 5000)
+
+    with pytest.raises(UsageError, match="neither file nor folder"):
+        read(tmp_path / name)
+    os.close(keep)
+
+
 def test_no_labels(tmp_path):
     """A file without y, one of nothing else, and one made for another purpose."""
     for names in (["x"], ["y"], ["x_train", "y_train"]):
@@ -185,6 +205,18 @@ def test_labels_that_are_none():
 
     assert sorted(found.broken) == [1, 2]
     assert "0.5" in found.broken[1]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [np.int64(2**62), np.uint64(2**63 + 1), np.uint64(2**64 - 1), np.int64(-(2**63)), 1e300],
+)
+def test_labels_that_are_too_large(label):
+    """They are whole numbers, and it is said what is wrong with them instead."""
+    found = read((X, np.array([0, label, 1, 1], np.asarray(label).dtype)))
+
+    assert found.broken == {1: f"its label {label} is too large"}
+    assert found.labels.tolist() == [0, -1, 1, 1]
 
 
 @pytest.mark.parametrize(

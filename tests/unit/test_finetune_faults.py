@@ -157,7 +157,10 @@ def test_data_to_validate_with_need_not_have_all_classes():
         (X.reshape(8, 3, 1), (None, 3), "float32", "x.reshape(-1, 3)"),
         (X, (None, 3, 1), "float32", "x.reshape(-1, 3, 1)"),
         (X, (None, None, 2), "float32", "first axis"),
-        (X.astype(complex), (None, 3), "float32", "astype"),
+        (X.astype(complex), (None, 3), "float32", "x.real"),
+        (X.astype(complex), (None, 3), "int32", "x.real"),
+        (X.view([("a", "f4"), ("b", "f4"), ("c", "f4")]), (None, 1), "float32", "x[column]"),
+        (X.astype("M8[s]"), (None, 3), "float32", "give numbers"),
         (X, (None, 3), "int32", "astype('int32')"),
         (X.astype(str), (None, 3), "float32", "give numbers"),
         (X, (None, 3), "string", "give words"),
@@ -192,3 +195,63 @@ def test_targets_that_are_none():
 
     assert "row 0: its label is NaN or infinite" in error.found
     assert len(check(y=[0.5] * 8, outputs=1, task="regression")[0]) == 8
+
+
+def test_complex_numbers_for_a_model_of_them():
+    """They are what it takes."""
+    spec = TensorSpec("x:0", dtypes.named("complex64"), (None, 3))
+
+    assert len(check(X.astype(np.complex64), spec=spec)[0]) == 8
+
+
+@pytest.mark.parametrize(
+    ("value", "given", "dtype"),
+    [
+        (2**33, "int64", "int32"),
+        (-(2**33), "int64", "int32"),
+        (2**63, "uint64", "int64"),
+        (-1, "int8", "uint8"),
+        (1e300, "float64", "float32"),
+        (-1e300, "float64", "bfloat16"),
+        (1e5, "float32", "float16"),
+        (70_000, "int32", "float16"),
+    ],
+)
+def test_numbers_that_the_input_cannot_hold(monkeypatch, value, given, dtype):
+    """They would come as other numbers, or as infinity, and nobody would say so."""
+    monkeypatch.setattr(contents, "_CHUNK", 48)
+    x = X.astype(given)
+    x[5, 1] = value
+    spec = TensorSpec("x:0", dtypes.named(dtype), (None, 3))
+
+    error = refused(x, spec=spec)
+
+    assert f"row 5: {x[5, 1]} is a value that {dtype} cannot hold" in error.found
+    assert "broken (1)" in error.found
+    assert len(check(x, spec=spec, skip_broken=True)[0]) == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype"),
+    [("int64", "int32"), ("uint8", "float32"), ("float64", "float32"), ("bool", "int32"),
+     ("int64", "qint8"), ("float32", "bfloat16"), ("int32", "bool")],
+)  # fmt: skip
+def test_numbers_that_it_can_hold(given, dtype):
+    """A wider dtype alone is no matter."""
+    assert len(check(X.astype(given), spec=TensorSpec("x:0", dtypes.named(dtype), (None, 3)))[0])
+
+
+def test_infinity_stays_what_it_is_called():
+    """It is no number that is too large."""
+    x = X.astype(np.float64)
+    x[5, 1] = np.inf
+
+    assert "row 5: NaN or infinity" in refused(x).found
+
+
+def test_several_arrays_for_one_input():
+    """The hint says what would do, though nobody knows which of them is meant."""
+    error = refused({"x": X, "z": X})
+
+    assert "x, z" in error.found
+    assert error.hint == "a single array beside the labels, of any name"

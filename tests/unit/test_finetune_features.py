@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
 import zoo
-from zoo import protos
+from zoo import home, protos, usage
 from zoo.layers import Head
 from zoo.tensors import ArrayTensor
+from zoo_finetune import feature_cache
 from zoo_finetune.feature_cache import digest
 from zoo_finetune.nets import net_for
 from zoo_finetune.recipe import Recipe
@@ -50,3 +54,43 @@ def test_what_features_do_not_depend_on():
 
     assert digest(net(), *told) == digest(net(seed=7), *told)
     assert digest(with_weight(net(), "fc8/kernel"), *told) == digest(net(), *told)
+
+
+KNOWN = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:150])
+
+
+def blank(path):
+    """Leave the head of the file, and zeros in the place of the numbers."""
+    path.write_bytes(path.read_bytes()[: -KNOWN.nbytes] + bytes(KNOWN.nbytes))
+
+
+def unrecorded(path):
+    """Leave a file of which nobody knows what it was."""
+    blank(path)
+    usage.forget(home.cache(), path.stem)
+
+
+@pytest.mark.parametrize("damage", [cut, blank, unrecorded])
+def test_damaged_features_are_computed_anew(monkeypatch, damage):
+    """Cut off, zeros with a sound head, and a file without its record."""
+    one, computed = net(), []
+
+    def write(net, batches, count, path):
+        computed.append(path)
+        with path.open("wb") as file:
+            np.save(file, KNOWN)
+
+    monkeypatch.setattr(feature_cache, "_write", write)
+    for _ in range(2):
+        assert np.array_equal(feature_cache.features(one, [], 4, "told"), KNOWN)
+    assert len(computed) == 1
+
+    (path,) = (home.cache() / "features").glob("*.npy")
+    damage(path)
+
+    assert np.array_equal(feature_cache.features(one, [], 4, "told"), KNOWN)
+    assert len(computed) == 2

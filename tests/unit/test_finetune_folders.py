@@ -7,7 +7,7 @@ import pytest
 from zoo import dtypes
 from zoo.errors import DataError, UnknownNameError, UsageError
 from zoo.specs import TensorSpec
-from zoo_finetune import examples
+from zoo_finetune import examples, faults, pictures
 from zoo_finetune.recipe import Recipe
 
 PICTURES = TensorSpec("x:0", dtypes.named("float32"), (None, 8, 8, 3))
@@ -243,3 +243,35 @@ def test_data_to_validate_with_takes_over_the_classes(made):
 def test_a_path_may_be_text(made):
     """As the command line has it."""
     assert len(read(str(made("a/1.png", "b/1.png")))) == 2
+
+
+def test_a_link_up_to_the_data_adds_nothing(made):
+    """The pictures of other classes are none of this one, nor a class by the data's name."""
+    root = made("a/1.png", "b/1.png")
+    (root / "a" / "up").symlink_to(root)
+    (root / "a" / "also").symlink_to("..")
+
+    assert list(read(root).names) == ["a/1.png", "b/1.png"]
+
+
+def test_nobody_decodes_what_cannot_be_read(made, monkeypatch):
+    """TensorFlow would wait for ever for what comes out of a pipe."""
+    root = made("a/1.png", "a/2.png", "b/1.png", "b/2.png")
+    (root / "a" / "1.png").unlink()
+    os.mkfifo(root / "a" / "1.png")
+    asked = []
+
+    def undecodable(paths, preparing):
+        asked.extend(path.relative_to(root).as_posix() for path in paths)
+        return {1: "it is damaged"}
+
+    monkeypatch.setattr(pictures, "undecodable", undecodable)
+    recipe = Recipe(2)
+
+    with pytest.raises(DataError) as caught:
+        faults.check(examples.read(root, recipe, PICTURES), recipe, PICTURES,
+                     pictures.Preparing.of(None, PICTURES))  # fmt: skip
+
+    assert asked == ["a/2.png", "b/1.png", "b/2.png"]
+    assert "a/1.png: it is no file" in caught.value.found
+    assert "b/1.png: it is damaged" in caught.value.found

@@ -166,3 +166,34 @@ def test_a_large_table_stays_on_the_disk(table):
 
     assert isinstance(found.values[""], np.memmap)
     assert found.values[""][:, 0].tolist() == list(range(1000))
+
+
+IDS = TensorSpec("ids:0", dtypes.named("int32"), (None, 2))
+
+
+def test_whole_numbers_for_a_net_of_them(table):
+    """Each is read to its last digit, in whatever way it is written."""
+    found = table("a,b,label\n1,9007199254740993,0\n3.0,-4e1,1\n", IDS)
+
+    assert found.values[""].dtype == np.int64
+    assert found.values[""].tolist() == [[1, 9007199254740993], [3, -40]]
+    assert found.broken == {}
+
+
+def test_what_is_no_whole_number_is_named(table):
+    """Halves, and what 64 bits do not hold."""
+    far = "1e99999999999999999999"
+    found = table(f"a,b,label\n1,2,0\n1,2.5,1\n9223372036854775808,1,0\n{far},1,0\n", IDS)
+
+    assert {found.names[at]: why for at, why in found.broken.items()} == {
+        "row 3": "its 'b' is '2.5', no whole number of 64 bits",
+        "row 4": "its 'a' is '9223372036854775808', no whole number of 64 bits",
+        "row 5": f"its 'a' is {far!r}, no whole number of 64 bits",
+    }
+
+
+def test_numbers_too_large_are_infinite(table):
+    """The checks say so; numpy has nothing to add."""
+    assert np.isinf(table("1,1e300,0\n3,4,1\n").values[""][0, 1])
+    targets = table("1,2,1e300\n3,4,1\n", outputs=1, task="regression")
+    assert np.isinf(targets.labels[0])
