@@ -6,11 +6,21 @@ import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from zoo.digests import file_digest
 from zoo.errors import UsageError
 from zoo.heads import Head
 from zoo.library import Library
 from zoo.new_head import features_of
-from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
+from zoo_finetune import (
+    devices,
+    examples,
+    faults,
+    feature_cache,
+    fingerprints,
+    nets,
+    pictures,
+    splitting,
+)
 from zoo_finetune.batches import Batches, of_array
 from zoo_finetune.training import fit, learner
 from zoo_finetune.training_state import State
@@ -104,7 +114,7 @@ def finetune(
     head: str | None = None,
     preprocessing: Preprocessing | None = None,
     state: Path | None = None,
-    tried: Callable[[Model], None] | None = None,
+    tried: Callable[[Trained], None] | None = None,
     keep: Callable[[Model, int], None] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Trained:
@@ -120,7 +130,8 @@ def finetune(
     state
         A folder in which the training is kept after each epoch, and from which it goes on.
     tried
-        Is given the model before anything is trained, to raise where it cannot be used.
+        Is given what no epoch would come to before any is trained, to raise where it cannot be
+        used.
     keep
         Is given the model after each epoch, and the number of epochs that are over.
     callbacks
@@ -143,7 +154,7 @@ def finetune(
     notes = [*net.notes, *told]
     learning, held, others = _held_out(read, recipe, net, preparing)
     if tried is not None:
-        tried(net.model)
+        tried(Trained(net.model, net.head, [], -1, 0, read.classes))
     digest = _digest(read, others)
     with devices.scope(recipe):
         whole = _batches(net, recipe, preparing, read)
@@ -154,7 +165,7 @@ def finetune(
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
         _refuse_unvaried(recipe, shape)
-        place = State(state, _mark(recipe, digest, net)) if state is not None else None
+        place = State(state, _mark(recipe, digest, net), recipe) if state is not None else None
         after = None if keep is None else _keeping(keep, net, ready)
         progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
         trained = net.with_weights(ready.values())
@@ -196,9 +207,15 @@ def _digest(read: Examples, others: Examples | None) -> str:
 
 
 def _mark(recipe: Recipe, digest: str, net: Net) -> str:
-    """Return a digest of what must be the same for a training to go on."""
+    """Return a digest of what must be the same for a training to go on.
+
+    The weights of the net are: the state has those alone that learn.
+    """
     same = replace(recipe, epochs=0, patience=None, max_to_keep=0)
-    return hashlib.sha256(repr((same, digest, net.head, sorted(net.trained))).encode()).hexdigest()
+    files = {name: file_digest(path.resolve()) for name, path in sorted(net.model.assets.items())}
+    base = (fingerprints.of_model(net.model), files)
+    told = repr((same, digest, net.head, sorted(net.trained), base))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _keeping(keep: Callable[[Model, int], None], net: Net, ready: Learner) -> Callable[[int], None]:

@@ -146,16 +146,16 @@ def _state(run: Run) -> Iterator[None]:
                 shutil.rmtree(run.state, ignore_errors=True)
 
 
-def _trying(library: Library, run: Run, form: str) -> Callable[[Model], None]:
+def _trying(library: Library, run: Run, form: str) -> Callable[[Trained], None]:
     """Return what writes a model in the format of the result, and takes it away again.
 
     A format may refuse what only writing shows it, and would after hours of training.
     """
 
-    def tried(model: Model) -> None:
-        """Write `model` beside the state."""
+    def tried(trained: Trained) -> None:
+        """Write the model beside the state."""
         with drafts.drafting(run.state, "trial") as room:
-            library.save(model, room / run.dest.name, form, dict(run.options))
+            library.save(trained.model, room / run.dest.name, form, dict(run.options))
 
     return tried
 
