@@ -151,7 +151,6 @@ def finetune(
     read = examples.read(data, recipe, net.fed)
     preparing = pictures.Preparing.of(preprocessing, net.fed) if read.paths else None
     read, told = faults.check(read, recipe, net.fed, preparing)
-    notes = [*net.notes, *told]
     learning, held, others = _held_out(read, recipe, net, preparing)
     if tried is not None:
         tried(Trained(net.model, net.head, [], -1, 0, read.classes))
@@ -159,21 +158,19 @@ def finetune(
     with devices.scope(recipe):
         whole = _batches(net, recipe, preparing, read)
         training = replace(whole.of(learning), varied=recipe.augment)
-        validation = whole.of(held) if len(held) else None
-        if others is not None:
-            validation = _batches(net, recipe, preparing, others)
+        validation = None if others is None else _batches(net, recipe, preparing, others)
+        validation = whole.of(held) if len(held) else validation
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
         _refuse_unvaried(recipe, shape)
         place = State(state, _mark(recipe, digest, net), recipe) if state is not None else None
         after = None if keep is None else _keeping(keep, net, ready)
         progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
-        trained = net.with_weights(ready.values())
         predicted = None if validation is None else _predicted(ready, recipe, validation)
-    judged = others or (read.take(held) if len(held) else None)
     return Trained(
-        trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
-        read.classes, judged, predicted, notes + _lost(progress), digest, len(read),
+        net.with_weights(ready.values()), net.head, progress.epochs, progress.best_epoch,
+        len(ready.variables), read.classes, others or (read.take(held) if len(held) else None),
+        predicted, [*net.notes, *told, *_lost(progress)], digest, len(read),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ FLOORS = [  # from the roof down
     # fine-tuning, what it leaves behind, and what is learned from
     {"zoo_finetune.api"},
     {"zoo_finetune.runs"},
+    {"zoo_finetune.results", "zoo_finetune.trial"},
     {"zoo_finetune.naming", "zoo_finetune.report"},
     {"zoo_finetune.model_card"},
     {"zoo_finetune.rebuilding", "zoo_finetune.report_page", "zoo_finetune.run_record"}
