@@ -5,6 +5,7 @@ The net with its new head is written once where the result goes, read again and 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from zoo_finetune.finetuning import Trained
 
 _NOTHING = "nothing"
+_ROOMS = re.compile(r"\.[^/]*\.zoo-\w{8}/new/")
 
 
 def refuse_nameless(dest: Path) -> None:
@@ -114,7 +116,7 @@ class Trial:
                 self._written(trained.model, room)
             except ZooError as error:  # the room is nothing that users know of
                 told = (error.problem, error.found, error.hint)
-                problem, found, hint = (one.replace(str(room), str(end.parent)) for one in told)
+                problem, found, hint = (_ROOMS.sub("", one) for one in told)
                 raise type(error)(problem, found=found, hint=hint) from error
 
     def _written(self, model: Model, room: Path) -> None:
