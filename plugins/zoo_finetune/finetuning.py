@@ -6,11 +6,21 @@ import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from zoo.digests import file_digest
 from zoo.errors import UsageError
 from zoo.layers import Head
 from zoo.library import Library
 from zoo.new_head import features_of
-from zoo_finetune import devices, examples, faults, feature_cache, nets, pictures, splitting
+from zoo_finetune import (
+    devices,
+    examples,
+    faults,
+    feature_cache,
+    fingerprints,
+    nets,
+    pictures,
+    splitting,
+)
 from zoo_finetune.batches import Batches, of_array
 from zoo_finetune.training import fit, learner
 from zoo_finetune.training_state import State
@@ -104,7 +114,7 @@ def finetune(
     head: str | None = None,
     preprocessing: Preprocessing | None = None,
     state: Path | None = None,
-    tried: Callable[[Model], None] | None = None,
+    tried: Callable[[Trained], None] | None = None,
     keep: Callable[[Model, int], None] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Trained:
@@ -120,7 +130,8 @@ def finetune(
     state
         A folder in which the training is kept after each epoch, and from which it goes on.
     tried
-        Is given the model before anything is trained, to raise where it cannot be used.
+        Is given what no epoch would come to before any is trained, to raise where it cannot be
+        used.
     keep
         Is given the model after each epoch, and the number of epochs that are over.
     callbacks
@@ -140,29 +151,26 @@ def finetune(
     read = examples.read(data, recipe, net.fed)
     preparing = pictures.Preparing.of(preprocessing, net.fed) if read.paths else None
     read, told = faults.check(read, recipe, net.fed, preparing)
-    notes = [*net.notes, *told]
     learning, held, others = _held_out(read, recipe, net, preparing)
     if tried is not None:
-        tried(net.model)
+        tried(Trained(net.model, net.head, [], -1, 0, read.classes))
     digest = _digest(read, others)
     with devices.scope(recipe):
         whole = _batches(net, recipe, preparing, read)
         training = replace(whole.of(learning), varied=recipe.augment)
-        validation = whole.of(held) if len(held) else None
-        if others is not None:
-            validation = _batches(net, recipe, preparing, others)
+        validation = None if others is None else _batches(net, recipe, preparing, others)
+        validation = whole.of(held) if len(held) else validation
         shape, dtype = training.given()
         ready = learner(net, recipe, shape, dtype, training.steps)
         _refuse_unvaried(recipe, shape)
-        place = State(state, _mark(recipe, digest, net)) if state is not None else None
+        place = State(state, _mark(recipe, digest, net), recipe) if state is not None else None
         after = None if keep is None else _keeping(keep, net, ready)
         progress = fit(ready, recipe, training, validation, place, after=after, callbacks=callbacks)
-        trained = net.with_weights(ready.values())
         predicted = None if validation is None else _predicted(ready, recipe, validation)
-    judged = others or (read.take(held) if len(held) else None)
     return Trained(
-        trained, net.head, progress.epochs, progress.best_epoch, len(ready.variables),
-        read.classes, judged, predicted, notes + _lost(progress), digest, len(read),
+        net.with_weights(ready.values()), net.head, progress.epochs, progress.best_epoch,
+        len(ready.variables), read.classes, others or (read.take(held) if len(held) else None),
+        predicted, [*net.notes, *told, *_lost(progress)], digest, len(read),
     )  # fmt: skip
 
 
@@ -196,9 +204,15 @@ def _digest(read: Examples, others: Examples | None) -> str:
 
 
 def _mark(recipe: Recipe, digest: str, net: Net) -> str:
-    """Return a digest of what must be the same for a training to go on."""
+    """Return a digest of what must be the same for a training to go on.
+
+    The weights of the net are: the state has those alone that learn.
+    """
     same = replace(recipe, epochs=0, patience=None, max_to_keep=0)
-    return hashlib.sha256(repr((same, digest, net.head, sorted(net.trained))).encode()).hexdigest()
+    files = {name: file_digest(path.resolve()) for name, path in sorted(net.model.assets.items())}
+    base = (fingerprints.of_model(net.model), files)
+    told = repr((same, digest, net.head, sorted(net.trained), base))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _keeping(keep: Callable[[Model, int], None], net: Net, ready: Learner) -> Callable[[int], None]:

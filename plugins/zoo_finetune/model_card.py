@@ -61,11 +61,18 @@ def write(place: Path, page: str) -> Path | None:
     None if a README.md is there that a person wrote: it stays.
     """
     path = folder_of(place) / "README.md"
-    if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
+    if is_anothers(path):
         return None
     with atomic.replacing(path) as draft:
         draft.write_text(page, encoding="utf-8")
     return path
+
+
+def is_anothers(path: Path) -> bool:
+    """Tell whether something is at `path` that is no card of ours."""
+    if not path.is_file():
+        return path.exists()
+    return _MARK not in path.read_text(encoding="utf-8", errors="replace")
 
 
 def base_name(record: Mapping[str, Any]) -> str:

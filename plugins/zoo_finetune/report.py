@@ -33,6 +33,8 @@ def write(
     recipe: Recipe,
     record: Mapping[str, Any],
     pictures: Sequence[Path] | None = None,
+    *,
+    read_in: Path | None = None,
 ) -> list[str]:
     """Write the report on `trained` beside the result at `place`; return notes on what it lacks.
 
@@ -42,12 +44,14 @@ def write(
         As `run_record.record` returns it.
     pictures
         Where the pictures of the held-out examples lie, if not where these say.
+    read_in
+        The folder that the report will lie in, if not in the one where it is written.
     """
     folder = folder_of(place)
     facts = _facts(trained, recipe, record)
     with atomic.replacing(folder / "report") as draft:
         draft.mkdir()
-        facts["mistakes"] = _mistakes(trained, recipe, draft, folder, pictures)
+        facts["mistakes"] = _mistakes(trained, recipe, draft, read_in or folder, pictures)
         facts["plots"] = _plots(draft, facts)
     missing = [] if plots.available() else [plots.MISSING]
     facts["missing"] = missing

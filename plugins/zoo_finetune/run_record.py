@@ -19,12 +19,14 @@ from zoo.errors import FormatError, UnknownNameError, UsageError, WriteError
 from zoo_finetune import fingerprints, recipe_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from zoo_finetune.finetuning import Trained
     from zoo_finetune.recipe import Recipe
 
 NAME = "recipe.yaml"
+REPORT = ("report", "report.json", "report.md")
+"""What lies beside a record, and is replaced with it."""
 _YAML = (".yaml", ".yml")
 _PACKAGES = ("zoo", "tensorflow", "keras", "numpy")
 _SWITCHES = (
@@ -144,8 +146,10 @@ def require_free(target: Path, *, is_folder: bool = False) -> None:
     WriteError
         The folder has the record of another model, which could not be rebuilt any more.
     """
-    path = (target if is_folder else target.parent) / NAME
+    folder = target if is_folder else target.parent
+    path = folder / NAME
     if not path.is_file():
+        _refuse_strange(() if is_folder else (NAME, *REPORT), folder)
         return
     name = _recorded(path)
     if not name or (name != target.name and not is_folder):
@@ -154,6 +158,24 @@ def require_free(target: Path, *, is_folder: bool = False) -> None:
             found=f"the recipe of {name}" if name else "a recipe that no run wrote",
             hint="give each result a folder of its own",
         )
+
+
+def _refuse_strange(names: Iterable[str], folder: Path) -> None:
+    """Refuse to replace a report beside which there is no record: somebody else wrote it."""
+    for name in names:
+        if os.path.lexists(folder / name):
+            raise WriteError(
+                f"{folder / name} would be replaced",
+                found="something that no run wrote",
+                hint="give each result a folder of its own",
+            )
+
+
+def written_to(path: Path) -> Path | None:
+    """Return where the result lay when the record at `path` was written; None if there is none."""
+    if not path.is_file() or not _recorded(path):
+        return None
+    return Path(str(load(path)[1]["result"]["path"]))
 
 
 def _recorded(path: Path) -> str:

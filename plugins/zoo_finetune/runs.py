@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import disk, drafts, plugins
-from zoo.errors import UnsupportedError, WriteError
+from zoo.errors import BusyError, UnsupportedError, ZooError
 from zoo.library import BUILT
-from zoo_finetune import fingerprints, model_card, naming, report, run_record
+from zoo_finetune import fingerprints, model_card, naming, report, results, run_record, trial
 from zoo_finetune.finetuning import finetune
 from zoo_finetune.training_state import NAME
+from zoo_finetune.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from zoo.entries import Entry
     from zoo.formats import Saved
     from zoo.library import Library
     from zoo.model import Model
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from zoo_finetune.recipe import Recipe
 
 _STATE, _CHECKPOINTS = ".training", ".checkpoints"
+_KERAS = {".h5", ".hdf5", ".keras"}
+_KEPT = "what was learned is kept, and --resume goes on from there"
 
 
 @dataclass(frozen=True)
@@ -101,24 +105,93 @@ def done(library: Library, run: Run, before: Callable[[], None] = _nothing) -> D
     WriteError
         There is something at the result's place, or the record of another result.
     """
+    trial.refuse_nameless(run.dest)
     opened = library.open(run.ref, options=dict(run.load_options))
-    form = run.form or _usual(library, opened)
-    _refuse_taken(library, run, form)
+    form = run.form or _usual(library, opened, run.dest)
+    trial.refuse_taken(library, run.dest, form, run.options, force=run.force)
+    if run.name is not None:
+        naming.require_free(library, run.name, force=run.force)
     before()
+    tried = Trial(library, run.dest, form, run.options, run.name, opened.entry, run.force)
     with _state(run):
         trained = of_opened(
             opened, run.data, run.recipe,
-            state=run.state, tried=_trying(library, run, form), keep=_keeping(library, run),
-            callbacks=run.callbacks,
+            state=run.state, tried=tried, keep=_keeping(library, run), callbacks=run.callbacks,
         )  # fmt: skip
-        saved = library.save(trained.model, run.dest, form, dict(run.options))
-        told = _told(library, run, opened, trained, saved.path, form) if trained.epochs else []
+        record = _record(run, opened, trained, tried) if trained.epochs else None
+        with _hinting(_KEPT if record else ""):
+            saved, notes = _written(run, opened.entry, trained, tried, record)
         shutil.rmtree(run.state, ignore_errors=True)
-    return Done(trained, saved, form, [*trained.notes, *saved.notes, *told])
+    if run.name is not None:
+        notes += _named(library, run, opened.entry, trained, saved.path, record)
+    return Done(trained, saved, form, [*trained.notes, *saved.notes, *notes])
 
 
-def _usual(library: Library, opened: Opened) -> str:
-    """Return the format of the source, or one that is written where that is only read."""
+def _written(
+    run: Run, entry: Entry | None, trained: Trained, tried: Trial, record: dict[str, Any] | None
+) -> tuple[Saved, list[str]]:
+    """Write the model, and what is to be known of a training; return what is to be said of it."""
+    if record is None:
+        saved = tried.save(trained.model)
+        results.forget(saved.path)
+        return saved, []
+    place, is_folder = tried.place, tried.is_folder
+    page = model_card.card(
+        run.name or place.name, trained, run.recipe, record,
+        license=entry.license if entry else None,
+        preprocessing=entry.preprocessing if entry else None,
+    )  # fmt: skip
+    with results.drafted(place, is_folder=is_folder) as draft:
+        notes = results.write(draft, place, trained, run.recipe, record, page, is_folder=is_folder)
+        saved = tried.save(trained.model)
+        results.publish(draft, saved.path)
+    if is_folder:
+        results.forget(saved.path)
+    return saved, notes
+
+
+def _named(
+    library: Library,
+    run: Run,
+    entry: Entry | None,
+    trained: Trained,
+    path: Path,
+    record: dict[str, Any] | None,
+) -> list[str]:
+    """Register the model at `path`; return what is to be said of it."""
+    byhand = f"`zoo add {path} --name {run.name}` gives it its name"
+    if record is None:
+        return [f"not registered, as nothing was trained: {byhand}"]
+    with _hinting(f"the model is there, and {byhand}"):
+        naming.register(
+            library, str(run.name), path, trained, run.recipe, record, base=entry, force=run.force
+        )
+    return []
+
+
+@contextmanager
+def _hinting(what: str) -> Iterator[None]:
+    """Add to the hint of an error of the block."""
+    try:
+        yield
+    except ZooError as error:
+        hint = "; ".join(part for part in (error.hint, what) if part)
+        raise type(error)(error.problem, found=error.found, hint=hint) from error
+
+
+def _usual(library: Library, opened: Opened, dest: Path) -> str:
+    """Return the format of the source, or one that is written where that is only read.
+
+    Raises
+    ------
+    UnsupportedError
+        The name of the result is that of a format that is only read.
+    """
+    if dest.suffix.lower() in _KERAS:
+        raise UnsupportedError(
+            f"{dest} has the name of a Keras file, and these are read, not written",
+            hint="another name; or --to with a format that may have this one",
+        )
     if opened.format == BUILT:
         return "checkpoint"
     written = plugins.format_named(library.plugins, opened.format).written
@@ -129,14 +202,17 @@ def _usual(library: Library, opened: Opened) -> str:
 def _state(run: Run) -> Iterator[None]:
     """Have the folder of the state to oneself; one without a state goes when the block ends.
 
+    Folders that were made for it go too, if nothing came into them.
+
     Raises
     ------
     BusyError
         Another process is at this result.
     """
+    new = [folder for folder in run.state.parents if not folder.exists()]
     with disk.written(run.state):
         run.state.mkdir(parents=True, exist_ok=True)
-    with drafts.alone(run.state, patience=0):
+    with _alone(run):
         if not run.resume:
             (run.state / NAME).unlink(missing_ok=True)
         try:
@@ -144,20 +220,23 @@ def _state(run: Run) -> Iterator[None]:
         finally:
             if not (run.state / NAME).exists():
                 shutil.rmtree(run.state, ignore_errors=True)
+                with suppress(OSError):
+                    for folder in new:
+                        folder.rmdir()
 
 
-def _trying(library: Library, run: Run, form: str) -> Callable[[Model], None]:
-    """Return what writes a model in the format of the result, and takes it away again.
-
-    A format may refuse what only writing shows it, and would after hours of training.
-    """
-
-    def tried(model: Model) -> None:
-        """Write `model` beside the state."""
-        with drafts.drafting(run.state, "trial") as room:
-            library.save(model, room / run.dest.name, form, dict(run.options))
-
-    return tried
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(drafts.alone(run.state, patience=0))
+        except BusyError as error:
+            raise BusyError(
+                f"{run.dest} is the result of a training that goes on",
+                found="another process",
+                hint="wait until it has ended, or name another DEST",
+            ) from error
+        yield
 
 
 def _keeping(library: Library, run: Run) -> Callable[[Model, int], None] | None:
@@ -191,22 +270,6 @@ def of_opened(opened: Opened, data: Any, recipe: Recipe, **options: Any) -> Trai
     )  # fmt: skip
 
 
-def _refuse_taken(library: Library, run: Run, form: str) -> None:
-    """Look at what is where the result goes, before hours of training."""
-    target = plugins.format_named(library.plugins, form)
-    if not target.written:
-        raise UnsupportedError(
-            f"models are read from the format {form}, and not written in it",
-            hint="--to names another; `zoo formats` lists those that are written",
-        )
-    place = target.written_at(run.dest, dict(run.options))
-    if not run.force and (place.is_file() or target.recognises(place)):
-        raise WriteError(f"{place} exists", hint="--force replaces it; or choose another name")
-    run_record.require_free(place, is_folder=form == "saved_model")
-    if run.name is not None:
-        naming.require_free(library, run.name, force=run.force)
-
-
 def _located(recipe: Recipe) -> Recipe:
     """Return `recipe` as it holds from any folder."""
     if recipe.validation is None:
@@ -214,10 +277,8 @@ def _located(recipe: Recipe) -> Recipe:
     return replace(recipe, validation=str(Path(recipe.validation).absolute()))
 
 
-def _told(
-    library: Library, run: Run, opened: Opened, trained: Trained, path: Path, form: str
-) -> list[str]:
-    """Write record, report and card of a run; return what is to be said of them."""
+def _record(run: Run, opened: Opened, trained: Trained, tried: Trial) -> dict[str, Any]:
+    """Return what a run was made of and what came of it."""
     base = {
         "model": run.ref if opened.path is None or opened.entry else str(Path(run.ref).absolute()),
         "format": opened.format,
@@ -228,21 +289,6 @@ def _told(
         "sha256": trained.digest,
         "examples": trained.examples,
     }
-    target = {"format": form, "path": str(path.absolute())}
+    target = {"format": tried.form, "path": str(tried.place.absolute())}
     measured = report.measured(trained, run.recipe)
-    record = run_record.record(_located(run.recipe), base, data, trained, target, measured)
-    run_record.write(path, record)
-    notes = report.write(path, trained, run.recipe, record)
-    entry = opened.entry
-    page = model_card.card(
-        run.name or path.name, trained, run.recipe, record,
-        license=entry.license if entry else None,
-        preprocessing=entry.preprocessing if entry else None,
-    )  # fmt: skip
-    if model_card.write(path, page) is None:
-        notes.append("left README.md as it is: a person wrote it")
-    if run.name is not None:
-        naming.register(
-            library, run.name, path, trained, run.recipe, record, base=entry, force=run.force
-        )
-    return notes
+    return run_record.record(_located(run.recipe), base, data, trained, target, measured)

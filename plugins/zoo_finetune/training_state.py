@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from zoo import atomic
-from zoo.errors import FormatError
+from zoo.errors import FormatError, UsageError, counted
 from zoo_finetune.progress import Epoch, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from zoo_finetune.progress import Learner
+    from zoo_finetune.recipe import Recipe
 
 NAME = "state.npz"
 _EPOCHS, _WEIGHT, _BEST, _OPTIMIZER = "epochs", "weight:", "best:", "optimizer:"
@@ -34,17 +35,26 @@ class State:
         The folder, which is there.
     mark
         A digest of what must be the same for the training to go on.
+    recipe
+        How it is to go on; its epochs need not be those of before.
     """
 
     folder: Path
     mark: str
+    recipe: Recipe
 
     def keep(self, learning: Learner, progress: Progress) -> None:
-        """Write how far the training is."""
+        """Write how far the training is; not before there are weights that are worth something.
+
+        From a loss that is no number a training could only come to nothing again.
+        """
         import numpy as np
 
+        if progress.best_epoch < 0:
+            return
         facts = {
             "mark": self.mark,
+            "planned": self.recipe.epochs,
             "epochs": [asdict(one) for one in progress.epochs],
             "best_epoch": progress.best_epoch,
         }
@@ -63,6 +73,8 @@ class State:
         ------
         FormatError
             What lies there is the state of another training.
+        UsageError
+            It cannot go on for that many epochs.
         """
         import numpy as np
 
@@ -84,6 +96,19 @@ class State:
     def _check(self, facts: dict[str, Any]) -> None:
         if facts["mark"] != self.mark:
             raise self._another("other options, other examples or another model")
+        done, then, now = len(facts["epochs"]), facts["planned"], self.recipe.epochs
+        if now < done:
+            raise UsageError(
+                f"the training is further than {counted(now, 'epoch')}",
+                found=f"{done} that are done",
+                hint=f"--epochs {done}, or more, to go on; leave out --resume to begin anew",
+            )
+        if now != then and self.recipe.schedule != "constant":
+            raise UsageError(
+                f"a rate with the schedule {self.recipe.schedule} falls over all epochs",
+                found=f"{then} when the training began, and {now} now",
+                hint=f"--epochs {then} to go on; leave out --resume to begin anew",
+            )
 
     def _another(self, found: str) -> FormatError:
         return FormatError(

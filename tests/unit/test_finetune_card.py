@@ -179,12 +179,34 @@ def test_running_a_registered_result_names_its_labels(tmp_path, capsys):
     assert "probabilities: odd (0.8808), even (0.1192)" in told
 
 
-def test_labels_may_be_called_anything(tmp_path, home):
+def test_labels_may_be_called_nearly_anything(tmp_path, home):
     """Names of folders: accents, emoji, quotes, what YAML has a meaning for."""
-    names = ("größe", "🐈", 'a "b"', "no", "null", "1.0", "a: b", "\x85\x07", "重み\u2028", "# x")
+    names = ("größe", "🐈", 'a "b"', "no", "null", "1.0", "a: b", "重み", "# x")
     registered(tmp_path, run=trained(classes=names))
 
     assert Registry(home / "registry.yaml", home).entry("even-odd").labels == list(names)
+
+
+def test_what_no_label_can_be_called_is_told_before_training(home):
+    """A registry takes nothing that would steer a terminal."""
+    run = trained(classes=("even", "\x85\x07", "重み\u2028"))
+
+    with pytest.raises(UsageError, match="with these classes") as caught:
+        naming.require_same(Library(), "even-odd", run)
+
+    assert caught.value.found == r"'\x85\x07', '\u91cd\u307f\u2028'"
+    naming.require_same(Library(), "even-odd", trained())
+
+
+def test_the_name_of_another_net_is_told_before_training(tmp_path):
+    """All but the weights of a result is known then."""
+    registered(tmp_path)
+
+    naming.require_same(Library(), "even-odd:v2", trained(), base=BASE)
+    with pytest.raises(UsageError, match="is another net"):
+        naming.require_same(Library(), "even-odd:v2", trained(classes=("a", "b")), base=BASE)
+    other = trained(classes=("a", "b"))
+    naming.require_same(Library(), "even-odd", other, base=BASE, force=True)
 
 
 def test_a_tag_is_other_weights_of_the_same_net(tmp_path, home):

@@ -22,12 +22,12 @@ FLOORS = [  # from the roof down
     # fine-tuning, what it leaves behind, and what is learned from
     {"zoo_finetune.api"},
     {"zoo_finetune.runs"},
+    {"zoo_finetune.results", "zoo_finetune.trial"},
     {"zoo_finetune.naming", "zoo_finetune.report"},
     {"zoo_finetune.model_card"},
     {"zoo_finetune.rebuilding", "zoo_finetune.report_page", "zoo_finetune.run_record"}
     | {"zoo_finetune.thumbnails"},
-    {"zoo_finetune.fingerprints", "zoo_finetune.metrics", "zoo_finetune.plots"}
-    | {"zoo_finetune.recipe_file"},
+    {"zoo_finetune.metrics", "zoo_finetune.plots", "zoo_finetune.recipe_file"},
     {"zoo_finetune.finetuning"},
     {"zoo_finetune.faults", "zoo_finetune.training"},
     {"zoo_finetune.devices", "zoo_finetune.feature_cache", "zoo_finetune.training_state"},
@@ -39,7 +39,7 @@ FLOORS = [  # from the roof down
     {"zoo_finetune.arrays", "zoo_finetune.decoding", "zoo_finetune.folders"},
     {"zoo_finetune.gathered"},
     {"zoo_finetune.contents", "zoo_finetune.image_headers"},
-    {"zoo_finetune.recipe", "zoo_finetune.splitting"},
+    {"zoo_finetune.fingerprints", "zoo_finetune.recipe", "zoo_finetune.splitting"},
     {"zoo_finetune.option_values"},
     {"zoo_finetune"},
     # names, paths and formats become models, and models become files
