@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo import atomic, home, names, registering
-from zoo.errors import UsageError, some
+from zoo.errors import UsageError
 from zoo.names import NAME_RULE
 from zoo_finetune import model_card
 
@@ -61,33 +61,13 @@ def require_same(
     Raises
     ------
     UsageError
-        The name is taken by a model that is called in another way, or a class is called as no
-        label can be.
+        The name is taken by a model that is called in another way.
     """
     wanted, place = _reference(name), registry or home.own_registry()
     facts = _facts(wanted.name, trained, {}, base, base.preprocessing if base else None)
-    _require_labels(wanted.name, facts)
     there = _entry(library, wanted.name, place)
     if there is not None and not (force and _is_only(there, wanted)):
         _require_same(wanted.name, there, facts)
-
-
-def _require_labels(name: str, facts: Mapping[str, Any]) -> None:
-    """Check that classes, which may be folders of any name, are called as labels can be."""
-    from zoo.entries import faults
-
-    def refused(labels: list[str]) -> bool:
-        """Tell whether a registry would not take these."""
-        entry = {"summary": name, "architecture": name, "labels": labels}
-        return bool(faults(entry, name, {}, 1))
-
-    labels = facts.get("labels") or []
-    if labels and refused(labels):
-        raise UsageError(
-            f"{name} cannot be registered with these classes",
-            found=some(ascii(one) for one in labels if refused([one])),
-            hint="labels have no control characters, and none that turn text around",
-        )
 
 
 def register(

@@ -187,17 +187,6 @@ def test_labels_may_be_called_nearly_anything(tmp_path, home):
     assert Registry(home / "registry.yaml", home).entry("even-odd").labels == list(names)
 
 
-def test_what_no_label_can_be_called_is_told_before_training(home):
-    """A registry takes nothing that would steer a terminal."""
-    run = trained(classes=("even", "\x85\x07", "重み\u2028"))
-
-    with pytest.raises(UsageError, match="with these classes") as caught:
-        naming.require_same(Library(), "even-odd", run)
-
-    assert caught.value.found == r"'\x85\x07', '\u91cd\u307f\u2028'"
-    naming.require_same(Library(), "even-odd", trained())
-
-
 def test_the_name_of_another_net_is_told_before_training(tmp_path):
     """All but the weights of a result is known then."""
     registered(tmp_path)

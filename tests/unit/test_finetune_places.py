@@ -12,7 +12,7 @@ import zoo_frozen
 import zoo_saved_model
 from zoo import cli, protos
 from zoo.errors import BusyError, DiskError, UnsupportedError, UsageError, WriteError
-from zoo.heads import Head
+from zoo.layers import Head
 from zoo.library import Library
 from zoo.model import Model
 from zoo.samples import sample_model
