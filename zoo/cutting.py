@@ -24,6 +24,7 @@ from zoo.repairs import Repaired
 from zoo.restorable import flattened
 from zoo.signatures import DEFAULT
 from zoo.slots import slots
+from zoo.twins import twins
 from zoo.updates import without_updates
 from zoo.variables import is_variable
 
@@ -198,7 +199,8 @@ class _Preparing:
         """Return the tensors to keep, those that look most like outputs where none are stated."""
         named = self.wanted.tensors(self.model)
         if not named and self.needs_cut:
-            named, others = guessing.twins(self.model.meta_graph)
+            view = guessing.view(self.model.graph)
+            named, others = twins(self.model.meta_graph, view)
             told = f"took {DEFAULT}; {some(others)} is the same net with inputs of its own"
             self.notes += [told] if named else []
         if not named and self.for_use:

@@ -47,33 +47,6 @@ def signature(meta_graph: protos.MetaGraphDef) -> Signature:
     return signatures.inferred(meta_graph, outputs=[end.spec for end in _ends(meta_graph)[0]])
 
 
-def twins(meta_graph: protos.MetaGraphDef) -> tuple[list[str], list[str]]:
-    """Return the outputs of the default signature, and the other signatures that are the same.
-
-    Keras exports a net once for each of two: nobody wants to feed both.  Nothing is returned where
-    there are signatures of another kind besides.
-    """
-    stated = signatures.signatures(meta_graph)
-    if DEFAULT not in stated:
-        return [], []
-    default = stated[DEFAULT]
-    others = [key for key in stated if key != DEFAULT]
-    if not others or not all(_is_twin(default, stated[key]) for key in others):
-        return [], []
-    return [spec.tensor for spec in default.outputs.values()], others
-
-
-def _is_twin(one: Signature, other: Signature) -> bool:
-    """Tell whether two signatures are called alike, with tensors of their own."""
-    for mine, theirs in ((one.inputs, other.inputs), (one.outputs, other.outputs)):
-        if set(mine) != set(theirs) or not mine:
-            return False
-        pairs = [(mine[key], theirs[key]) for key in mine]
-        if any((a.dtype, a.shape) != (b.dtype, b.shape) or a.tensor == b.tensor for a, b in pairs):
-            return False
-    return True
-
-
 def completed(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
     """Return `meta_graph` with a signature, from what the graph shows where it states none."""
     if any(not key.startswith("__") for key in meta_graph.signature_def):

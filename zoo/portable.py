@@ -125,10 +125,27 @@ def _between(graph: protos.GraphDef, fed: list[str], wanted: list[str]) -> proto
     nodes = by_name(graph)
     stop = [source(tensor) for tensor in fed]
     part = subgraph(graph, upstream(nodes, wanted, stop=stop))
+    if _forget_unfed(part, stop):
+        part = subgraph(part, upstream(by_name(part), wanted, stop=stop))
     for one in part.node:
         if one.name in stop and data_inputs(one):  # what it was made of is not there
             one.CopyFrom(placeholder(one.name, ops.dtypes_of(one)[0]))
     return part
+
+
+def _forget_unfed(part: protos.GraphDef, given: list[str]) -> bool:
+    """Let nobody wait for what an input is needed for that is not `given`; tell if somebody did.
+
+    In a function everything waits for what was read before it, such as a table of words whose
+    input lies before the tensors that are fed.
+    """
+    view = View(part)
+    unfed = [n for n in view.named(*_GIVEN) if n not in given and constant_of(view, n) is None]
+    waiting = {f"^{name}" for name in view.downstream(unfed, control=False)} if unfed else set()
+    edges = [one for one in part.node if not waiting.isdisjoint(one.input)]
+    for one in edges:
+        one.input[:] = [edge for edge in one.input if edge not in waiting]
+    return bool(edges)
 
 
 def _filled(graph: protos.GraphDef, values: Weights) -> protos.GraphDef:

@@ -218,3 +218,28 @@ def test_normalisation_on_a_branch(tf, tmp_path):
     assert list(trained.model.signature().inputs) == ["x"]
     assert trained.model.weights["m"].any()
     assert trained.epochs[trained.best_epoch].val_accuracy >= 0.9
+
+
+@pytest.mark.parametrize("train", ["head", "all"])
+def test_words_that_are_gathered_from_a_variable(tf, tmp_path, train):
+    """In a function the last layer waits for the lookup, which lies before the features."""
+    rng = np.random.default_rng(1)
+
+    class Net(tf.Module):
+        def __init__(self):
+            self.table = tf.Variable(rng.normal(0, 1, (20, 8)).astype(np.float32), name="table")
+            self.kernel = tf.Variable(rng.normal(0, 1, (8, 4)).astype(np.float32), name="kernel")
+            self.bias = tf.Variable(np.zeros(4, np.float32), name="bias")
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 5), tf.int32, name="words")])
+        def call(self, words):
+            features = tf.reduce_mean(tf.gather(self.table, words), 1)
+            return {"p": tf.nn.softmax(tf.matmul(features, self.kernel) + self.bias)}
+
+    net = Net()
+    tf.saved_model.save(net, str(tmp_path / "net"), {"serving_default": net.call})
+    words = (np.repeat(Y[:, None], 5, axis=1) * 5 + rng.integers(0, 5, (90, 5))).astype(np.int32)
+
+    trained = learned(tmp_path / "net", (words, Y), train=train, epochs=40)
+
+    assert trained.epochs[trained.best_epoch].val_accuracy >= 0.9

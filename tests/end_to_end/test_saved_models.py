@@ -293,7 +293,7 @@ def test_an_export_of_keras_is_frozen_once(tf, plain, tmp_path):
     assert len(zoo.load(both.target.path).signature().inputs) == 2
 
 
-@pytest.mark.parametrize("other", ["another output", "another input"])
+@pytest.mark.parametrize("other", ["another output", "another input", "another net"])
 def test_signatures_of_other_kinds_are_all_kept(tf, tmp_path, other):
     """What is called otherwise, or shares an input, is no twin."""
 
@@ -310,9 +310,14 @@ def test_signatures_of_other_kinds_are_all_kept(tf, tmp_path, other):
         def shaped(self, x):
             return {"y": 4 * x}
 
+        @tf.function(input_signature=[tf.TensorSpec([None], name="x")])
+        def triple(self, x):
+            return {"y": 3 * x}
+
     net = Net()
     net.weight = tf.Variable(1.0)
-    second = net.named if other == "another output" else net.shaped
+    others = {"another output": net.named, "another input": net.shaped, "another net": net.triple}
+    second = others[other]
     signatures = {"serving_default": net.double, "second": second}
     tf.saved_model.save(net, str(tmp_path / "net"), signatures)
 

@@ -85,7 +85,7 @@ FLOORS = [  # from the roof down
     {"zoo.after_head", "zoo.fresh_head"},
     {"zoo.facts", "zoo.heads", "zoo.plain", "zoo.plausible", "zoo.prune", "zoo.running"}
     | {"zoo.guessing"},
-    {"zoo.layers", "zoo.ranking"},
+    {"zoo.layers", "zoo.ranking", "zoo.twins"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
     {"zoo.updates"},
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
