@@ -35,7 +35,7 @@ def twins(meta_graph: protos.MetaGraphDef, view: View) -> tuple[list[str], list[
 
 
 def _is_twin(view: View, one: Signature, other: Signature) -> bool:
-    """Tell whether two signatures are called alike and compute the same from inputs of their own."""
+    """Tell whether two signatures are called alike, and compute the same from their own inputs."""
     if set(one.inputs) != set(other.inputs) or set(one.outputs) != set(other.outputs):
         return False
     given = {(s.tensor, other.inputs[key].tensor) for key, s in one.inputs.items()}

@@ -2,12 +2,15 @@
 
 import io
 import sys
+from hashlib import sha256
 
 import pytest
 
-from zoo import transfer_progress
+from tests.faulty_server import FaultyServer, Served
+from zoo import cli, transfer_progress
+from zoo.commands import libraries
 from zoo.network_errors import PassingError
-from zoo.patience import Patience
+from zoo.patience import Patience, Watch
 from zoo.retrying import persisting
 from zoo.transfer_progress import Bar, Lines
 
@@ -105,3 +108,27 @@ def test_a_bar_shows_and_goes(monkeypatch):
 
     assert "net\\x1b[31m[red]" in terminal.getvalue()
     assert "busy; waiting 5 s" in terminal.getvalue()
+
+
+def test_whatever_fetches_is_watched(tmp_path, monkeypatch):
+    """A command that opens a model shows how far its bytes are; with -q nobody looks."""
+    seen = []
+
+    class Seeing(Watch):
+        def begins(self, name, size, here):
+            seen.append((name, size, here))
+
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(libraries, "watching", Seeing)
+    data = b"no model"
+    with FaultyServer() as server:
+        for name in ("one", "two"):
+            server.files[f"/{name}"] = Served(data + name.encode())
+        urls = {
+            name: f"{server.url}/{name}#sha256={sha256(data + name.encode()).hexdigest()}"
+            for name in ("one", "two")
+        }
+        assert cli.run(["inspect", urls["one"]]) == 0
+        assert cli.run(["inspect", urls["two"], "-q"]) == 0
+
+    assert [size for _, size, _ in seen] == [len(data) + 3]

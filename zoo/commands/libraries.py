@@ -10,6 +10,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from zoo.catalogue import is_url
+from zoo.commands.options import quiet
+from zoo.patience import Manner, Watch
+from zoo.transfer_progress import watching
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,7 +59,9 @@ def library_options(command: Command) -> Command:
         from zoo.library import Library
 
         names = ("registry", "offline", "trust_first", "rehash")
-        return command(library=Library(**{name: given.pop(name) for name in names}), **given)
+        manner = Manner(watch=Watch() if quiet() else watching())
+        library = Library(manner=manner, **{name: given.pop(name) for name in names})
+        return command(library=library, **given)
 
     whole: Any = gathered
     for option in reversed(_OPTIONS):
