@@ -7,6 +7,7 @@ file that an installed Python package brings, ``package:zoo_architectures/toy-ad
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -16,7 +17,35 @@ from zoo.errors import FetchError, UnsupportedError
 from zoo.mapped import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+
+@dataclass(frozen=True)
+class Source:
+    """What opens the URLs of one scheme.
+
+    Attributes
+    ----------
+    scheme
+        What such URLs begin with, without the colon: ``"s3"``.  Lower case.
+    open
+        Yields the bytes behind a URL in chunks; raises `FetchError` where there is nothing to read.
+        What comes is hashed and compared with its pin: a source need not check it.
+    summary
+        One line on where the bytes come from.
+    local
+        Whether it needs no network, so that it is asked offline too.
+    """
+
+    scheme: str
+    open: Callable[[str], Iterable[bytes]]
+    summary: str = ""
+    local: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the scheme: by it a source is known."""
+        return self.scheme
 
 
 def opened(url: str, base: Path) -> Iterator[bytes]:

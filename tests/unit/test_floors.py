@@ -53,15 +53,19 @@ FLOORS = [  # from the roof down
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
+    # what plugins may offer, and what they do
+    {"zoo.plugins", "zoo.testing", "zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_keras"}
+    | {"zoo_saved_model"},
+    {"zoo.hookspecs"},
     {"zoo.diagnosis"},
     {"zoo.inspection", "zoo.opened"},
-    {"zoo.kinds"} | {"zoo_keras"},
-    {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
-    | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
+    {"zoo.kinds"},
+    {"zoo.keras_facts"},
     {"zoo.compare", "zoo.describe"},
     {"zoo.unpacked"},
     {"zoo.extracting"},
-    {"zoo.archives", "zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"}
+    {"zoo.archives", "zoo.detect", "zoo.joining", "zoo.samples"}
+    | {"zoo.scan_rules", "zoo.transforms"}
     | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     {"zoo.matched_ends", "zoo.nets", "zoo.walk", "zoo.weight_pairs"},
