@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from zoo.errors import FormatError, UnknownNameError, UsageError, ZooError, nearest, some
 from zoo.file_types import file_type
+from zoo.tiered import tiers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -145,17 +146,36 @@ def recognises(form: Recogniser, path: Path) -> bool:
         return False
 
 
+def is_something(path: Path, forms: Mapping[str, Recogniser]) -> bool:
+    """Tell whether a file or folder lies at `path`, or files of which it is the prefix.
+
+    Formats are asked tier by tier, and only where something is `near`.
+    """
+    if path.exists():
+        return True
+    asked = (form for tier in tiers(forms) for form in tier.values()) if near(path) else ()
+    return any(recognises(form, path) for form in asked)
+
+
+def near(path: Path) -> bool:
+    """Tell whether a file has a name that begins like `path`, as a file of its model would."""
+    return path.parent.is_dir() and any(p.name.startswith(path.name) for p in path.parent.iterdir())
+
+
 def _recognised(path: Path, forms: Mapping[str, R]) -> Found[R] | None:
     if path.exists() and not (path.is_file() or path.is_dir()):
         return None  # a pipe or a device: opening it may wait for ever
-    found = [form for form in forms.values() if recognises(form, path)]
-    if len(found) > 1:
-        raise UsageError(
-            f"several formats recognise {path}",
-            found=some(form.name for form in found),
-            hint="choose one with --format",
-        )
-    return Found(found[0], _called(path, found[0])) if found else None
+    for tier in tiers(forms):
+        found = [form for form in tier.values() if recognises(form, path)]
+        if len(found) > 1:
+            raise UsageError(
+                f"several formats recognise {path}",
+                found=some(form.name for form in found),
+                hint="choose one with --format",
+            )
+        if found:
+            return Found(found[0], _called(path, found[0]))
+    return None
 
 
 def _called(path: Path, form: Recogniser) -> Path:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import plugins
+from zoo import detect, plugins
 from zoo.errors import WriteError
+from zoo.tiered import tiers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from zoo.formats import Format
-    from zoo.plugins import Loaded
+    from zoo.loaded import Loaded
 
 
 def refuse_taken(loaded: Loaded, form: Format, dest: Path, target: Path, *, force: bool) -> None:
@@ -45,5 +46,10 @@ def _others(loaded: Loaded, form: Format, path: Path) -> list[str]:
     """Return the formats besides `form` of which `path` is a folder, or the prefix of files."""
     if path.exists() and not path.is_dir():
         return []
-    known = plugins.formats(loaded).items()
-    return [name for name, other in known if name != form.name and other.recognises(path)]
+    for tier in tiers(plugins.formats(loaded)):
+        others = [other for name, other in tier.items() if name != form.name]
+        if found := [other.name for other in others if detect.recognises(other, path)]:
+            return found
+        if not (any(path.iterdir()) if path.is_dir() else detect.near(path)):
+            break  # with nothing there, nobody's plugin need be imported to know
+    return []

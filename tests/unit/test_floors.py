@@ -56,6 +56,8 @@ FLOORS = [  # from the roof down
     # what plugins may offer, and what they do
     {"zoo.plugins", "zoo.testing", "zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_keras"}
     | {"zoo_saved_model"},
+    {"zoo.loaded"},
+    {"zoo.plugin_modules"},
     {"zoo.hookspecs"},
     {"zoo.diagnosis"},
     {"zoo.inspection", "zoo.opened"},
@@ -142,7 +144,7 @@ FLOORS = [  # from the roof down
     {"zoo.op_defaults"} | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
-    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins"},
     {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
@@ -150,7 +152,7 @@ FLOORS = [  # from the roof down
     {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
     | {"zoo.expiry", "zoo.licences", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
-    | {"zoo.patience", "zoo.wire"},
+    | {"zoo.patience", "zoo.tiered", "zoo.time_limits", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]
