@@ -11,7 +11,7 @@ from zoo import after_keras
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.api import convert, diff, fetch, inspect, list_models, load, save
+    from zoo.api import apply, convert, diff, fetch, inspect, list_models, load, save
     from zoo.architectures import Architecture
     from zoo.diagnosis import Diagnosis, Question
     from zoo.formats import Format, Option, Saved
@@ -43,6 +43,7 @@ __all__ = [
     "Transform",
     "Weights",
     "ZooError",
+    "apply",
     "convert",
     "diff",
     "fetch",
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "zoo.api": ("convert", "diff", "fetch", "inspect", "list_models", "load", "save"),
+    "zoo.api": ("apply", "convert", "diff", "fetch", "inspect", "list_models", "load", "save"),
     "zoo.architectures": ("Architecture",),
     "zoo.diagnosis": ("Diagnosis", "Question"),
     "zoo.formats": ("Format", "Option", "Saved"),

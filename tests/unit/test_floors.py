@@ -47,7 +47,8 @@ FLOORS = [  # from the roof down
     | {"zoo.registering"}
     | {"zoo.report"},
     {"zoo.repairing"},
-    {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
+    {"zoo.alterations", "zoo.applying", "zoo.doctor", "zoo.library", "zoo.targets"}
+    | {"zoo.opinions"}
     | {"zoo_architectures.train_vgg_digits"},
     {"zoo.placing"},
     # what ails a file
