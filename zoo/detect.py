@@ -149,17 +149,14 @@ def recognises(form: Recogniser, path: Path) -> bool:
 def is_something(path: Path, forms: Mapping[str, Recogniser]) -> bool:
     """Tell whether a file or folder lies at `path`, or files of which it is the prefix.
 
-    Formats are asked tier by tier, and only where something is `near`.
+    Formats are asked tier by tier, and only where a file has a name that begins like `path`.
     """
     if path.exists():
         return True
-    asked = (form for tier in tiers(forms) for form in tier.values()) if near(path) else ()
+    folder = path.parent.iterdir() if path.parent.is_dir() else ()
+    near = any(file.name.startswith(path.name) for file in folder)
+    asked = (form for tier in tiers(forms) for form in tier.values()) if near else ()
     return any(recognises(form, path) for form in asked)
-
-
-def near(path: Path) -> bool:
-    """Tell whether a file has a name that begins like `path`, as a file of its model would."""
-    return path.parent.is_dir() and any(p.name.startswith(path.name) for p in path.parent.iterdir())
 
 
 def _recognised(path: Path, forms: Mapping[str, R]) -> Found[R] | None:

@@ -19,7 +19,7 @@ from zoo import found_plugins
 from zoo.errors import PluginError, UsageError, ZooError
 from zoo.plugin_modules import Hook, imported
 from zoo.tiered import Tiered
-from zoo.time_limits import within
+from zoo.time_limits import OverdueError, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -216,6 +216,8 @@ def reason(error: BaseException) -> str:
     """Return why a plugin was set aside, in one line."""
     if isinstance(error, ZooError):
         return f"{error.problem} ({error.found})" if error.found else error.problem
+    if isinstance(error, OverdueError):
+        return f"{error} ({TIMEOUT} says how long it may take)"
     try:
         text = " ".join(str(error).split())
     except Exception:  # noqa: BLE001  (a stranger's error may not even be able to say itself)

@@ -38,7 +38,8 @@ def imported(entry: EntryPoint) -> dict[str, Hook]:
         manager.register(module, name=entry.name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        found = " ".join(str(error).split())
+        lines = str(error).splitlines()
+        found = ": ".join(dict.fromkeys([lines[0], lines[-1]]))
         raise PluginError("a hook has another form than zoo asks for", found=found) from error
     callers = manager.get_hookcallers(module) or ()
     hooks = {one.name: _by_name(one.get_hookimpls()[0]) for one in callers}

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class OverdueError(TimeoutError):
+    """Work was not done in time, and was left behind."""
+
+
 def within(seconds: float, work: Callable[[], T]) -> T:
     """Return what `work` returns; whatever it raises is raised, `SystemExit` too.
 
     Raises
     ------
-    TimeoutError
+    OverdueError
         It took longer than `seconds`.  A note on the error says where it was.
     """
     results: list[T] = []
@@ -47,8 +51,8 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     return results[0]
 
 
-def _too_long(seconds: float, thread: threading.Thread) -> TimeoutError:
-    error = TimeoutError(f"it was not done after {seconds:g} s")
+def _too_long(seconds: float, thread: threading.Thread) -> OverdueError:
+    error = OverdueError(f"it was not done after {seconds:g} s")
     frame = sys._current_frames().get(thread.ident or 0)
     if frame is not None:
         error.add_note("it was here:\n" + "".join(traceback.format_stack(frame)).rstrip())

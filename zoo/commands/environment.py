@@ -15,6 +15,8 @@ from zoo.found_plugins import CHOICE
 from zoo.loaded import PluginWarning, reason
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from zoo.formats import Format
     from zoo.found_plugins import Plugin
     from zoo.loaded import Loaded
@@ -123,7 +125,16 @@ def _plugin_facts(loaded: Loaded, plugin: Plugin) -> dict[str, Any]:
 
 
 def _trace(error: BaseException) -> str:
-    return "".join(tracebacks.format_exception(error)).rstrip()
+    """Return where `error` was raised, from where zoo left its own code on."""
+    place = error.__traceback__
+    while place and place.tb_next and _is_on_the_way(place):
+        place = place.tb_next
+    return "".join(tracebacks.format_exception(type(error), error, place)).rstrip()
+
+
+def _is_on_the_way(place: TracebackType) -> bool:
+    module = str(place.tb_frame.f_globals.get("__name__"))
+    return module.partition(".")[0] in ("zoo", "importlib", "pluggy")
 
 
 COMMANDS = {"formats": formats, "plugins": list_plugins}
