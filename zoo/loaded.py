@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import warnings
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +35,30 @@ _turn = threading.RLock()
 """Hooks need not be fit for threads: one asks them at a time."""
 _asked: ContextVar[bool] = ContextVar("asked", default=False)
 """Whether this is the work of a plugin that is being asked, in a thread of its own."""
+
+
+class _WordsAside:
+    """What is printed in a block goes to standard error, also where threads are in it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = sys.stdout
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before, sys.stdout = sys.stdout, sys.stderr
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sys.stdout = self._before
+
+
+_words_aside = _WordsAside()
 
 
 class PluginWarning(UserWarning):
@@ -130,7 +154,7 @@ class Loaded:
         try:
             if plugin.bundled:
                 return work()
-            with redirect_stdout(sys.stderr):
+            with _words_aside:
                 return within(limit, work)
         except KeyboardInterrupt:
             raise
@@ -157,7 +181,8 @@ class Loaded:
     def _imported(self, plugin: Plugin) -> dict[str, Hook]:
         if plugin in self._metadata.broken:
             raise self._metadata.broken[plugin]
-        owner = next(one for one in self.found if one.name == plugin.name)
+        named = (one for one in self.found if one.name == plugin.name)
+        owner = next(one for one in named if one not in self.left_out)
         if owner != plugin:
             raise PluginError(f"the name {plugin.name!r} is taken", found=str(owner))
         return imported(self._metadata.entries[plugin])

@@ -3,13 +3,13 @@
 import sys
 import threading
 import time
-import types
 import warnings
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 import click
 import pytest
 
+from tests.made_plugins import BUNDLED, Distribution, plugin
 from zoo import plugins, targets
 from zoo.architectures import Architecture
 from zoo.errors import PluginError, UnknownNameError, UsageError
@@ -19,22 +19,6 @@ from zoo.loaded import PluginWarning, turn
 from zoo.time_limits import OverdueError
 
 pytestmark = pytest.mark.filterwarnings("ignore::zoo.loaded.PluginWarning")
-BUNDLED = list(entry_points(group="zoo"))
-
-
-class Distribution:
-    def __init__(self, name):
-        self.name, self.version = name, "1"
-
-
-def plugin(name, distribution="strange", **members):
-    """Return the entry point of a module that is made here."""
-    module = types.ModuleType(f"made_{name}_{distribution}")
-    module.zoo_api = 1
-    for key, value in members.items():
-        setattr(module, key, value)
-    sys.modules[module.__name__] = module
-    return EntryPoint(name, module.__name__, "zoo")._for(Distribution(distribution))
 
 
 def offering(*names):
