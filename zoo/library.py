@@ -14,6 +14,7 @@ from zoo.offline import is_offline
 from zoo.opened import Opened
 from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
+from zoo.sources import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     from zoo.entries import Entry, Weights
     from zoo.fetching import Fetched
     from zoo.formats import Format, Saved
+    from zoo.loaded import Loaded
     from zoo.lockfile import Lock
     from zoo.model import Model
-    from zoo.plugins import Loaded
+    from zoo.sources import Source
     from zoo.store import Store
 
 BUILT = "architecture"
 """The format of a model that no file holds: a plugin builds it."""
-
-_SCHEMES = ("file:", "package:", "http:", "https:", "hf:")
 
 
 @dataclass
@@ -171,10 +171,19 @@ class Library:
         FetchError
             No source gave it.
         """
+        pinned = self.pinned(ref)
+        return pinned.name, self.bring(pinned)
+
+    def bring(self, pinned: Pinned) -> Fetched:
+        """Return the model `pinned` as it lies in the store; see `zoo.bringing.bring`."""
         from zoo import bringing
 
-        pinned = self.pinned(ref)
-        return pinned.name, bringing.bring(pinned, self.store, self.manner, offline=self.offline)
+        how: dict[str, Any] = {"offline": self.offline, "others": self.sources}
+        return bringing.bring(pinned, self.store, self.manner, **how)
+
+    def sources(self) -> Mapping[str, Source]:
+        """Return what opens URLs besides zoo itself, by scheme."""
+        return plugins.sources(self.plugins)
 
     def pinned(self, ref: str) -> Pinned:
         """Return the files of which the model consists that `ref` means, and what they must be.
@@ -188,7 +197,7 @@ class Library:
         """
         from zoo import bringing
 
-        if ref.startswith(_SCHEMES):
+        if is_url(ref):
             return bringing.of_url(ref, trust_first=self.trust_first)
         name = self._named(ref)
         if name is None:
@@ -223,9 +232,7 @@ class Library:
     def _named(self, ref: str | Path) -> names.Reference | None:
         """Return the registered name that `ref` is, None if it is a path or a URL."""
         found = names.reference(ref) if isinstance(ref, str) else None
-        if found is None or found.name not in self.catalogue:
-            return None
-        return found
+        return found if found is not None and found.name in self.catalogue else None
 
     def _find(self, ref: str | Path, form: str | None) -> detect.Found[Format]:
         path = self._path(ref)
@@ -240,14 +247,12 @@ class Library:
 
     def _path(self, ref: str | Path) -> Path:
         """Return where what a path or URL means lies, fetched if it was not there."""
-        is_url = isinstance(ref, str) and ref.startswith(_SCHEMES)
-        return self.fetch(str(ref))[1].path if is_url else Path(ref)
+        return self.fetch(str(ref))[1].path if isinstance(ref, str) and is_url(ref) else Path(ref)
 
     def _refuse_unknown(self, ref: str | Path, path: Path) -> None:
         """Refuse a name that nobody registered, and that is no path either."""
-        forms = plugins.formats(self.plugins).values()
         looks_named = isinstance(ref, str) and names.reference(ref) is not None
-        if looks_named and not path.exists() and not any(detect.recognises(f, path) for f in forms):
+        if looks_named and not detect.is_something(path, plugins.formats(self.plugins)):
             raise self._unknown(str(ref))
 
     def _unknown(self, ref: str) -> UnknownNameError:

@@ -104,9 +104,10 @@ def sync(library: Library, path: Path, refs: Sequence[str] = ()) -> list[tuple[L
     chosen = [_in_lock(found, ref) for ref in refs] or [*found.models]
     if library.offline:
         wanted = [(str(one.name), file) for one in chosen for file in _wanted(one)]
-        pinning.refuse_missing(wanted, library.store)
+        pinning.refuse_missing(wanted, library.store, library.sources)
     base = path.absolute().parent
     how: dict[str, Any] = {"offline": library.offline, "manner": library.manner}
+    how["others"] = library.sources
     pruning.budget()  # what it says wrongly is said before anything is fetched
     brought = []
     for one in chosen:
@@ -168,7 +169,7 @@ def _sha256_and_size(library: Library, pinned: Pinned, pin: Pin) -> tuple[str, i
     """Return what `pin` says, or what comes now where it does not say it."""
     if pin.sha256 is not None and pin.size is not None:
         return pin.sha256, pin.size
-    found = bringing.bring(pinned, library.store, library.manner, offline=library.offline)
+    found = library.bring(pinned)
     return found.sha256, found.size
 
 
