@@ -57,8 +57,9 @@ FLOORS = [  # from the roof down
     {"zoo.inspection", "zoo.opened"},
     {"zoo.kinds"} | {"zoo_keras"},
     {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
-    | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
-    {"zoo.compare", "zoo.describe"},
+    | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_npz", "zoo_safetensors"}
+    | {"zoo_saved_model"},
+    {"zoo.carried", "zoo.compare", "zoo.describe"},
     {"zoo.unpacked"},
     {"zoo.extracting"},
     {"zoo.archives", "zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"}
