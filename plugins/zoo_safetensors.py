@@ -18,6 +18,7 @@ from zoo.errors import FormatError, UnsupportedError, some
 from zoo.formats import Option, Saved, flag
 from zoo.hookspecs import hookimpl
 from zoo.mapped import MappedFile
+from zoo.npy import sizes
 from zoo.streams import Stream
 from zoo.tensors import FileTensor
 
@@ -161,7 +162,7 @@ def _tensors(file: MappedFile, header: _Header, stated: Mapping[str, str]) -> di
         name.encode()  # half of a letter is no name
         start, last = facts["data_offsets"]
         dtype = _dtype(name, facts["dtype"], stated.get(name))
-        shape = carried.sizes(facts["shape"], dtype.itemsize)
+        shape = sizes(facts["shape"], dtype.itemsize)
         tensors[name] = one = FileTensor(file, header.start + end, dtype, shape, name)
         if (start, last) != (end, end + one.nbytes):
             raise ValueError(f"{name!r} lies from {start} to {last}, where {end} is the beginning")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from zoo import assets, dtypes, graph_source, joining, protos
+from zoo import assets, graph_source, joining, protos
 from zoo.attach import METADATA, check_shape
+from zoo.dtypes import STRING
 from zoo.errors import FormatError, ZooError, some
 from zoo.formats import Format
 from zoo.graph import dangling
@@ -34,9 +36,6 @@ GRAPH, KEYS, OBJECTS = "meta_graph", "keys", "objects"
 """The parts: a ``MetaGraphDef``, the keys of checkpoints (JSON), TensorFlow 2's object graph."""
 
 _GRAPHS = (".meta", ".pb", ".pbtxt")
-_MOST_AXES = 64
-"""Axes that an array of numpy has at most."""
-_LARGEST = 1 << 63
 
 
 def weights_format(
@@ -121,8 +120,9 @@ def rebuilt(parts: Mapping[str, bytes], tensors: Mapping[str, Tensor], path: Pat
     for node in meta_graph.graph_def.node:
         if node.name in tensors and is_variable(node):
             check_shape(node, tensors[node.name], node.name)
-    objects = parts.get(OBJECTS)
-    metadata = {} if objects is None else {METADATA: _text(objects)}
+    metadata = {}
+    if OBJECTS in parts:
+        metadata[METADATA] = LazyTensor(STRING, (), partial(_scalar, parts[OBJECTS]))
     return Model(meta_graph, Weights(tensors, keys, metadata))
 
 
@@ -142,26 +142,6 @@ def without_files(model: Model, form: str) -> tuple[Model, list[str]]:
     if gone:
         notes.append(f"left out collections that speak of these files: {some(sorted(gone))}")
     return replace(model, meta_graph=bare, assets={}), notes
-
-
-def sizes(shape: object, itemsize: int) -> tuple[int, ...]:
-    """Return what a file states as the shape of an array of elements of `itemsize` bytes.
-
-    Raises
-    ------
-    ValueError
-        No array has it.
-    """
-    if not isinstance(shape, list | tuple) or len(shape) > _MOST_AXES:
-        raise ValueError(f"no shape: {str(shape)[:100]}")
-    bytes_at_most = itemsize
-    for size in shape:
-        if type(size) is not int or size < 0:
-            raise ValueError(f"no size of an axis: {str(size)[:100]}")
-        bytes_at_most *= max(size, 1)
-    if bytes_at_most >= _LARGEST:
-        raise ValueError(f"more elements than there are addresses: {str(shape)[:100]}")
-    return tuple(shape)
 
 
 def _file_at(path: Path, recognises: Callable[[Path], bool]) -> Path:
@@ -213,11 +193,7 @@ def _texts(found: object) -> dict[str, str]:
     return found
 
 
-def _text(content: bytes) -> Tensor:
-    def read() -> np.ndarray:
-        """Return the text as a scalar."""
-        import numpy as np
+def _scalar(content: bytes) -> np.ndarray:
+    import numpy as np
 
-        return np.array(content, object)
-
-    return LazyTensor(dtypes.STRING, (), read)
+    return np.array(content, object)

@@ -131,7 +131,7 @@ FLOORS = [  # from the roof down
     {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
-    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config"},
+    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config", "zoo.npy"},
     {"zoo.hdf5_objects", "zoo.sources"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
