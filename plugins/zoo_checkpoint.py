@@ -190,7 +190,7 @@ def save(
     meta_graph, stored = restorable(
         _with_initializer(bare.meta_graph), model.weights, resources=False
     )
-    notes += changes(model.meta_graph, meta_graph)
+    notes += [one for one in changes(model.meta_graph, meta_graph) if one not in notes]
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
     keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)

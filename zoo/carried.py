@@ -18,6 +18,7 @@ from zoo.errors import FormatError, ZooError, some
 from zoo.formats import Format
 from zoo.graph import dangling
 from zoo.model import Model
+from zoo.objects import LEFT_OUT
 from zoo.stored_strings import texts
 from zoo.tensors import LazyTensor
 from zoo.variables import is_variable
@@ -141,7 +142,10 @@ def without_files(model: Model, form: str) -> tuple[Model, list[str]]:
     gone = {*model.meta_graph.collection_def} - {*bare.collection_def, assets.ASSETS}
     if gone:
         notes.append(f"left out collections that speak of these files: {some(sorted(gone))}")
-    return replace(model, meta_graph=bare, assets={}), notes
+    if bare.object_graph_def.nodes:  # which speaks of these files too
+        bare.ClearField("object_graph_def")
+        notes.append(LEFT_OUT)
+    return replace(model, meta_graph=bare, weights=model.weights.plain(), assets={}), notes
 
 
 def _file_at(path: Path, recognises: Callable[[Path], bool]) -> Path:

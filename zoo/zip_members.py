@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FIRST, _CHUNK = 1 << 12, 1 << 20
-"""Bytes that are read at once: few to begin with, for whoever only looks at the beginning."""
+"""Bytes that are read at once: few at first, for whoever looks only at the beginning."""
 _LOCAL, _ENTRY = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I")
 _END, _END_64, _LOCATOR = (
     struct.Struct("<4s4H2IH"), struct.Struct("<4sQ2H2I4Q"), struct.Struct("<4sIQI"),
@@ -62,10 +62,7 @@ def recognises(start: bytes) -> bool:
 def members(file: BinaryIO, most: int = _MOST_DIRECTORY) -> Iterator[Member]:
     """Yield the members of the zip archive in `file`, in the order of its directory.
 
-    Parameters
-    ----------
-    most
-        Bytes that its directory may have.
+    That has `most` bytes at most.
 
     Raises
     ------

@@ -327,7 +327,7 @@ def test_what_has_no_room_is_refused(tmp_path, name):
 
 
 def test_a_bomb_is_not_unpacked_to_be_looked_at(tmp_path):
-    """Zeros, a thousandth of their size in the file, are an array like any other, until somebody reads it."""
+    """Zeros that take a thousandth of their size are an array like any other, until read."""
     start = header(stated(shape=f"({1 << 24},)"))
     with (
         zipfile.ZipFile(tmp_path / "f.npz", "w", zipfile.ZIP_DEFLATED) as packed,
