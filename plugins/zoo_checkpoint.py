@@ -16,9 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from zoo import (
-    assets,
     bundle,
     bundle_v1,
+    carried,
     checkpoint_file,
     drafts,
     graph_file,
@@ -27,7 +27,7 @@ from zoo import (
     protos,
 )
 from zoo.attach import attach
-from zoo.errors import FormatError, WriteError, counted, some
+from zoo.errors import FormatError, WriteError, counted
 from zoo.formats import Format, Option, Saved, flag, hours, keys, size, whole
 from zoo.hookspecs import hookimpl
 from zoo.importable import parsable
@@ -186,9 +186,11 @@ def save(
     from zoo.restorable import changes, restorable, selected, stored_tensors
 
     prefix = _target(path, global_step)
-    bare, notes = _without_assets(model)
-    meta_graph, stored = restorable(_with_initializer(bare), model.weights, resources=False)
-    notes += changes(model.meta_graph, meta_graph)
+    bare, notes = carried.without_files(model, "a checkpoint")
+    meta_graph, stored = restorable(
+        _with_initializer(bare.meta_graph), model.weights, resources=False
+    )
+    notes += [one for one in changes(model.meta_graph, meta_graph) if one not in notes]
     if weights is not None:
         meta_graph, stored = selected(meta_graph, stored, weights)
     keeping = checkpoint_file.Keeping(max_to_keep, keep_checkpoint_every_n_hours)
@@ -253,18 +255,6 @@ def _with_initializer(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
     edited.CopyFrom(meta_graph)
     edited.collection_def[_TABLES].CopyFrom(meta_graph.collection_def[_MAIN])
     return edited
-
-
-def _without_assets(model: Model) -> tuple[protos.MetaGraphDef, list[str]]:
-    """Return the graph without the files it refers to, which a checkpoint cannot hold."""
-    if not assets.asset_files(model.meta_graph):
-        return model.meta_graph, []
-    notes = assets.left_out(model.meta_graph, model.outputs(), "a checkpoint", tables=False)
-    bare = assets.without_assets(model.meta_graph)
-    gone = {*model.meta_graph.collection_def} - {*bare.collection_def, assets.ASSETS}
-    if gone:
-        notes.append(f"left out collections that speak of these files: {some(sorted(gone))}")
-    return bare, notes
 
 
 def _serialized(meta_graph: protos.MetaGraphDef, weights: Weights) -> bytes:

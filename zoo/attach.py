@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo.dtypes import STRING
 from zoo.errors import FormatError
 from zoo.graph import source
 from zoo.objects import stored_names
 from zoo.parts import SliceTensor
 from zoo.saver import Stored, restored
-from zoo.stored_strings import StringsTensor
+from zoo.stored_strings import texts
 from zoo.variables import dtype_of, is_variable
 from zoo.weights import Weights
 
@@ -45,7 +46,7 @@ def attach(meta_graph: protos.MetaGraphDef, tensors: Mapping[str, Tensor]) -> We
         place = stored.get(node.name, Stored(node.name))
         if place.key in tensors:
             weights[node.name] = _part(tensors[place.key], place)
-            _check_shape(node, weights[node.name], place.key)
+            check_shape(node, weights[node.name], place.key)
             keys[node.name] = place.key
     metadata = {key: tensor for key, tensor in tensors.items() if key == METADATA}
     claimed = {*keys.values(), *metadata}
@@ -73,14 +74,14 @@ def _by_full_name(
         calls = (node for node in graph.node if node.op not in _OWN)
         open_ones &= {source(edge) for node in calls for edge in node.input}
     described = tensors.get(METADATA)
-    if not open_ones or not isinstance(described, StringsTensor):
+    if not open_ones or described is None or described.dtype is not STRING:
         return {}
-    named = stored_names(b"".join(described.texts()[:1]))
+    named = stored_names(b"".join(texts(described)[:1]))
     found = {name: named.get(name, "") for name in open_ones}
     return {name: Stored(key) for name, key in found.items() if key in tensors}
 
 
-def _check_shape(node: protos.NodeDef, tensor: Tensor, key: str) -> None:
+def check_shape(node: protos.NodeDef, tensor: Tensor, key: str) -> None:
     """Check that the variable `node` can hold `tensor`, as far as the graph says what it holds."""
     stated = node.attr["shape"].shape if "shape" in node.attr else None
     sizes = tuple(dim.size for dim in stated.dim) if stated is not None else ()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DEEPEST = 3
 _MOST = 2000
+_SEVERAL = 2
 
 
 class Recogniser(Protocol):
@@ -104,7 +105,7 @@ def one_of(folder: Path, inside: list[Found[R]]) -> Found[R] | None:
     UsageError
         There are several.
     """
-    inside = _latest_version(folder, inside)
+    inside = _latest_version(folder, _with_graphs(_whole(inside)))
     if len(inside) > 1:
         raise UsageError(
             f"{folder} holds several models",
@@ -194,9 +195,32 @@ def _models(folder: Path, forms: Mapping[str, R], depth: int) -> Iterator[Found[
         found = _recognised(child, forms)
         if found is None and child.is_dir() and depth > 1:
             yield from _models(child, forms, depth - 1)
-        elif found is not None and not seen.intersection(parts := found.form.files_at(found.path)):
+        elif found is not None and not seen.issuperset(parts := found.form.files_at(found.path)):
             seen.update(parts)
             yield found
+
+
+def _whole(found: list[Found[R]]) -> list[Found[R]]:
+    """Return `found` without what is a part of another: the graph that some weights go with."""
+    if len(found) < _SEVERAL:
+        return found
+    parts = [frozenset(one.form.files_at(one.path)) for one in found]
+    return [one for one, own in zip(found, parts, strict=True) if not any(own < p for p in parts)]
+
+
+def _with_graphs(found: list[Found[R]]) -> list[Found[R]]:
+    """Return those of `found` that have a graph, where there are such among weights alone."""
+    if len(found) < _SEVERAL:
+        return found
+    return [one for one in found if not _is_bare(one)] or found
+
+
+def _is_bare(found: Found[R]) -> bool:
+    bare = getattr(found.form, "bare", None)
+    try:
+        return bare is not None and bool(bare(found.path))
+    except ZooError:
+        return False
 
 
 def _can_be(path: Path) -> bool:

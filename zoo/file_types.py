@@ -110,13 +110,6 @@ def _page(start: bytes, size: int) -> FileType | None:  # noqa: ARG001  (one for
     return next((found for words, found in _WORDS if text.startswith(words)), None)
 
 
-def _safetensors(start: bytes, size: int) -> FileType | None:
-    header = int.from_bytes(start[:8], "little")
-    if start[8:9] == b"{" and 8 < header + 8 <= size:
-        return FileType("safetensors", "a safetensors file: weights without a graph")
-    return None
-
-
 def _onnx(start: bytes, size: int) -> FileType | None:  # noqa: ARG001
     """Tell an ONNX model by its first two fields: a small version, and its producer's name."""
     if start[:1] == b"\x08" and 0 < start[1] < 32 and start[2:3] == b"\x12" and 0 < start[3] < 64:
@@ -165,7 +158,7 @@ def _begin(text: str) -> str:
 
 
 _LOOKS: tuple[Callable[[bytes, int], FileType | None], ...] = (
-    _zeros, _page, _safetensors, _mangled, _text, _onnx,
+    _zeros, _page, _mangled, _text, _onnx,
 )  # fmt: skip
 
 

@@ -185,6 +185,9 @@ class Format:
     judge
         Opens the model at a path without zoo, by TensorFlow's own means, and gives what runs it:
         see `zoo.plain`.  None where nothing but the format itself can read it.
+    bare
+        Tells whether what lies at a path is weights alone.  In a folder they are no model of their
+        own beside one that has a graph.  None where they always are one.
     signatures
         Whether models keep their signatures in it; where not, names are those of nodes.
     """
@@ -203,6 +206,7 @@ class Format:
     variant: Callable[[Path], str] | None = None
     facts: Callable[[Path, str | None], dict[str, Any]] | None = None
     judge: Callable[[Path], AbstractContextManager[Run]] | None = None
+    bare: Callable[[Path], bool] | None = None
     signatures: bool = True
 
     @property

@@ -78,16 +78,19 @@ class Hdf5:
         if version in (0, 1):
             self.reader.offset_size = self.reader.number(13, 1)
             self.reader.length_size = self.reader.number(14, 1)
-            entry = (24 if version == 0 else 28) + 4 * self.reader.offset_size
-            found = self.reader.address(entry + self.reader.offset_size)
+            place, entry = (24 if version == 0 else 28), 5
         elif version in (2, 3):
             self.reader.offset_size = self.reader.number(9, 1)
             self.reader.length_size = self.reader.number(10, 1)
-            found = self.reader.address(12 + 3 * self.reader.offset_size)
+            place, entry = 12, 3
         else:
             raise Damaged(f"a superblock of version {version}")
-        if found is None:
-            raise Damaged("no root")
+        end = self.reader.address(place + 2 * self.reader.offset_size)
+        found = self.reader.address(place + entry * self.reader.offset_size)
+        if found is None or end is None:
+            raise Damaged("no root, or no end")
+        if end > self.reader.end - self.reader.start:
+            raise Damaged(f"cut off: it should have {end} bytes")
         return found
 
     def damaged(self, error: Damaged) -> FormatError:

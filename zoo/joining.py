@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoo import graph_source, protos
 from zoo.attach import METADATA, attach
+from zoo.dtypes import STRING
 from zoo.errors import FormatError, UsageError, some
 from zoo.graph import by_name
 from zoo.matching import Report, Wanted, match
@@ -14,7 +15,7 @@ from zoo.model import Model
 from zoo.objects import stored_names
 from zoo.renaming import Wishes, averaged
 from zoo.slots import slots
-from zoo.stored_strings import StringsTensor
+from zoo.stored_strings import texts
 from zoo.tensor_protos import shape_of
 from zoo.tensors import MissingTensor
 from zoo.variables import dtype_of, is_variable
@@ -139,8 +140,8 @@ def _trained(weights: Weights) -> dict[str, Tensor]:
 def _also(weights: Weights) -> dict[str, str]:
     """Return the keys of stored tensors by the names that a checkpoint has for them itself."""
     described = weights.metadata.get(METADATA)
-    texts = described.texts()[:1] if isinstance(described, StringsTensor) else []
-    return stored_names(b"".join(texts))
+    found = texts(described)[:1] if described is not None and described.dtype is STRING else []
+    return stored_names(b"".join(found))
 
 
 def _wanted(graph: protos.GraphDef, names: Iterable[str]) -> dict[str, Wanted]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import archives, bundle, joining
 from zoo.describe import describe, nothing
 from zoo.errors import counted
-from zoo.file_types import FileType, file_type
+from zoo.file_types import file_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,6 @@ class Kind:
 def unknown(path: Path) -> dict[str, Any]:
     """Return the document of a file that is none of ours: what it is instead."""
     found = file_type(path)
-    if found.name == "zip" and archives.is_arrays(path):
-        found = FileType("npz", "NumPy arrays in a zip archive, not a model")
     document = nothing("unknown", path)
     return document | {"what": found.what, "notes": [found.hint] if found.hint else []}
 

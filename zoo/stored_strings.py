@@ -77,6 +77,14 @@ class StringsTensor(Tensor):
         return texts
 
 
+def texts(tensor: Tensor) -> list[bytes]:
+    """Return the strings of `tensor` in row-major order, without numpy if they lie in a file."""
+    if isinstance(tensor, StringsTensor):
+        return tensor.texts()
+    found: list[bytes] = tensor.read().reshape(-1).tolist()
+    return found
+
+
 def _split(data: bytes, count: int) -> tuple[list[bytes], int]:
     """Return the `count` strings of `data` and the checksum that the index should have for them.
 

@@ -22,7 +22,8 @@ from zoo.members import FILE, FOLDER, Member
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CHUNK = 1 << 20
+_FIRST, _CHUNK = 1 << 12, 1 << 20
+"""Bytes that are read at once: few at first, for whoever looks only at the beginning."""
 _LOCAL, _ENTRY = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I")
 _END, _END_64, _LOCATOR = (
     struct.Struct("<4s4H2IH"), struct.Struct("<4sQ2H2I4Q"), struct.Struct("<4sIQI"),
@@ -37,7 +38,7 @@ _TELLING = _ENCRYPTED | _SUMS_BEHIND
 _STORED, _DEFLATED = 0, 8
 _LONGEST_COMMENT, _LONGEST_SUMS = 0xFFFF, 24
 _MOST_DIRECTORY = 16 << 20
-"""Bytes of a directory that is read, which has 46 for a member and its name."""
+"""Bytes of a directory that is usually read, which has 46 for a member and its name."""
 
 
 class _Entry(NamedTuple):
@@ -58,8 +59,8 @@ def recognises(start: bytes) -> bool:
     return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def members(file: BinaryIO) -> Iterator[Member]:
-    """Yield the members of the zip archive in `file`, in the order of its directory.
+def members(file: BinaryIO, most: int = _MOST_DIRECTORY) -> Iterator[Member]:
+    """Yield the members of the zip archive in `file`, whose directory has `most` bytes at most.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def members(file: BinaryIO) -> Iterator[Member]:
         It is damaged, encrypted, or could be read in two ways.
     """
     try:
-        directory, start = _directory(file)
+        directory, start = _directory(file, most)
         entries = list(_entries(directory))
         starts = _data_starts(file, entries, start)
     except struct.error as error:
@@ -77,7 +78,7 @@ def members(file: BinaryIO) -> Iterator[Member]:
         yield Member(_name(entry), entry.size, _kind(entry), read)
 
 
-def _directory(file: BinaryIO) -> tuple[bytes, int]:
+def _directory(file: BinaryIO, most: int) -> tuple[bytes, int]:
     """Return the directory, and where it begins; the records at the end of the file say so."""
     length = file.seek(0, 2)
     tail = _at(file, max(0, length - _END.size - _LONGEST_COMMENT), length)
@@ -93,7 +94,7 @@ def _directory(file: BinaryIO) -> tuple[bytes, int]:
         raise _refused("a part of an archive of several files")
     if start + size != end:
         raise _refused("bytes before its beginning, or between its directory and its end")
-    if size > _MOST_DIRECTORY:
+    if size > most:
         raise _refused(f"a directory of {size} bytes")
     return _at(file, start, end), start
 
@@ -270,9 +271,10 @@ def _unpacked(file: BinaryIO, entry: _Entry, start: int) -> Iterator[bytes]:
 
 
 def _pieces(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    at_once = _FIRST
     while start < end:
-        piece = _at(file, start, min(end, start + _CHUNK))
-        start += len(piece)
+        piece = _at(file, start, min(end, start + at_once))
+        start, at_once = start + len(piece), _CHUNK
         yield piece
 
 

@@ -57,7 +57,7 @@ FORMATS = {
     "made-here-gaps/three_metagraphs": "saved_model",
     "mlperf-tiny-kws-savedmodel": "saved_model",
     "mlperf-tiny-resnet-cifar10-h5": "keras",
-    "mlperf-tiny-resnet-cifar10-h5/expected.npz": "unknown",
+    "mlperf-tiny-resnet-cifar10-h5/expected.npz": "npz",
     "mlperf-tiny-resnet-cifar10-h5/pretrainedResnet.tflite": "unknown",
     "rust-addition-pb": "frozen",
     "rust-keras-multiple-inputs-saved-model": "saved_model",

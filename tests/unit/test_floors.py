@@ -56,7 +56,7 @@ FLOORS = [  # from the roof down
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
     # what plugins may offer, and what they do
     {"zoo.plugins", "zoo.testing", "zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_keras"}
-    | {"zoo_saved_model"},
+    | {"zoo_npz", "zoo_safetensors", "zoo_saved_model"},
     {"zoo.loaded"},
     {"zoo.plugin_modules"},
     {"zoo.hookspecs"},
@@ -64,7 +64,7 @@ FLOORS = [  # from the roof down
     {"zoo.inspection", "zoo.opened"},
     {"zoo.kinds"},
     {"zoo.keras_facts"},
-    {"zoo.compare", "zoo.describe"},
+    {"zoo.carried", "zoo.compare", "zoo.describe"},
     {"zoo.unpacked"},
     {"zoo.extracting"},
     {"zoo.archives", "zoo.detect", "zoo.joining", "zoo.samples"}
@@ -137,7 +137,7 @@ FLOORS = [  # from the roof down
     {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
-    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config"},
+    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config", "zoo.npy"},
     {"zoo.hdf5_objects", "zoo.sources"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},

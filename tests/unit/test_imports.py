@@ -32,15 +32,20 @@ def brought_in(*arguments):
 
 @pytest.fixture
 def models(tmp_path):
-    """Return one model in each of the three formats."""
+    """Return one model in each of the formats that are written."""
     import zoo_checkpoint
     import zoo_frozen
+    import zoo_npz
+    import zoo_safetensors
     import zoo_saved_model
 
     zoo_checkpoint.save(sample_model(), tmp_path / "variables" / "model")
     zoo_frozen.save(sample_model(), tmp_path / "frozen.pb")
     zoo_saved_model.save(sample_model(), tmp_path / "saved_model")
-    return [tmp_path / "variables" / "model", tmp_path / "frozen.pb", tmp_path / "saved_model"]
+    zoo_safetensors.save(sample_model(), tmp_path / "net.safetensors")
+    zoo_npz.save(sample_model(), tmp_path / "net.npz")
+    names = ("frozen.pb", "saved_model", "net.safetensors", "net.npz")
+    return [tmp_path / "variables" / "model", *(tmp_path / name for name in names)]
 
 
 def test_importing_zoo_brings_in_nothing_heavy():
@@ -82,9 +87,9 @@ def test_comparing_needs_no_tensorflow(models):
 
 
 def test_converting_needs_neither_tensorflow_nor_numpy(models, tmp_path):
-    """All nine conversions pass bytes on, and interpret none."""
+    """All conversions pass bytes on, and interpret none."""
     for number, path in enumerate(models):
-        for form in ("checkpoint", "frozen", "saved_model"):
+        for form in ("checkpoint", "frozen", "saved_model", "safetensors", "npz"):
             target = tmp_path / f"{number}-{form}"
             code, modules = brought_in("convert", path, target, "--to", form)
 
