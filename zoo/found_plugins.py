@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -142,10 +143,11 @@ def _brings_plugins(installed: Iterable[Distribution]) -> Iterator[Distribution]
 @cache
 def _stated(one: Distribution) -> tuple[str, str]:
     """Return name and version of a distribution, whose metadata may be damaged or missing."""
-    try:
-        return str(one.name or ""), str(one.version or "")
-    except Exception:  # noqa: BLE001  (as above)
-        return Path(str(getattr(one, "_path", "unknown"))).stem, ""
+    name = version = None
+    with suppress(Exception):  # as above; its folder has a name
+        name, version = one.name, one.version
+    folder = Path(str(getattr(one, "_path", "unknown")))
+    return str(name or folder.stem), str(version or "")
 
 
 def _plugin(entry: EntryPoint) -> Plugin:

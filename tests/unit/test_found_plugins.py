@@ -50,6 +50,8 @@ def test_the_first_of_two_installations_counts(place, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     install(other, "a", SOUND)
+    info = other / "zoo_a-1.0.dist-info"
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Zoo_A\nVersion: 2.0\n")
     sys.path.append(str(other))
 
     assert found() == ["a (zoo-a 1.0)"]
@@ -68,17 +70,16 @@ def test_unreadable_entry_points_are_one_distributions_fault(place, text):
     assert [str(plugin) for plugin in whole.broken] == ["zoo-b (zoo-b 1.0)"]
 
 
-@pytest.mark.parametrize("text", [None, "", "Name zoo-b", "Metadata-Version: 2.1\n"])
+@pytest.mark.parametrize("text", [None, b"", b"Name zoo-b", b"Metadata-Version: 2.1\n", b"\xff"])
 def test_metadata_without_a_name(place, text):
-    """Its plugins come in all the same."""
+    """Its plugins come in all the same, called after its folder."""
     install(place, "b", SOUND)
     metadata = place / "zoo_b-1.0.dist-info" / "METADATA"
-    metadata.unlink() if text is None else metadata.write_text(text)
+    metadata.unlink() if text is None else metadata.write_bytes(text)
 
     (plugin,) = found_plugins.search().entries
 
-    assert plugin.name == "b"
-    assert isinstance(plugin.distribution, str)
+    assert str(plugin) == "b (zoo_b-1.0)"
 
 
 def test_other_groups_are_not_ours(place):
@@ -87,3 +88,5 @@ def test_other_groups_are_not_ours(place):
     (place / "zoo_a-1.0.dist-info" / "entry_points.txt").write_text("[zoos]\na = made_a\n")
 
     assert found() == []
+    (place / "zoo_a-1.0.dist-info" / "entry_points.txt").write_text("[a]\nb = c\n[zoo]\nd = e\n")
+    assert found() == ["d (zoo-a 1.0)"]

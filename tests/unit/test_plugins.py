@@ -9,8 +9,9 @@ from importlib.metadata import EntryPoint
 import click
 import pytest
 
-from tests.made_plugins import BUNDLED, Distribution, plugin
-from zoo import plugins, targets
+import zoo
+from tests.made_plugins import BUNDLED, Distribution, offers, plugin
+from zoo import detect, plugins, targets
 from zoo.architectures import Architecture
 from zoo.errors import PluginError, UnknownNameError, UsageError
 from zoo.formats import Format
@@ -96,6 +97,7 @@ def broken_ones():
         "raises": plugin("raises", zoo_formats=raising(ValueError("boom"))),
         "exits": plugin("exits", zoo_formats=raising(SystemExit(3))),
         "nonsense": plugin("nonsense", zoo_formats=hookimpl(lambda: ["text"], specname=HOOK)),
+        "other kind": plugin("kind", zoo_formats=offers(HOOK, Architecture("a", "", nothing))),
         "nameless": plugin("nameless", zoo_formats=offering(None)),
         "not marked": plugin("unmarked", zoo_formats=nothing),
         "wrong options": plugin("options", zoo_formats=strangely(options=["text"])),
@@ -293,6 +295,7 @@ def test_one_warning_names_the_culprit():
         names(loaded)
         names(loaded)
         list(plugins.architectures(loaded))
+        loaded.set_aside(loaded.found[0], ValueError("later"))
 
     (said,) = (str(one.message) for one in caught if one.category is PluginWarning)
     assert "bad (strange 1)" in said
@@ -367,7 +370,10 @@ def test_only_those_that_are_chosen():
     ]
 
     def with_choice(choice):
-        return names(plugins.load([*BUNDLED, *found], choice)) - OURS
+        loaded = plugins.load([*BUNDLED, *found], choice)
+        kept = names(loaded) - OURS
+        assert loaded.broken == {}
+        return kept
 
     assert with_choice(None) == {"a", "b", "c"}
     assert with_choice("") == set()
@@ -388,7 +394,23 @@ def test_the_bundled_ones_have_no_time_limit(monkeypatch):
     """A slow disk does not take formats away."""
     monkeypatch.setenv("ZOO_PLUGIN_TIMEOUT", "0.000001")
 
-    assert names(plugins.load(BUNDLED)) == OURS
+    loaded = plugins.load(BUNDLED)
+
+    assert names(loaded) == OURS
+    assert loaded.guarded(loaded.found[0], threading.get_ident) == threading.get_ident()
+
+
+def test_a_file_of_ours_is_recognised_without_strangers(tmp_path):
+    """They are imported for a file that none of ours takes."""
+    stranger = EntryPoint("s", "nobody_imports_this", "zoo")._for(Distribution("strange"))
+    loaded = plugins.load([stranger, *BUNDLED])
+    zoo.convert("toy-adder", tmp_path / "a.pb", "frozen")
+    (tmp_path / "text").write_text("no model")
+
+    assert detect.find(tmp_path / "a.pb", plugins.formats(loaded)).form.name == "frozen"
+    assert loaded.broken == {}
+    assert detect.find(tmp_path / "text", plugins.formats(loaded)) is None
+    assert [p.name for p in loaded.broken] == ["s"]
 
 
 def test_writing_where_nothing_lies_imports_nobody(tmp_path):
