@@ -60,7 +60,7 @@ def recognises(start: bytes) -> bool:
 
 
 def members(file: BinaryIO, most: int = _MOST_DIRECTORY) -> Iterator[Member]:
-    """Yield the members of the zip archive in `file`, whose directory has `most` bytes at most.
+    """Yield the members of the zip archive in `file`; its directory has `most` bytes at most.
 
     Raises
     ------

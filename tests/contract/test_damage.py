@@ -48,6 +48,8 @@ def specimens(tmp_path_factory):
     zoo.save(model, folder / "checkpoint" / "model", format="checkpoint")
     zoo.save(model, folder / "net.pb", format="frozen")
     zoo.save(model, folder / "served", format="saved_model")
+    zoo.save(model, folder / "net.safetensors", format="safetensors")
+    zoo.save(model, folder / "net.npz", format="npz")
     (folder / "alone.meta").write_bytes(model.meta_graph.SerializeToString())
     config = keras_file(folder / "net.h5")
     with zipfile.ZipFile(folder / "net.keras", "w") as packed:
@@ -57,7 +59,7 @@ def specimens(tmp_path_factory):
     with tarfile.open(folder / "net.tar.gz", "w:gz") as packed:
         packed.add(folder / "served", "served")
     made = ("checkpoint/model", "net.pb", "served", "alone.meta", "net.h5", "net.keras")
-    return [folder / name for name in (*made, "net.tar.gz")]
+    return [folder / name for name in (*made, "net.safetensors", "net.npz", "net.tar.gz")]
 
 
 def check(folder, specimens):

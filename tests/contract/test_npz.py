@@ -71,11 +71,13 @@ def test_arrays_are_written_as_numpy_writes_them(tmp_path):
     """Each member is, byte for byte, what ``numpy.save`` makes of the array."""
     arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(True), "c": np.zeros((0, 12345)),
               "d": np.arange(3, dtype="i2"), "e": np.ones((1, 1, 1, 7), "c16")}  # fmt: skip
+    arrays |= {f"axes {count}": np.ones((1,) * count) for count in range(25)}
 
     zoo.save(zoo.Model(zoo.protos.MetaGraphDef(), arrays), tmp_path / "f.npz", format="npz")
 
     with zipfile.ZipFile(tmp_path / "f.npz") as packed:
         assert packed.testzip() is None
+        assert {info.date_time for info in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         for name, values in arrays.items():
             file = io.BytesIO()
             np.save(file, values)
@@ -211,7 +213,7 @@ DAMAGED = {
     "a call": header("{'descr': print('<f4'), 'fortran_order': False, 'shape': (1,)}") + bytes(4),
     "deep": header("(" * 5000) + bytes(4),
     "deeper": header("-" * 9000 + "1") + bytes(4),
-    "a backslash": header(stated("'\\d'")) + bytes(4),
+    "a backslash": header(stated("'\\x3cf4'")) + bytes(4),
     "a key more": header("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}")
     + bytes(4),
     "a key less": header("{'descr': '<f4', 'shape': (1,)}") + bytes(4),

@@ -186,6 +186,10 @@ DAMAGED = {
     "three offsets": file_of({"a": {**array(), "data_offsets": [0, 4, 8]}}, bytes(4)),
     "offsets that are text": file_of({"a": {**array(), "data_offsets": "04"}}, bytes(4)),
     "an end before its beginning": file_of({"a": array(start=4, end=0)}, bytes(4)),
+    "a beginning that lies": file_of({"a": array(start=2, end=4)}, bytes(4)),
+    "no number anywhere": file_of(
+        b'{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"more":NaN}}', bytes(4)
+    ),
     "a hole before": file_of({"a": array(start=4, end=8)}, bytes(8)),
     "a hole between": file_of({"a": array(), "b": array(start=8, end=12)}, bytes(12)),
     "bytes behind": file_of({"a": array()}, bytes(5)),

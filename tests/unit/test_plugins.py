@@ -183,7 +183,7 @@ def test_an_unknown_format_gets_its_neighbours():
     with pytest.raises(UnknownNameError) as caught:
         plugins.format_named(plugins.load(BUNDLED), "frozn")
 
-    assert caught.value.found == "checkpoint, frozen, keras, saved_model"
+    assert caught.value.found == "checkpoint, frozen, keras, npz, safetensors, saved_model"
     assert "'frozen'" in caught.value.hint
 
 
