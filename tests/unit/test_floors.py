@@ -10,7 +10,12 @@ FLOORS = [  # from the roof down
     # the command line
     {"zoo.__main__", "zoo_finetune.plugin"},
     {"zoo.cli", "zoo_finetune.command"},
-    {"zoo.commands.cache", "zoo.commands.catalogue", "zoo.commands.environment"}
+    {
+        "zoo.commands.beginning",
+        "zoo.commands.cache",
+        "zoo.commands.catalogue",
+        "zoo.commands.environment",
+    }
     | {"zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
@@ -56,7 +61,11 @@ FLOORS = [  # from the roof down
     {"zoo.diagnosis"},
     {"zoo.inspection", "zoo.opened"},
     {"zoo.kinds"} | {"zoo_keras"},
-    {"zoo.keras_facts", "zoo.plugins", "zoo.testing"}
+    {"zoo.testing.formats"},
+    {"zoo.testing.keeping", "zoo.testing.many", "zoo.testing.reading", "zoo.testing.saving"}
+    | {"zoo.testing.architectures"},
+    {"zoo.testing.comparing", "zoo.testing.sources"},
+    {"zoo.keras_facts", "zoo.plugins"}
     | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
     {"zoo.compare", "zoo.describe"},
     {"zoo.unpacked"},
@@ -137,6 +146,7 @@ FLOORS = [  # from the roof down
     {"zoo.attributes", "zoo.contrast"},
     {"zoo.op_defaults"} | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
+    {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
     {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"},
     {"zoo.home"} | {"zoo.amounts"},
@@ -150,7 +160,7 @@ FLOORS = [  # from the roof down
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]
-FACES = {"zoo", "zoo.commands"}
+FACES = {"zoo", "zoo.commands", "zoo.testing"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
