@@ -32,7 +32,10 @@ RENAME = os.replace
 
 
 def begins_as_junk(path):
-    return path.is_file() and path.read_bytes()[: len(JUNK)] == JUNK
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(JUNK)) == JUNK
 
 
 def has_other_bits(path):

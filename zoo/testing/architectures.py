@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Kind = tuple[DType, tuple[int | None, ...] | None]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+_EDITED = 12345
 _COMPARED = 1 << 16
 """Bytes of a weight that are compared: nets may bring gigabytes."""
 
@@ -56,11 +57,9 @@ class ArchitectureContract:
 
     def test_builds_a_net_of_its_own(self, architecture: Architecture) -> None:
         """Who edits the net that it built does not edit the next one."""
-        first = architecture.build()
-        before = _spelled(first)
-        first.graph.versions.min_consumer += 1
+        architecture.build().graph.versions.min_consumer = _EDITED
 
-        assert _spelled(architecture.build()) == before
+        assert architecture.build().graph.versions.min_consumer != _EDITED
 
     def test_variables_have_shapes(self, architecture: Architecture) -> None:
         """Every variable says its whole shape, so that weights can be held against it."""
