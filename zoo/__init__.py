@@ -11,13 +11,17 @@ from zoo import after_keras
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.api import convert, diff, fetch, inspect, list_models, load, save
+    from zoo.api import apply, convert, diff, fetch, inspect, list_models, load, save
     from zoo.architectures import Architecture
+    from zoo.diagnosis import Diagnosis, Question
     from zoo.formats import Format, Option, Saved
     from zoo.hookspecs import hookimpl
     from zoo.model import Model
+    from zoo.scan_rules import Finding, ScanRule
     from zoo.signatures import Signature
+    from zoo.sources import Source
     from zoo.specs import TensorSpec
+    from zoo.transforms import Transform
     from zoo.weights import Weights
     from zoo_finetune.api import finetune
 
@@ -25,14 +29,21 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Architecture",
+    "Diagnosis",
+    "Finding",
     "Format",
     "Model",
     "Option",
+    "Question",
     "Saved",
+    "ScanRule",
     "Signature",
+    "Source",
     "TensorSpec",
+    "Transform",
     "Weights",
     "ZooError",
+    "apply",
     "convert",
     "diff",
     "fetch",
@@ -45,13 +56,17 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "zoo.api": ("convert", "diff", "fetch", "inspect", "list_models", "load", "save"),
+    "zoo.api": ("apply", "convert", "diff", "fetch", "inspect", "list_models", "load", "save"),
     "zoo.architectures": ("Architecture",),
+    "zoo.diagnosis": ("Diagnosis", "Question"),
     "zoo.formats": ("Format", "Option", "Saved"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.model": ("Model",),
+    "zoo.scan_rules": ("Finding", "ScanRule"),
     "zoo.signatures": ("Signature",),
+    "zoo.sources": ("Source",),
     "zoo.specs": ("TensorSpec",),
+    "zoo.transforms": ("Transform",),
     "zoo.weights": ("Weights",),
     "zoo_finetune.api": ("finetune",),
 }

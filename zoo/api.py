@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import comparisons, conversions
 from zoo.advice import advising
 from zoo.alterations import Alterations
+from zoo.applying import applied
 from zoo.both_sides import Asked
 from zoo.contrast import Tolerance
 from zoo.cutting import Wanted
@@ -129,6 +130,7 @@ def convert(
     ema: bool = False,
     drop_slots: bool = False,
     tags: str | Iterable[str] | None = None,
+    apply: Sequence[str] = (),
     shapes: Mapping[str, Sequence[int | None]] | None = None,
     rename_inputs: Mapping[str, str] | None = None,
     rename_outputs: Mapping[str, str] | None = None,
@@ -154,6 +156,8 @@ def convert(
         Which graph the weights belong to, and what becomes of them before; see `load`.
     tags
         Which MetaGraph of a SavedModel is read.
+    apply
+        Names of changes that plugins offer, made of the model as it was read, in this order.
     shapes
         Other sizes of inputs, by name; None for an open axis.
     rename_inputs, rename_outputs
@@ -175,6 +179,8 @@ def convert(
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
+    kept: dict[str, Any] = {"clear_devices": clear_devices, "force": force, "options": options}
+    kept |= {"apply": apply, "load_options": {"tags": tags}}
     with advising(Library(), ref) as library:
         return conversions.convert(
             library,
@@ -185,12 +191,14 @@ def convert(
             wishes=_wishes(architecture, graph, rename, ema, drop_slots),
             altering=Alterations(shapes or {}, rename_inputs or {}, rename_outputs or {}, dtype),
             repairs=Choice(repairs or {}),
-            clear_devices=clear_devices,
-            force=force,
-            options=options,
-            load_options={"tags": tags},
             verify=_asked(verify),
+            **kept,
         )
+
+
+def apply(model: Model, *names: str) -> Model:
+    """Return `model` changed by the transforms `names` that plugins offer; see `zoo.applying`."""
+    return applied(Library().plugins, names, model)[0]
 
 
 def diff(

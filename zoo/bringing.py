@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.fetching import Fetched, Wanted
     from zoo.lockfile import Lock
     from zoo.registry import Registry
+    from zoo.sources import Others, Source
     from zoo.store import Store
 
 
@@ -81,7 +83,12 @@ def tagged(name: Reference, entry: Entry, lock: Lock | None) -> Reference:
 
 
 def bring(
-    pinned: Pinned, store: Store, manner: Manner = USUAL, *, offline: bool = False
+    pinned: Pinned,
+    store: Store,
+    manner: Manner = USUAL,
+    *,
+    offline: bool = False,
+    others: Others = dict,
 ) -> Fetched:
     """Return the model as it lies in the store.
 
@@ -91,6 +98,8 @@ def bring(
         How the network is asked.
     offline
         Whether only this machine is asked.
+    others
+        What opens the URLs that zoo does not open itself.
 
     Raises
     ------
@@ -100,17 +109,31 @@ def bring(
         The bytes are not those that were pinned.
     """
     if offline:
-        pinning.refuse_missing([(str(pinned.name), file) for file in pinned.files], store)
+        wanted = [(str(pinned.name), file) for file in pinned.files]
+        pinning.refuse_missing(wanted, store, others)
     pruning.budget()  # what it says wrongly is said before anything is fetched
     registry = pinned.registry
     base = Path.cwd() if registry is None else registry.base
+    if registry is not None and registry.from_network:
+        others = partial(_of_other_machines, others)
     strange = registry is not None and registry.from_network and not registry.private
     with pinning.explaining(None if registry is None else pinned.name, pinned.files[0]):
         found = fetching.fetch(
-            pinned.files, store, base, offline=offline, manner=manner, from_network=strange
+            pinned.files,
+            store,
+            base,
+            offline=offline,
+            manner=manner,
+            from_network=strange,
+            others=others,
         )
     pinning.remember(None if registry is None else pinned.name, pinned.files[0], found)
     usage.called(store.root, found.sha256, str(pinned.name))
     if not found.from_cache:
         pruning.keep_to_budget(store.root)
     return found
+
+
+def _of_other_machines(others: Others) -> dict[str, Source]:
+    """Return the sources that a registry may name which came from elsewhere."""
+    return {scheme: source for scheme, source in others().items() if not source.local}

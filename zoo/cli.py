@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -18,10 +19,11 @@ from zoo import apart, output
 from zoo.errors import AccessError, DiskError, UsageError, ZooError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """Graphs are many objects without circles: looking for these at every 700 takes a fifth longer."""
+_NO_PLUGINS = "--no-plugins"
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
 _SYSTEM: dict[int, type[ZooError]] = {
     errno.EACCES: AccessError,
@@ -64,7 +66,7 @@ class Zoo(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Return the names of all commands, those of plugins too."""
-        return sorted({*COMMANDS, *_from_plugins().commands})
+        return sorted({*COMMANDS, *_from_plugins()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return the command `cmd_name`; plugins are asked only for what the core does not have."""
@@ -72,7 +74,7 @@ class Zoo(click.Group):
             module = importlib.import_module(COMMANDS[cmd_name][0])
             command: click.Command = module.COMMANDS[cmd_name]
             return command
-        return _from_plugins().commands.get(cmd_name)
+        return _from_plugins().get(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -98,10 +100,26 @@ class Zoo(click.Group):
             formatter.write_dl(sorted(rows))
 
 
-def _from_plugins() -> click.Group:
+def _from_plugins() -> Mapping[str, click.Command]:
     from zoo import plugins
 
     return plugins.commands(plugins.installed(), taken=COMMANDS)
+
+
+def _leave_plugins_out(ctx: click.Context) -> None:
+    """Let only the bundled plugins in until the command has ended, in processes it starts too."""
+    from zoo import found_plugins
+
+    before = found_plugins.chosen()
+    os.environ[found_plugins.CHOICE] = ""
+
+    def put_back() -> None:
+        """Leave the environment as it was: a program may run several commands."""
+        del os.environ[found_plugins.CHOICE]
+        if before is not None:
+            os.environ[found_plugins.CHOICE] = before
+
+    ctx.call_on_close(put_back)
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -124,6 +142,14 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=_show_version,
     help="Show the versions of zoo, TensorFlow and Python.",
 )
+@click.option(
+    _NO_PLUGINS,
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, wanted: _leave_plugins_out(ctx) if wanted else None,
+    help="Import only the plugins that zoo brings, as with ZOO_PLUGINS=''.",
+)
 def zoo() -> None:
     """Fetch, inspect, run and convert TensorFlow models by name."""
 
@@ -139,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _runs_tensorflow(arguments: Sequence[str]) -> bool:
     """Tell whether the command runs graphs, whose kernels may end the process."""
+    arguments = arguments[1:] if arguments[:1] == [_NO_PLUGINS] else arguments
     return arguments[:1] == ["run"] or (arguments[:1] == ["convert"] and "--verify" in arguments)
 
 
@@ -172,8 +199,16 @@ def run(arguments: Sequence[str]) -> int:
         if _is_of_the_system(error):
             return _failed(_of_the_system(error), as_json)
         output.note(traceback.format_exc())
-        output.note("zoo: this is a bug in zoo, not in what you did; the lines above say where")
+        output.note(f"zoo: {_blamed(error)}, not in what you did; the lines above say where")
         return _BUG
+
+
+def _blamed(error: Exception) -> str:
+    """Return whose bug `error` is."""
+    from zoo import plugins
+
+    plugin = plugins.culprit(plugins.installed(), error)
+    return "this is a bug in zoo" if plugin is None else f"this is a bug in the plugin {plugin}"
 
 
 def _is_of_the_system(error: Exception) -> TypeGuard[OSError]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import detect, drafts, output, plugins
 from zoo.alterations import NONE as UNALTERED
 from zoo.alterations import Alterations
+from zoo.applying import applied
 from zoo.cutting import ALL, Wanted, prepared
 from zoo.engine import tensorflow
 from zoo.opened import Opened
@@ -19,7 +20,7 @@ from zoo.repairs import USUAL, Choice
 from zoo.targets import refuse_taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zoo.both_sides import Asked
     from zoo.formats import Format
@@ -61,6 +62,7 @@ def convert(
     *,
     wanted: Wanted = ALL,
     wishes: Wishes = NONE,
+    apply: Sequence[str] = (),
     altering: Alterations = UNALTERED,
     repairs: Choice = USUAL,
     clear_devices: bool = False,
@@ -78,6 +80,9 @@ def convert(
         The outputs to keep, with what they need, and under which names; by default all there are.
     wishes
         A graph to attach the weights to, and what becomes of them before.
+    apply
+        Names of transforms, which change the model as it was read, in this order.  What is verified
+        is that the target computes what the model does after them.
     altering
         Other shapes and names of inputs and outputs, weights in half precision.
     repairs
@@ -105,6 +110,7 @@ def convert(
     refuse_taken(library.plugins, form, Path(dest), target, force=force)
     read = library.open(ref, format=format, wishes=wishes, options=load_options)
     model = read.model.placed(None) if clear_devices else read.model
+    model, told = applied(library.plugins, apply, model)
     ready = prepared(model, wanted, repairs, outputs_only=not form.signatures)
     model, altered = altering.made(ready.model, signatures=form.signatures)
     proof = None
@@ -117,7 +123,7 @@ def convert(
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
     wished = wishes.told() if read.model.attached is None and read.model.graph.node else []
-    notes = (*left, *wished, *ready.notes, *altered, *saved.notes)
+    notes = (*left, *wished, *told, *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from zoo.errors import FormatError, UnknownNameError, UsageError, ZooError, nearest, some
 from zoo.file_types import file_type
+from zoo.tiered import tiers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -145,17 +146,33 @@ def recognises(form: Recogniser, path: Path) -> bool:
         return False
 
 
+def is_something(path: Path, forms: Mapping[str, Recogniser]) -> bool:
+    """Tell whether a file or folder lies at `path`, or files of which it is the prefix.
+
+    Formats are asked tier by tier, and only where a file has a name that begins like `path`.
+    """
+    if path.exists():
+        return True
+    folder = path.parent.iterdir() if path.parent.is_dir() else ()
+    near = any(file.name.startswith(path.name) for file in folder)
+    asked = (form for tier in tiers(forms) for form in tier.values()) if near else ()
+    return any(recognises(form, path) for form in asked)
+
+
 def _recognised(path: Path, forms: Mapping[str, R]) -> Found[R] | None:
     if path.exists() and not (path.is_file() or path.is_dir()):
         return None  # a pipe or a device: opening it may wait for ever
-    found = [form for form in forms.values() if recognises(form, path)]
-    if len(found) > 1:
-        raise UsageError(
-            f"several formats recognise {path}",
-            found=some(form.name for form in found),
-            hint="choose one with --format",
-        )
-    return Found(found[0], _called(path, found[0])) if found else None
+    for tier in tiers(forms):
+        found = [form for form in tier.values() if recognises(form, path)]
+        if len(found) > 1:
+            raise UsageError(
+                f"several formats recognise {path}",
+                found=some(form.name for form in found),
+                hint="choose one with --format",
+            )
+        if found:
+            return Found(found[0], _called(path, found[0]))
+    return None
 
 
 def _called(path: Path, form: Recogniser) -> Path:

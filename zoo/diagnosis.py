@@ -12,7 +12,7 @@ from zoo.inline import expanded
 from zoo.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from zoo.formats import Format
@@ -47,6 +47,26 @@ class Diagnosis:
     cause: str
     found: str = ""
     help: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What ``zoo doctor`` asks of every file that it is given.
+
+    Attributes
+    ----------
+    name
+        A word that does not change, ``"quantised-weights"``.
+    summary
+        One line on what it finds.
+    ask
+        Returns what ails a case.  Where it has nothing to say, it returns nothing; it does not
+        raise for a file that is damaged or of another kind.
+    """
+
+    name: str
+    summary: str
+    ask: Callable[[Case], Iterable[Diagnosis]]
 
 
 @dataclass

@@ -16,7 +16,7 @@ from zoo import (
 from zoo.diagnosis import SEVERITIES, Case, Diagnosis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from zoo.formats import Format
@@ -32,16 +32,22 @@ QUESTIONS = (
 """What is asked of every file."""
 
 
-def examine(path: Path, forms: Mapping[str, Format]) -> dict[str, Any]:
+def examine(
+    path: Path,
+    forms: Mapping[str, Format],
+    others: Sequence[Callable[[Case], Iterable[Diagnosis]]] = (),
+) -> dict[str, Any]:
     """Return the document of ``zoo doctor --json`` for what lies at `path`.
 
     Parameters
     ----------
     forms
         The installed formats, by name.
+    others
+        What is asked besides `QUESTIONS`, after them.
     """
     case = Case(path, forms)
-    found = [diagnosis for question in QUESTIONS for diagnosis in question(case)]
+    found = [diagnosis for question in (*QUESTIONS, *others) for diagnosis in question(case)]
     facts = case.facts
     return {
         "path": str(path),

@@ -15,9 +15,10 @@ from pydantic import (
 )
 
 from zoo.entry_values import (
-    FROM_NETWORK,
+    USUAL,
     Address,
     Bytes,
+    Given,
     Inside,
     Link,
     Md5,
@@ -127,20 +128,20 @@ class Entry(_Strict):
         return self
 
     @classmethod
-    def checked(cls, raw: Any, from_network: bool = False) -> Entry:
+    def checked(cls, raw: Any, given: Given = USUAL) -> Entry:
         """Return `raw`, an entry as the YAML has it, as one of these.
 
         Parameters
         ----------
-        from_network
-            Whether a server gave the registry, which may not name files of this machine.
+        given
+            Who gave the registry: a server may not name files of this machine.
 
         Raises
         ------
         pydantic.ValidationError
             It is wrong; `faults` says how.
         """
-        return cls.model_validate(raw, context=FROM_NETWORK if from_network else None)
+        return cls.model_validate(raw, context=given)
 
     def tag(self, name: Reference) -> str:
         """Return the tag of the weights that `name` means: its own, or the first there is.
@@ -202,12 +203,11 @@ def faults(
     place: str,
     lines: dict[tuple[str, ...], int],
     start: int,
-    *,
-    from_network: bool = False,
+    given: Given = USUAL,
 ) -> list[RegistryError]:
     """Return everything that is wrong with `raw`, each fault with its line."""
     try:
-        Entry.checked(raw, from_network)
+        Entry.checked(raw, given)
     except ValidationError as error:
         return [_as_ours(detail, place, lines, start) for detail in error.errors()]
     return []

@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from zoo import paths, sources
 
+if TYPE_CHECKING:
+    from zoo.sources import Others
+
 _DIGESTS = {"sha256": 64, "sha384": 96, "md5": 32}
 _SCHEMES = ("file:", "package:", "http://", "https://", "hf://")
-FROM_NETWORK = {"from_network": True}
-"""What validators are told of the entries of a registry that a server gave."""
+_OF_PLUGINS = re.compile(r"[a-z][a-z0-9+.-]+://[^/]")
+"""What an address looks like that a plugin may open, whether it is installed here or not."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What validators are told besides.
+
+    Attributes
+    ----------
+    from_network
+        Whether a server gave the registry.
+    others
+        What opens URLs besides zoo itself; None where an entry may have been written for plugins
+        that are not installed.
+    """
+
+    from_network: bool = False
+    others: Others | None = None
+
+
+USUAL = Given()
 
 
 def _inside(path: str) -> str:
@@ -24,7 +48,8 @@ def _inside(path: str) -> str:
 
 
 def _address(url: str, info: ValidationInfo) -> str:
-    if not url.startswith(_SCHEMES):
+    given = info.context or USUAL
+    if not url.startswith(_SCHEMES) and not _is_of_a_plugin(url, given.others):
         raise ValueError(f"must begin with one of {', '.join(_SCHEMES)}")
     if any(ord(letter) < 33 for letter in url) or "@" in url.partition("//")[2].partition("/")[0]:
         raise ValueError("must have no spaces, and no user name or password: see docs/fetching.md")
@@ -32,13 +57,20 @@ def _address(url: str, info: ValidationInfo) -> str:
         raise ValueError("must have no #: a digest has a key of its own")
     if not url.isascii() and not url.startswith(sources.LOCAL):
         raise ValueError("must be ASCII: other letters are written as %C3%A9 or xn--")
-    if info.context == FROM_NETWORK and url.startswith("file:"):
+    if given.from_network and url.startswith("file:"):
         raise ValueError("may not lead to files of this machine: the registry came from elsewhere")
     return url
 
 
+def _is_of_a_plugin(url: str, others: Others | None) -> bool:
+    scheme = sources.scheme_of(url)
+    if scheme in sources.SCHEMES or not _OF_PLUGINS.match(url):
+        return False
+    return others is None or scheme in others()
+
+
 def _link(path: str, info: ValidationInfo) -> str:
-    if info.context == FROM_NETWORK:
+    if (info.context or USUAL).from_network:
         raise ValueError("may not lead to files of this machine: the registry came from elsewhere")
     return path
 

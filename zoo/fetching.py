@@ -24,6 +24,7 @@ from zoo.store import Kept, Part, Pin, Store
 
 if TYPE_CHECKING:
     from zoo.entries import Weights
+    from zoo.sources import Others
 
 Opener = Callable[[str], Iterator[bytes]]
 
@@ -80,6 +81,7 @@ def fetch(
     opener: Opener | None = None,
     from_network: bool = False,
     manner: Manner = USUAL,
+    others: Others = dict,
 ) -> Fetched:
     """Return the model that consists of `files`, fetching what the store lacks.
 
@@ -95,6 +97,8 @@ def fetch(
         Whether the addresses came over the network: they must not be private ones then.
     manner
         How the network is asked: connections, patience, who watches.
+    others
+        What opens the URLs that neither `zoo.sources` nor the network does.
 
     Raises
     ------
@@ -103,12 +107,12 @@ def fetch(
     IntegrityError
         The bytes are not those that were pinned.
     """
-    read = opener or (lambda url: sources.opened(url, base))
+    read = opener or (lambda url: sources.opened(url, base, others))
     manner = replace(manner, from_network=manner.from_network or from_network)
     ask = None if opener else manner
     present = [store.find(file.pin) for file in files]
     kept = [
-        there or _bring(file, store, read, ask, offline)
+        there or _bring(file, store, read, ask, others if offline else None)
         for file, there in zip(files, present, strict=True)
     ]
     from_cache = all(present)
@@ -147,19 +151,23 @@ def file_name(url: str) -> str:
     return Path(urlsplit(url).path).name or "model"
 
 
-def _bring(file: Wanted, store: Store, read: Opener, manner: Manner | None, offline: bool) -> Kept:
+def _bring(
+    file: Wanted, store: Store, read: Opener, manner: Manner | None, offline: Others | None
+) -> Kept:
     """Return `file` from the first of its addresses that gives it.
 
     Parameters
     ----------
     manner
         How the network is asked; None if `read` reads addresses of the network too.
+    offline
+        What tells which addresses need no network, where only these are asked.
     """
     reasons: list[ZooError] = []
     with ExitStack() as stack:
         take = None
         for url in file.urls:
-            if offline and not url.startswith(sources.LOCAL):
+            if offline is not None and sources.needs_network(url, offline):
                 reasons.append(FetchError(f"{shown(url)} is not asked", found="offline"))
                 continue
             try:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     import click
 
     from zoo.architectures import Architecture
+    from zoo.diagnosis import Question
     from zoo.formats import Format
+    from zoo.scan_rules import ScanRule
+    from zoo.sources import Source
+    from zoo.transforms import Transform
 
 API = 1
 """The version of the hooks; a plugin names the one it was written for as ``zoo_api``."""
@@ -31,8 +35,8 @@ hookimpl = pluggy.HookimplMarker("zoo")
 def zoo_formats() -> Iterable[Format]:  # type: ignore[empty-body]
     """Offer formats to read and write.
 
-    Called at most once per process, on the first request for any format.  Import what is slow
-    inside ``load`` and ``save``, not at the top of the module.
+    Called at most once per process, when a format is wanted that zoo does not bring, or a file is
+    recognised by none of those.  Import what is slow inside ``load`` and ``save``.
 
     Returns
     -------
@@ -56,6 +60,32 @@ def zoo_architectures() -> Iterable[Architecture]:  # type: ignore[empty-body]
 
 
 @hookspec
+def zoo_sources() -> Iterable[Source]:  # type: ignore[empty-body]
+    """Offer to open URLs of more schemes than zoo does itself.
+
+    Called at most once per process, when a URL has a scheme that zoo does not know.
+
+    Returns
+    -------
+    Iterable[Source]
+        One for each scheme.  What comes is hashed and kept in the store like everything else.
+    """
+
+
+@hookspec
+def zoo_transforms() -> Iterable[Transform]:  # type: ignore[empty-body]
+    """Offer changes of a model, for ``zoo convert --apply NAME`` and `zoo.apply`.
+
+    Called at most once per process, on the first request for a transform.
+
+    Returns
+    -------
+    Iterable[Transform]
+        The transforms on offer.
+    """
+
+
+@hookspec
 def zoo_commands(cli: click.Group) -> None:
     """Add commands to ``zoo``.
 
@@ -64,5 +94,31 @@ def zoo_commands(cli: click.Group) -> None:
     Parameters
     ----------
     cli
-        The ``zoo`` group.  Add to it with ``@cli.command()``.
+        A group, whose commands ``zoo`` takes over.  Add to it with ``@cli.command()``.
+    """
+
+
+@hookspec
+def zoo_scan_rules() -> Iterable[ScanRule]:  # type: ignore[empty-body]
+    """Offer rules that find operations one should know of before a model is run.
+
+    Called at most once per process, by ``zoo doctor``, which lists what they find as warnings.
+
+    Returns
+    -------
+    Iterable[ScanRule]
+        The rules on offer.
+    """
+
+
+@hookspec
+def zoo_diagnoses() -> Iterable[Question]:  # type: ignore[empty-body]
+    """Offer questions for ``zoo doctor`` to ask of a file.
+
+    Called at most once per process, by ``zoo doctor``.
+
+    Returns
+    -------
+    Iterable[Question]
+        The questions, asked after those of zoo itself.
     """

@@ -14,6 +14,7 @@ from zoo.offline import is_offline
 from zoo.opened import Opened
 from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
+from zoo.sources import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     from zoo.entries import Entry, Weights
     from zoo.fetching import Fetched
     from zoo.formats import Format, Saved
+    from zoo.loaded import Loaded
     from zoo.lockfile import Lock
     from zoo.model import Model
-    from zoo.plugins import Loaded
+    from zoo.sources import Source
     from zoo.store import Store
 
 BUILT = "architecture"
 """The format of a model that no file holds: a plugin builds it."""
-
-_SCHEMES = ("file:", "package:", "http:", "https:", "hf:")
 
 
 @dataclass
@@ -169,10 +169,19 @@ class Library:
         FetchError
             No source gave it.
         """
+        pinned = self.pinned(ref)
+        return pinned.name, self.bring(pinned)
+
+    def bring(self, pinned: Pinned) -> Fetched:
+        """Return the model `pinned` as it lies in the store; see `zoo.bringing.bring`."""
         from zoo import bringing
 
-        pinned = self.pinned(ref)
-        return pinned.name, bringing.bring(pinned, self.store, self.manner, offline=self.offline)
+        how: dict[str, Any] = {"offline": self.offline, "others": self.sources}
+        return bringing.bring(pinned, self.store, self.manner, **how)
+
+    def sources(self) -> Mapping[str, Source]:
+        """Return what opens URLs besides zoo itself, by scheme."""
+        return plugins.sources(self.plugins)
 
     def pinned(self, ref: str) -> Pinned:
         """Return the files of which the model consists that `ref` means, and what they must be.
@@ -186,7 +195,7 @@ class Library:
         """
         from zoo import bringing
 
-        if ref.startswith(_SCHEMES):
+        if is_url(ref):
             return bringing.of_url(ref, trust_first=self.trust_first)
         name = self._named(ref)
         if name is None:
@@ -238,14 +247,12 @@ class Library:
 
     def _path(self, ref: str | Path) -> Path:
         """Return where what a path or URL means lies, fetched if it was not there."""
-        is_url = isinstance(ref, str) and ref.startswith(_SCHEMES)
-        return self.fetch(str(ref))[1].path if is_url else Path(ref)
+        return self.fetch(str(ref))[1].path if isinstance(ref, str) and is_url(ref) else Path(ref)
 
     def _refuse_unknown(self, ref: str | Path, path: Path) -> None:
         """Refuse a name that nobody registered, and that is no path either."""
-        forms = plugins.formats(self.plugins).values()
         looks_named = isinstance(ref, str) and names.reference(ref) is not None
-        if looks_named and not path.exists() and not any(detect.recognises(f, path) for f in forms):
+        if looks_named and not detect.is_something(path, plugins.formats(self.plugins)):
             raise self._unknown(str(ref))
 
     def _unknown(self, ref: str) -> UnknownNameError:
@@ -282,13 +289,9 @@ class Library:
     def _place(self, name: names.Reference, weights: Weights) -> Path:
         """Return where the model is whose `weights` are tagged as `name` says."""
         if weights.link is not None:
-            return self._base(name) / weights.link
+            return self.catalogue.registry_of(name.name).base / weights.link
         fetched = self.fetch(str(name))[1]
         return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store.root)
-
-    def _base(self, name: names.Reference) -> Path:
-        """Return the folder of the registry that has `name`, to which its paths are relative."""
-        return self.catalogue.registry_of(name.name).base
 
     def _built(self, architecture: str, stored: Model) -> Model:
         chosen = plugins.architecture_named(self.plugins, architecture)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from zoo import bringing, drafts, fetching, lockfile, pinning
+from zoo import drafts, fetching, lockfile, pinning
 from zoo.errors import UnknownNameError, UsageError, did_you_mean, some
 from zoo.fetching import Wanted
 from zoo.lockfile import Lock, Locked, LockedFile
@@ -104,9 +104,10 @@ def sync(library: Library, path: Path, refs: Sequence[str] = ()) -> list[tuple[L
     chosen = [_in_lock(found, ref) for ref in refs] or [*found.models]
     if library.offline:
         wanted = [(str(one.name), file) for one in chosen for file in _wanted(one)]
-        pinning.refuse_missing(wanted, library.store)
+        pinning.refuse_missing(wanted, library.store, library.sources)
     base = path.absolute().parent
     how: dict[str, Any] = {"offline": library.offline, "manner": library.manner}
+    how["others"] = library.sources
     return [(one, fetching.fetch(_wanted(one), library.store, base, **how)) for one in chosen]
 
 
@@ -162,7 +163,7 @@ def _sha256_and_size(library: Library, pinned: Pinned, pin: Pin) -> tuple[str, i
     """Return what `pin` says, or what comes now where it does not say it."""
     if pin.sha256 is not None and pin.size is not None:
         return pin.sha256, pin.size
-    found = bringing.bring(pinned, library.store, library.manner, offline=library.offline)
+    found = library.bring(pinned)
     return found.sha256, found.size
 
 

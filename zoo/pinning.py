@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zoo.fetching import Fetched
     from zoo.lockfile import Lock, Locked
     from zoo.names import Reference
+    from zoo.sources import Others
     from zoo.store import Store
 
 
@@ -158,18 +159,23 @@ def explaining(name: Reference | None, file: Wanted) -> Iterator[None]:
         raise
 
 
-def refuse_missing(wanted: Sequence[tuple[str, Wanted]], store: Store) -> None:
+def refuse_missing(
+    wanted: Sequence[tuple[str, Wanted]], store: Store, others: Others = dict
+) -> None:
     """Raise `FetchError` if files are neither in the store nor on this machine; list all of them.
 
     Parameters
     ----------
     wanted
         The files, each with the name of its model.
+    others
+        What opens the URLs that zoo does not open itself.
     """
     missing = [
         f"{name}: {_told(file)}"
         for name, file in wanted
-        if store.find(file.pin) is None and not any(u.startswith(sources.LOCAL) for u in file.urls)
+        if store.find(file.pin) is None
+        and all(sources.needs_network(url, others) for url in file.urls)
     ]
     if missing:
         raise FetchError(

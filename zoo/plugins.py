@@ -1,149 +1,134 @@
-"""Find plugins, load each on its own, and collect what they offer.
+"""Import the plugins that are needed, each on its own, and collect what they offer.
 
-A plugin that raises, exits or takes a taken name costs itself, never a command: it is set aside and
-reported.
+The bundled ones are asked first; the others are imported only for what these do not have.
 """
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+import traceback
+import warnings
+from dataclasses import replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pluggy
-
-from zoo import hookspecs
+from zoo import found_plugins
 from zoo.architectures import Architecture
 from zoo.errors import PluginError, UnknownNameError, did_you_mean, some
-from zoo.formats import Format
+from zoo.formats import Format, Option
+from zoo.found_plugins import FoundPlugins, Plugin
+from zoo.loaded import Loaded, PluginWarning, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from importlib.metadata import EntryPoint
+    from pathlib import Path
 
-if TYPE_CHECKING:
     import click
 
-GROUP = "zoo"
-_OURS = "zoo"
-"""The distribution whose plugins win where two have one name."""
+    from zoo.diagnosis import Question
+    from zoo.plugin_modules import Hook
+    from zoo.scan_rules import ScanRule
+    from zoo.sources import Source
+    from zoo.tiered import Tiered
+    from zoo.transforms import Transform
 
-Offer = TypeVar("Offer", Format, Architecture)
-
-_turn = threading.RLock()
-"""Hooks need not be fit for threads: one asks them at a time."""
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """A plugin that was found: its name, its module, and the distribution that brought it."""
-
-    name: str
-    module: str
-    distribution: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.distribution} {self.version})"
+Offer = TypeVar("Offer")
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """The outcome of loading plugins: what came in, and what did not and why.
+def load(found: Iterable[EntryPoint] | FoundPlugins, choice: str | None = None) -> Loaded:
+    """Return the plugins that are `found`; each is imported when something of it is wanted.
 
-    Attributes
+    Parameters
     ----------
-    manager
-        Holds the plugins that came in.
-    found
-        Every plugin, in the order they were loaded: the bundled ones first.
-    broken
-        Those that were set aside, with the reason.
+    choice
+        The names of those that may come in besides the bundled ones, ``"a,b"``; None for all.
     """
-
-    manager: pluggy.PluginManager
-    found: list[Plugin] = field(default_factory=list)
-    broken: dict[Plugin, BaseException] = field(default_factory=dict)
-    _offers: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def owner(self, name: str) -> Plugin:
-        """Return the plugin that came in under `name`."""
-        return next(p for p in self.found if p.name == name and p not in self.broken)
-
-    def implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
-        """Return the functions that implement `hook`, with their plugins; not of broken ones."""
-        standing = {plugin.name: plugin for plugin in self.found if plugin not in self.broken}
-        return [
-            (standing[one.plugin_name], one.function)
-            for one in getattr(self.manager.hook, hook).get_hookimpls()
-            if one.plugin_name in standing
-        ]
-
-    def offers(self, hook: str, kind: type[Offer]) -> dict[str, Offer]:
-        """Return what plugins offer through `hook`, by name; each is asked once, by one thread."""
-        with _turn:
-            if hook not in self._offers:
-                self._offers[hook] = _collected(self, hook, kind)
-            return self._offers[hook]
-
-
-def load(found: Iterable[EntryPoint]) -> Loaded:
-    """Load the plugins that `found` names, each on its own; none can stop the others."""
-    loaded = Loaded(pluggy.PluginManager(GROUP))
-    loaded.manager.add_hookspecs(hookspecs)
-    for entry in sorted(found, key=_bundled_first):
-        plugin = _plugin(entry)
-        loaded.found.append(plugin)
-        try:
-            _register(loaded, plugin, entry)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001  (an import may raise anything, SystemExit too)
-            loaded.broken[plugin] = error
-    return loaded
+    if not isinstance(found, FoundPlugins):
+        found = FoundPlugins(found_plugins.by_plugin(found))
+    for name in found_plugins.unknown([*found.entries, *found.broken], choice):
+        said = f"{found_plugins.CHOICE} names {name!r}, and no plugin of that name is installed"
+        warnings.warn(said, PluginWarning, stacklevel=2)
+    return Loaded(found, choice)
 
 
 def installed() -> Loaded:
-    """Return the plugins of this environment, loaded once per process, by one thread."""
-    with _turn:
-        return _installed()
+    """Return the plugins of this environment, looked for once per process, by one thread.
+
+    ``ZOO_PLUGINS`` says which of them may come in besides the bundled ones.
+    """
+    with turn():
+        return _installed(found_plugins.chosen())
 
 
 @cache
-def _installed() -> Loaded:
-    return load(entry_points(group=GROUP))
+def _installed(choice: str | None) -> Loaded:
+    return load(found_plugins.search(), choice)
 
 
-def formats(loaded: Loaded) -> dict[str, Format]:
+def formats(loaded: Loaded) -> Tiered[Format]:
     """Return every format on offer, by name."""
-    return loaded.offers("zoo_formats", Format)
+
+    def ask(plugin: Plugin, hook: Hook) -> dict[str, Format]:
+        """Return the formats of `plugin`."""
+        offered = _by_name(hook(), Format)
+        for form in offered.values():
+            if not all(isinstance(option, Option) for option in form.options):
+                raise PluginError("a format's options must be Option objects", found=form.name)
+        if plugin.bundled:
+            return offered
+        return {name: _careful(loaded, plugin, form) for name, form in offered.items()}
+
+    return loaded.offers("zoo_formats", ask)
 
 
-def architectures(loaded: Loaded) -> dict[str, Architecture]:
+def architectures(loaded: Loaded) -> Tiered[Architecture]:
     """Return every architecture on offer, by name."""
-    return loaded.offers("zoo_architectures", Architecture)
+    return loaded.offers("zoo_architectures", lambda _, hook: _by_name(hook(), Architecture))
 
 
-def commands(loaded: Loaded, taken: Collection[str] = ()) -> click.Group:
-    """Return a group with the commands of plugins; who adds one in `taken` is set aside."""
-    import click
+def sources(loaded: Loaded) -> Tiered[Source]:
+    """Return what opens URLs besides zoo itself, by scheme."""
+    from zoo.sources import SCHEMES, Source
 
-    whole = click.Group("plugins")
-    for plugin, function in loaded.implementations("zoo_commands"):
-        group = click.Group()
-        try:
-            function(group)
-            clash = sorted(set(group.commands) & {*taken, *whole.commands})
-            if clash:
-                raise PluginError(f"the command {clash[0]!r} is taken", found=str(plugin))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001  (a hook may raise anything)
-            loaded.broken[plugin] = error
-            continue
-        whole.commands.update(group.commands)
-    return whole
+    return loaded.offers("zoo_sources", lambda _, hook: _by_name(hook(), Source), SCHEMES)
+
+
+def transforms(loaded: Loaded) -> Tiered[Transform]:
+    """Return every change of a model on offer, by name."""
+    from zoo.transforms import Transform
+
+    return loaded.offers("zoo_transforms", lambda _, hook: _by_name(hook(), Transform))
+
+
+def scan_rules(loaded: Loaded) -> Tiered[ScanRule]:
+    """Return every rule by which a model is looked at, by name."""
+    from zoo.scan_rules import ScanRule
+
+    return loaded.offers("zoo_scan_rules", lambda _, hook: _by_name(hook(), ScanRule))
+
+
+def diagnoses(loaded: Loaded) -> Tiered[Question]:
+    """Return every question for ``zoo doctor``, by name."""
+    from zoo.diagnosis import Question
+
+    return loaded.offers("zoo_diagnoses", lambda _, hook: _by_name(hook(), Question))
+
+
+def commands(loaded: Loaded, taken: Collection[str] = ()) -> Tiered[click.Command]:
+    """Return the commands of plugins, by name; who adds one in `taken` is set aside."""
+    return loaded.offers("zoo_commands", lambda _, hook: _commands_of(hook), taken)
+
+
+OFFERS: tuple[Callable[[Loaded], Tiered[Any]], ...] = (
+    formats,
+    architectures,
+    sources,
+    transforms,
+    scan_rules,
+    diagnoses,
+    commands,
+)
+"""What plugins can be asked for."""
 
 
 def format_named(loaded: Loaded, name: str) -> Format:
@@ -168,7 +153,26 @@ def architecture_named(loaded: Loaded, name: str) -> Architecture:
     return _named("architecture", architectures(loaded), name)
 
 
-def _named(kind: str, offered: dict[str, Offer], name: str) -> Offer:
+def transform_named(loaded: Loaded, name: str) -> Transform:
+    """Return the transform called `name`.
+
+    Raises
+    ------
+    UnknownNameError
+        Nobody offers it.
+    """
+    return _named("transform", transforms(loaded), name)
+
+
+def culprit(loaded: Loaded, error: BaseException) -> Plugin | None:
+    """Return the plugin, none of ours, in whose code `error` was raised; None if in no such."""
+    strangers = {one.root: one for one in loaded.found if not one.bundled}
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    roots = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
+    return next((strangers[root] for root in reversed(roots) if root in strangers), None)
+
+
+def _named(kind: str, offered: Mapping[str, Offer], name: str) -> Offer:
     if name not in offered:
         raise UnknownNameError(
             f"no {kind} is called {name!r}",
@@ -178,67 +182,40 @@ def _named(kind: str, offered: dict[str, Offer], name: str) -> Offer:
     return offered[name]
 
 
-def _bundled_first(entry: EntryPoint) -> tuple[bool, str, str]:
-    plugin = _plugin(entry)
-    return plugin.distribution != _OURS, plugin.distribution, plugin.name
-
-
-def _plugin(entry: EntryPoint) -> Plugin:
-    name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "")
-    return Plugin(entry.name, entry.value, name, version)
-
-
-def _register(loaded: Loaded, plugin: Plugin, entry: EntryPoint) -> None:
-    if loaded.manager.has_plugin(plugin.name):
-        raise PluginError(
-            f"the name {plugin.name!r} is taken", found=str(loaded.owner(plugin.name))
-        )
-    module = entry.load()
-    wanted = getattr(module, "zoo_api", None)
-    if wanted != hookspecs.API:
-        raise PluginError(
-            f"plugin {plugin.name!r} was written for other hooks",
-            found=f"zoo_api = {wanted!r}, where this zoo has {hookspecs.API}",
-        )
-    loaded.manager.register(module, name=plugin.name)
-    try:
-        loaded.manager.check_pending()
-    except pluggy.PluginValidationError:
-        loaded.manager.unregister(name=plugin.name)
-        raise
-
-
-def _collected(loaded: Loaded, hook: str, kind: type[Offer]) -> dict[str, Offer]:
-    offered: dict[str, Offer] = {}
-    owners: dict[str, Plugin] = {}
-    for plugin, function in loaded.implementations(hook):
-        try:
-            new = _asked(function, kind)
-            _refuse_taken(kind, new, owners)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001  (a hook may raise anything)
-            loaded.broken[plugin] = error
-            continue
-        offered.update(new)
-        owners.update(dict.fromkeys(new, plugin))
-    return offered
-
-
-def _asked(function: Any, kind: type[Offer]) -> dict[str, Offer]:
-    """Return what a hook's implementation `function` offers, by name."""
-    offers = list(function())
-    strange = [offer for offer in offers if not isinstance(offer, kind)]
-    if strange:
-        raise PluginError(
-            f"a hook must return {kind.__name__} objects", found=type(strange[0]).__name__
-        )
-    return {offer.name: offer for offer in offers}
-
-
-def _refuse_taken(kind: type[Offer], new: Iterable[str], owners: dict[str, Plugin]) -> None:
-    for name in new:
-        if name in owners:
+def _by_name(offers: Iterable[object], kind: type[Offer]) -> dict[str, Offer]:
+    """Return what a hook returned, if it is all of one `kind`, by name."""
+    found: dict[str, Offer] = {}
+    for offer in offers:
+        if not isinstance(offer, kind):
             raise PluginError(
-                f"the {kind.__name__.lower()} {name!r} is offered already", found=str(owners[name])
+                f"a hook must return {kind.__name__} objects", found=type(offer).__name__
             )
+        name, summary = getattr(offer, "name", None), getattr(offer, "summary", None)
+        if not isinstance(name, str) or not name.isprintable() or not name.strip():
+            raise PluginError(f"a {kind.__name__} must have a name", found=repr(name))
+        if not isinstance(summary, str):
+            raise PluginError(f"the summary of {name!r} must be text", found=repr(summary))
+        found[name] = offer
+    return found
+
+
+def _commands_of(hook: Hook) -> dict[str, click.Command]:
+    """Return the commands that a plugin adds, each seen to be one that can be listed."""
+    import click
+
+    group = click.Group()
+    hook(cli=group)
+    for command in group.commands.values():
+        command.get_short_help_str()
+    return dict(group.commands)
+
+
+def _careful(loaded: Loaded, plugin: Plugin, form: Format) -> Format:
+    """Return a stranger's format as it is asked of every file: what fails is not asked again."""
+
+    def recognises(path: Path) -> bool:
+        """Tell whether `path` is one of its own, no where its plugin is set aside."""
+        asked: Callable[[], bool] = lambda: bool(form.recognises(path))  # noqa: E731
+        return plugin not in loaded.broken and bool(loaded.guarded(plugin, asked))
+
+    return replace(form, recognises=recognises)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zoo.entries import Entry
+    from zoo.sources import Others
     from zoo.yaml_events import Mapping
 
 VERSION = 1
@@ -113,15 +114,22 @@ class Registry:
             The entry is wrong.
         """
         from zoo.entries import Entry
+        from zoo.entry_values import Given
 
         found = self._faults(name)
         if found:
             raise found[0]
-        return Entry.checked(self._stored(name), self.from_network)
+        return Entry.checked(self._stored(name), Given(self.from_network))
 
-    def faults(self) -> list[RegistryError]:
-        """Return everything that is wrong with any entry."""
-        return [fault for name in self.names() for fault in self._faults(name)]
+    def faults(self, others: Others | None = None) -> list[RegistryError]:
+        """Return everything that is wrong with any entry.
+
+        Parameters
+        ----------
+        others
+            What opens URLs besides zoo itself: an address of another scheme is a fault then.
+        """
+        return [fault for name in self.names() for fault in self._faults(name, others)]
 
     def remarks(self) -> list[str]:
         """Return what could be better with sound entries: licences that SPDX does not know."""
@@ -135,14 +143,16 @@ class Registry:
         )
         return [f"{name}: {remark}" for name, remark in told if remark]
 
-    def _faults(self, name: str) -> list[RegistryError]:
+    def _faults(self, name: str, others: Others | None = None) -> list[RegistryError]:
         """Return what is wrong with an entry; its lines are looked for only if something is."""
         from zoo.entries import faults
+        from zoo.entry_values import Given
 
         stored, place = self._stored(name), str(self.place)
-        if not faults(stored, place, {}, 0, from_network=self.from_network):
+        given = Given(self.from_network, others)
+        if not faults(stored, place, {}, 0, given):
             return []
-        return faults(stored, place, *self._lines(name), from_network=self.from_network)
+        return faults(stored, place, *self._lines(name), given)
 
     def _stored(self, name: str) -> Any:
         stored = json.loads(self.raw(name))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import plugins
+from zoo import detect, plugins
 from zoo.errors import WriteError
+from zoo.tiered import tiers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from zoo.formats import Format
-    from zoo.plugins import Loaded
+    from zoo.loaded import Loaded
 
 
 def refuse_taken(loaded: Loaded, form: Format, dest: Path, target: Path, *, force: bool) -> None:
@@ -45,5 +47,23 @@ def _others(loaded: Loaded, form: Format, path: Path) -> list[str]:
     """Return the formats besides `form` of which `path` is a folder, or the prefix of files."""
     if path.exists() and not path.is_dir():
         return []
-    known = plugins.formats(loaded).items()
-    return [name for name, other in known if name != form.name and other.recognises(path)]
+    known = plugins.formats(loaded)
+    for tier in tiers(known):
+        others = [other for name, other in tier.items() if name != form.name]
+        if found := [other.name for other in others if detect.recognises(other, path)]:
+            return found
+        if not any(_is_unknown(part, tier) for part in _parts(path)):
+            break  # nobody's plugin need be imported to know that no model of its own is there
+    return []
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return what lies in the folder `path`, or has a name that begins like it."""
+    if path.is_dir():
+        return [*path.iterdir()]
+    near = path.parent.iterdir() if path.parent.is_dir() else ()
+    return [part for part in near if part.name.startswith(f"{path.name}.")]
+
+
+def _is_unknown(part: Path, forms: Mapping[str, Format]) -> bool:
+    return not any(detect.recognises(form, part) for form in forms.values())

@@ -52,25 +52,32 @@ FLOORS = [  # from the roof down
     | {"zoo.registering"}
     | {"zoo.report"},
     {"zoo.repairing"},
-    {"zoo.alterations", "zoo.doctor", "zoo.library", "zoo.targets"}
+    {"zoo.alterations", "zoo.applying", "zoo.doctor", "zoo.library", "zoo.targets"}
+    | {"zoo.opinions"}
     | {"zoo_architectures.train_vgg_digits"},
     {"zoo.placing"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
-    {"zoo.diagnosis"},
-    {"zoo.inspection", "zoo.opened"},
-    {"zoo.kinds"} | {"zoo_keras"},
+    # what plugins may offer, and what they do
     {"zoo.testing.formats"},
     {"zoo.testing.keeping", "zoo.testing.many", "zoo.testing.reading", "zoo.testing.saving"}
     | {"zoo.testing.architectures"},
     {"zoo.testing.comparing", "zoo.testing.sources"},
-    {"zoo.keras_facts", "zoo.plugins"}
-    | {"zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_saved_model"},
+    {"zoo.plugins", "zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_keras"}
+    | {"zoo_saved_model"},
+    {"zoo.loaded"},
+    {"zoo.plugin_modules"},
+    {"zoo.hookspecs"},
+    {"zoo.diagnosis"},
+    {"zoo.inspection", "zoo.opened"},
+    {"zoo.kinds"},
+    {"zoo.keras_facts"},
     {"zoo.compare", "zoo.describe"},
     {"zoo.unpacked"},
     {"zoo.extracting"},
-    {"zoo.archives", "zoo.detect", "zoo.hookspecs", "zoo.joining", "zoo.samples"}
+    {"zoo.archives", "zoo.detect", "zoo.joining", "zoo.samples"}
+    | {"zoo.scan_rules", "zoo.transforms"}
     | {"zoo_architectures.vgg"},
     {"zoo.architectures", "zoo.formats"} | {"zoo_architectures.adder", "zoo_architectures.layers"},
     {"zoo.matched_ends", "zoo.nets", "zoo.walk", "zoo.weight_pairs"},
@@ -148,7 +155,7 @@ FLOORS = [  # from the roof down
     # the ground
     {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
-    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins"},
     {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
@@ -156,7 +163,7 @@ FLOORS = [  # from the roof down
     {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
     | {"zoo.expiry", "zoo.licences", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
-    | {"zoo.patience", "zoo.wire"},
+    | {"zoo.patience", "zoo.tiered", "zoo.time_limits", "zoo.wire"},
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]

@@ -3,34 +3,22 @@
 import sys
 import threading
 import time
-import types
-from importlib.metadata import EntryPoint, entry_points
+import warnings
+from importlib.metadata import EntryPoint
 
 import click
 import pytest
 
-from zoo import plugins
+from tests.made_plugins import BUNDLED, Distribution, plugin
+from zoo import plugins, targets
 from zoo.architectures import Architecture
-from zoo.errors import PluginError, UnknownNameError
+from zoo.errors import PluginError, UnknownNameError, UsageError
 from zoo.formats import Format
 from zoo.hookspecs import hookimpl
+from zoo.loaded import PluginWarning, turn
+from zoo.time_limits import OverdueError
 
-BUNDLED = list(entry_points(group="zoo"))
-
-
-class Distribution:
-    def __init__(self, name):
-        self.name, self.version = name, "1"
-
-
-def plugin(name, distribution="strange", **members):
-    """Return the entry point of a module that is made here."""
-    module = types.ModuleType(f"made_{name}_{distribution}")
-    module.zoo_api = 1
-    for key, value in members.items():
-        setattr(module, key, value)
-    sys.modules[module.__name__] = module
-    return EntryPoint(name, module.__name__, "zoo")._for(Distribution(distribution))
+pytestmark = pytest.mark.filterwarnings("ignore::zoo.loaded.PluginWarning")
 
 
 def offering(*names):
@@ -41,6 +29,25 @@ def offering(*names):
         ]
 
     return zoo_formats
+
+
+HOOK = "zoo_formats"
+
+
+def strangely(**fields):
+    """Return a hook that offers a format with these fields."""
+
+    @hookimpl
+    def zoo_formats():
+        whole = {"name": "strange", "summary": "", "options": ()} | fields
+        functions = (lambda p: False, lambda p: None, lambda m, p: None)
+        return [Format(whole["name"], whole["summary"], *functions, whole["options"])]
+
+    return zoo_formats
+
+
+def nothing():
+    return []
 
 
 def raising(error):
@@ -88,7 +95,11 @@ def broken_ones():
         "wrong signature": plugin("wrong", zoo_formats=zoo_formats),
         "raises": plugin("raises", zoo_formats=raising(ValueError("boom"))),
         "exits": plugin("exits", zoo_formats=raising(SystemExit(3))),
-        "nonsense": plugin("nonsense", zoo_formats=hookimpl(lambda: ["text"])),
+        "nonsense": plugin("nonsense", zoo_formats=hookimpl(lambda: ["text"], specname=HOOK)),
+        "nameless": plugin("nameless", zoo_formats=offering(None)),
+        "not marked": plugin("unmarked", zoo_formats=nothing),
+        "wrong options": plugin("options", zoo_formats=strangely(options=["text"])),
+        "wrong summary": plugin("summary", zoo_formats=strangely(summary=None)),
         "a taken format": plugin("thief", zoo_formats=offering("frozen")),
         "a taken name": plugin("frozen", zoo_formats=offering("other")),
     }
@@ -126,7 +137,7 @@ def test_ctrl_c_passes():
     loaded = plugins.load([plugin("slow", zoo_formats=raising(KeyboardInterrupt()))])
 
     with pytest.raises(KeyboardInterrupt):
-        plugins.formats(loaded)
+        names(loaded)
 
 
 def test_a_hook_is_asked_once():
@@ -139,8 +150,9 @@ def test_a_hook_is_asked_once():
         return [Architecture("a", "", lambda: None)]
 
     loaded = plugins.load([plugin("counting", zoo_architectures=zoo_architectures)])
-    plugins.architectures(loaded)
-    plugins.architectures(loaded)
+    assert asked == []
+    assert "a" in plugins.architectures(loaded)
+    assert "b" not in plugins.architectures(loaded)
 
     assert asked == [1]
 
@@ -159,7 +171,7 @@ def test_commands_are_added_and_not_stolen():
         [plugin("a", zoo_commands=adding("train")), plugin("b", zoo_commands=adding("list"))]
     )
 
-    assert list(plugins.commands(loaded, taken=["list"]).commands) == ["train"]
+    assert list(plugins.commands(loaded, taken=["list"])) == ["train"]
     assert [p.name for p in loaded.broken] == ["b"]
     assert isinstance(next(iter(loaded.broken.values())), PluginError)
 
@@ -187,14 +199,14 @@ def test_what_was_set_aside_is_not_asked_again():
 
     assert names(loaded) == OURS
     assert "a" not in plugins.architectures(loaded)
-    assert sorted(plugins.commands(loaded).commands) == ["finetune", "rebuild"]
+    assert sorted(plugins.commands(loaded)) == ["finetune", "rebuild"]
 
 
 def test_a_plugin_that_leaves_while_it_adds_commands():
     """SystemExit is a failure like any other; only the person at the keyboard stops everything."""
     loaded = plugins.load([plugin("exits", zoo_commands=raising(SystemExit(3)))])
 
-    assert list(plugins.commands(loaded).commands) == []
+    assert list(plugins.commands(loaded)) == []
     assert [p.name for p in loaded.broken] == ["exits"]
 
 
@@ -209,7 +221,7 @@ def test_c10_threads_ask_hooks_one_at_a_time():
         return []
 
     loaded = plugins.load([plugin("slow", zoo_formats=zoo_formats)])
-    threads = [threading.Thread(target=plugins.formats, args=(loaded,)) for _ in range(8)]
+    threads = [threading.Thread(target=names, args=(loaded,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -222,7 +234,7 @@ def test_c10_plugins_are_loaded_by_one_thread(monkeypatch):
     """The others wait for it, and get what it loaded."""
     loads, found = [], []
 
-    def load(_):
+    def load(*_):
         loads.append(1)
         time.sleep(0.05)
         return object()
@@ -241,3 +253,167 @@ def test_c10_plugins_are_loaded_by_one_thread(monkeypatch):
         plugins._installed.cache_clear()
 
     assert (len(loads), len(set(map(id, found)))) == (1, 1)
+
+
+def test_the_name_of_a_hook_may_not_be_guessed():
+    """What looks like a hook of zoo and is none is not passed over in silence."""
+
+    @hookimpl
+    def zoo_format():
+        return []
+
+    loaded = plugins.load([plugin("typo", zoo_format=zoo_format)])
+    names(loaded)
+
+    (error,) = loaded.broken.values()
+    assert "zoo_format" in error.found
+
+
+def test_nothing_is_imported_before_something_is_wanted():
+    """Where the bundled plugins answer, a stranger's is not imported."""
+    sys.modules.pop("nobody_imports_this", None)
+    stranger = EntryPoint("s", "nobody_imports_this", "zoo")._for(Distribution("strange"))
+    loaded = plugins.load([stranger, *BUNDLED])
+
+    assert plugins.format_named(loaded, "frozen").name == "frozen"
+    assert plugins.architecture_named(loaded, "toy-adder").name == "toy-adder"
+    assert plugins.commands(loaded)["finetune"].name == "finetune"
+    assert loaded.broken == {}
+    with pytest.raises(UnknownNameError):
+        plugins.format_named(loaded, "npz")
+    assert [p.name for p in loaded.broken] == ["s"]
+
+
+def test_one_warning_names_the_culprit():
+    """It says who was set aside and why, and is not repeated."""
+    loaded = plugins.load([plugin("bad", zoo_formats=raising(ValueError("boom")))])
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        names(loaded)
+        names(loaded)
+        list(plugins.architectures(loaded))
+
+    (said,) = (str(one.message) for one in caught if one.category is PluginWarning)
+    assert "bad (strange 1)" in said
+    assert "ValueError: boom" in said
+
+
+def test_a_plugin_that_hangs_is_left_behind(monkeypatch):
+    """A hook, or a file that it should recognise: it has a time limit, and is not asked again."""
+    monkeypatch.setenv("ZOO_PLUGIN_TIMEOUT", "0.2")
+    asked = []
+
+    def recognises(path):
+        asked.append(path)
+        time.sleep(60)
+
+    def slow():
+        time.sleep(60)
+
+    @hookimpl
+    def zoo_formats():
+        return [Format("idle", "", recognises, lambda p: None, lambda m, p: None)]
+
+    hook, file = plugin("hook", zoo_formats=hookimpl(slow, specname=HOOK)), plugin("file")
+    sys.modules[file.value].zoo_formats = zoo_formats
+    loaded = plugins.load([hook, file])
+    begun = time.monotonic()
+    form = plugins.format_named(loaded, "idle")
+
+    assert [form.recognises(name) for name in "abc"] == [False] * 3
+    assert asked == ["a"]
+    assert time.monotonic() - begun < 10
+    assert {p.name: type(e) for p, e in loaded.broken.items()} == {
+        "hook": OverdueError,
+        "file": OverdueError,
+    }
+
+
+def test_what_a_plugin_prints_is_no_answer(capsys):
+    """A command prints its document and nothing else: a plugin's words go to standard error."""
+
+    @hookimpl
+    def zoo_formats():
+        sys.stdout.write("hello from a plugin")
+        return []
+
+    names(plugins.load([plugin("talks", zoo_formats=zoo_formats)]))
+
+    assert capsys.readouterr().out == ""
+
+
+def test_a_plugin_that_asks_while_it_is_asked():
+    """It hears that this cannot be, at once: it would wait for its own end."""
+    loaded = None
+
+    @hookimpl
+    def zoo_formats():
+        return list(plugins.architectures(loaded))
+
+    loaded = plugins.load([plugin("curious", zoo_formats=zoo_formats)])
+    names(loaded)
+
+    (error,) = loaded.broken.values()
+    assert "while it is asked" in error.problem
+    with turn():
+        pass
+
+
+def test_only_those_that_are_chosen():
+    """``ZOO_PLUGINS=a,b``: besides the bundled ones only these, by name or distribution."""
+    found = [
+        plugin(n, d, zoo_formats=offering(n)) for n, d in (("a", "x"), ("b", "Y_y"), ("c", "z"))
+    ]
+
+    def with_choice(choice):
+        return names(plugins.load([*BUNDLED, *found], choice)) - OURS
+
+    assert with_choice(None) == {"a", "b", "c"}
+    assert with_choice("") == set()
+    assert with_choice(" a , y-Y") == {"a", "b"}
+    with pytest.warns(PluginWarning, match="'d'"):
+        assert with_choice("c,d") == {"c"}
+
+
+def test_a_time_limit_must_be_one(monkeypatch):
+    """What is no number of seconds is said to be none."""
+    for wrong in ("soon", "0", "-1", "nan", "inf"):
+        monkeypatch.setenv("ZOO_PLUGIN_TIMEOUT", wrong)
+        with pytest.raises(UsageError, match="ZOO_PLUGIN_TIMEOUT"):
+            names(plugins.load([plugin("a", zoo_formats=offering("a"))]))
+
+
+def test_the_bundled_ones_have_no_time_limit(monkeypatch):
+    """A slow disk does not take formats away."""
+    monkeypatch.setenv("ZOO_PLUGIN_TIMEOUT", "0.000001")
+
+    assert names(plugins.load(BUNDLED)) == OURS
+
+
+def test_writing_where_nothing_lies_imports_nobody(tmp_path):
+    """A stranger's plugin is asked about a target only where a model of its own may lie."""
+    stranger = EntryPoint("s", "nobody_imports_this", "zoo")._for(Distribution("strange"))
+    loaded = plugins.load([stranger, *BUNDLED])
+    frozen = plugins.format_named(loaded, "frozen")
+
+    targets.refuse_taken(loaded, frozen, tmp_path / "a.pb", tmp_path / "a.pb", force=False)
+    assert loaded.broken == {}
+    (tmp_path / "a.pb.index").touch()
+    targets.refuse_taken(loaded, frozen, tmp_path / "a.pb", tmp_path / "a.pb", force=False)
+    assert [p.name for p in loaded.broken] == ["s"]
+
+
+def test_whose_bug_it_is():
+    """An error in a stranger's code is the stranger's; one of ours is ours."""
+    stranger = plugin("guilty", zoo_formats=offering("a"))
+    module = sys.modules[stranger.value]
+    exec("def fail():\n    raise ValueError", vars(module))  # noqa: S102  (a module of the test)
+    loaded = plugins.load([stranger, *BUNDLED])
+
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        module.fail()
+    assert str(plugins.culprit(loaded, caught.value)) == "guilty (strange 1)"
+    with pytest.raises(UnknownNameError) as caught:
+        plugins.format_named(loaded, "b")
+    assert plugins.culprit(loaded, caught.value) is None

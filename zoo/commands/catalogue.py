@@ -156,7 +156,8 @@ def fetch(
     library.manner = manner
     if library.offline:
         pinned = [library.pinned(ref) for ref in refs]
-        refuse_missing([(str(p.name), file) for p in pinned for file in p.files], library.store)
+        wanted = [(str(p.name), file) for p in pinned for file in p.files]
+        refuse_missing(wanted, library.store, library.sources)
     models = []
     for ref in refs:
         name, fetched = library.fetch(ref)
@@ -187,9 +188,11 @@ def fetch(
 @click.pass_context
 def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
     """Check every entry of the registry FILE (by default the bundled one), all faults at once."""
+    from zoo.library import Library
+
     path = file or catalogues.bundled()
     registry = Registry(path, home.cache())
-    faults = registry.faults()
+    faults = registry.faults(Library().sources)
     remarks = [] if faults else registry.remarks()
     count = len(registry.names())
     if as_json:

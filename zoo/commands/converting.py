@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 @saving_options
 @verifying_options
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
+@click.option(
+    "--apply",
+    metavar="NAME",
+    multiple=True,
+    help="A change that a plugin offers; `zoo plugins` lists them.",
+)
 @click.option("--clear-devices", is_flag=True, help="Free operations of their devices.")
 @altering_options
 @repairing_options
@@ -65,6 +71,7 @@ def convert(
     options: dict[str, Any],
     verify: Asked | None,
     force: bool,
+    apply: tuple[str, ...],
     clear_devices: bool,
     altering: Alterations,
     repairs: Choice,
@@ -87,6 +94,7 @@ def convert(
             form,
             wanted=_wanted(inputs, outputs, signature),
             wishes=wishes,
+            apply=apply,
             altering=altering,
             repairs=repairs,
             clear_devices=clear_devices,

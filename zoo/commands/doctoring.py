@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zoo import doctor, output, plugins
+from zoo import doctor, opinions, output, plugins
 from zoo.commands.options import speech_options
 from zoo.errors import counted
 
@@ -23,7 +23,8 @@ def examine(path: Path, as_json: bool) -> int:
 
     Ends with 1 where something stops it.
     """
-    facts = doctor.examine(path, plugins.formats(plugins.installed()))
+    loaded = plugins.installed()
+    facts = doctor.examine(path, plugins.formats(loaded), opinions.of_plugins(loaded))
     output.say(output.document(facts) if as_json else _page(facts))
     stops = any(one["severity"] == _STOPS for one in facts["diagnoses"])
     return _NEGATIVE if stops else 0

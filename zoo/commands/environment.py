@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import traceback as tracebacks
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo import output, plugins
 from zoo.commands.options import speech_options
-from zoo.errors import ZooError
+from zoo.errors import some
+from zoo.found_plugins import CHOICE
+from zoo.loaded import PluginWarning, reason
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from zoo.formats import Format
-    from zoo.plugins import Loaded, Plugin
+    from zoo.found_plugins import Plugin
+    from zoo.loaded import Loaded
 
 
 _READ_ONLY = " (read, not written)"
@@ -38,28 +44,56 @@ def formats(as_json: bool) -> None:
     if options:
         output.say("\noptions, given as --option NAME=VALUE:")
         output.say(output.table(options))
-    _warn(loaded)
 
 
 @click.command("plugins")
 @click.option("--traceback", is_flag=True, help="Show where a broken plugin broke.")
 @speech_options
-def list_plugins(traceback: bool, as_json: bool) -> None:
-    """List the plugins, where each comes from, and what broke."""
+@click.pass_context
+def list_plugins(ctx: click.Context, traceback: bool, as_json: bool) -> None:
+    """List the plugins, where each comes from, what it offers, and what broke."""
     loaded = plugins.installed()
-    for ask in (plugins.formats, plugins.architectures, plugins.commands):
-        ask(loaded)  # what a plugin offers shows whether it is broken
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # it is all in the list
+        _ask_all(ctx, loaded)
     if as_json:
-        output.say(output.document({"plugins": [_plugin_facts(loaded, p) for p in loaded.found]}))
+        facts = [_plugin_facts(loaded, plugin) for plugin in loaded.found]
+        output.say(output.document({"plugins": facts}))
         return
-    rows = []
-    for plugin in loaded.found:
-        error = loaded.broken.get(plugin)
-        state = "ok" if error is None else f"set aside: {_reason(error)}"
-        rows.append([plugin.name, f"{plugin.distribution} {plugin.version}", plugin.module, state])
+    rows = [
+        [one.name, f"{one.distribution} {one.version}".rstrip(), one.module, _state(loaded, one)]
+        for one in loaded.found
+    ]
     output.say(output.table(rows))
     for plugin, error in loaded.broken.items() if traceback else ():
         output.say(f"\n{plugin}:\n{_trace(error)}")
+
+
+def _ask_all(ctx: click.Context, loaded: Loaded) -> None:
+    """Ask every plugin for everything: what it offers shows whether it is broken."""
+    root = ctx.find_root().command
+    if isinstance(root, click.Group):
+        root.list_commands(ctx)
+    for offers in plugins.OFFERS:
+        len(offers(loaded))
+
+
+def _state(loaded: Loaded, plugin: Plugin) -> str:
+    if plugin in loaded.broken:
+        return f"set aside: {reason(loaded.broken[plugin])}"
+    if plugin in loaded.left_out:
+        return f"left out: {CHOICE} does not name it"
+    offered = _offered(loaded, plugin)
+    return "; ".join(f"{kind}: {some(names)}" for kind, names in offered.items()) or "ok"
+
+
+def _offered(loaded: Loaded, plugin: Plugin) -> dict[str, list[str]]:
+    """Return the names that `plugin` offers, by what they are: ``{"formats": ["frozen"]}``."""
+    offered: dict[str, list[str]] = {}
+    for (hook, name), owner in sorted(loaded.owners.items(), key=lambda pair: pair[0]):
+        if owner == plugin:
+            offered.setdefault(hook.removeprefix("zoo_").replace("_", " "), []).append(name)
+    return offered
 
 
 def _facts(form: Format) -> dict[str, Any]:
@@ -82,23 +116,25 @@ def _plugin_facts(loaded: Loaded, plugin: Plugin) -> dict[str, Any]:
         "module": plugin.module,
         "distribution": plugin.distribution,
         "version": plugin.version,
-        "error": None if error is None else _reason(error),
+        "bundled": plugin.bundled,
+        "left_out": plugin in loaded.left_out,
+        "offers": _offered(loaded, plugin),
+        "error": None if error is None else reason(error),
+        "traceback": None if error is None else _trace(error),
     }
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, ZooError):
-        return f"{error.problem} ({error.found})" if error.found else error.problem
-    return f"{type(error).__name__}: {error}".rstrip(": ")
-
-
 def _trace(error: BaseException) -> str:
-    return "".join(tracebacks.format_exception(error)).rstrip()
+    """Return where `error` was raised, from where zoo left its own code on."""
+    place = error.__traceback__
+    while place and place.tb_next and _is_on_the_way(place):
+        place = place.tb_next
+    return "".join(tracebacks.format_exception(type(error), error, place)).rstrip()
 
 
-def _warn(loaded: Loaded) -> None:
-    for plugin, error in loaded.broken.items():
-        output.note(f"zoo: plugin {plugin} was set aside: {_reason(error)}")
+def _is_on_the_way(place: TracebackType) -> bool:
+    module = str(place.tb_frame.f_globals.get("__name__"))
+    return module.partition(".")[0] in ("zoo", "importlib", "pluggy")
 
 
 COMMANDS = {"formats": formats, "plugins": list_plugins}
