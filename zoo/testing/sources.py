@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
 from zoo.errors import FetchError, ZooError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+
+    from zoo.sources import Source
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _MOST = 64 << 20
@@ -22,25 +24,13 @@ _ODD = (
 """What may follow the scheme in a registry that somebody else wrote."""
 
 
-class Opener(Protocol):
-    """What a source is, as far as the contract asks."""
-
-    @property
-    def scheme(self) -> str:
-        """Return what its URLs begin with, without the colon."""
-
-    @property
-    def open(self) -> Callable[[str], Iterable[bytes]]:
-        """Return what gives the bytes behind a URL, in chunks."""
-
-
 class SourceContract:
     """What every source promises.  Subclass it and give the four fixtures."""
 
     @pytest.fixture
-    def source(self) -> Opener:
+    def source(self) -> Source:
         """Return the source under test."""
-        raise NotImplementedError("a hook of the contract: return your source")
+        raise NotImplementedError("a hook of the contract: return your Source")
 
     @pytest.fixture
     def url(self) -> str:
@@ -57,18 +47,18 @@ class SourceContract:
         """Return a URL of the source behind which nothing lies."""
         raise NotImplementedError("a hook of the contract: return a URL that leads nowhere")
 
-    def test_scheme_can_be_typed(self, source: Opener) -> None:
+    def test_scheme_can_be_typed(self, source: Source) -> None:
         """A scheme is spelled as RFC 3986, section 3.1, says, in lower case, without its colon."""
         assert _SCHEME.fullmatch(source.scheme), source.scheme
 
-    def test_gives_the_bytes(self, source: Opener, url: str, content: bytes) -> None:
+    def test_gives_the_bytes(self, source: Source, url: str, content: bytes) -> None:
         """The chunks are bytes, and together are what lies behind the URL."""
         chunks = list(source.open(url))
 
         assert {type(chunk) for chunk in chunks} == {bytes}
         assert b"".join(chunks) == content
 
-    def test_gives_them_again(self, source: Opener, url: str, content: bytes) -> None:
+    def test_gives_them_again(self, source: Source, url: str, content: bytes) -> None:
         """A URL can be opened twice, also while it is open, and after it was left half-read."""
         first, second = iter(source.open(url)), iter(source.open(url))
         start = next(first)
@@ -78,12 +68,12 @@ class SourceContract:
         assert content.startswith(start)
         assert whole in (content, b"".join(source.open(url)))
 
-    def test_missing_is_a_fetch_error(self, source: Opener, missing: str) -> None:
+    def test_missing_is_a_fetch_error(self, source: Source, missing: str) -> None:
         """Where nothing lies, that is a `FetchError`, when it is opened or when it is read."""
         with pytest.raises(FetchError):
             list(source.open(missing))
 
-    def test_odd_addresses_are_errors_of_ours(self, source: Opener) -> None:
+    def test_odd_addresses_are_errors_of_ours(self, source: Source) -> None:
         """Whatever stands behind the scheme, it gives bytes or an error of zoo's own kind."""
         for rest in _ODD:
             try:
@@ -91,13 +81,13 @@ class SourceContract:
             except ZooError:
                 continue
 
-    def test_secrets_stay_secret(self, source: Opener) -> None:
+    def test_secrets_stay_secret(self, source: Source) -> None:
         """No error shows the password, nor the query, of an address: logs are read by others."""
         for rest in (f"//user:{_SECRET}@host/none", f"none?token={_SECRET}"):
             assert _SECRET not in _said(source, f"{source.scheme}:{rest}")
 
 
-def _said(source: Opener, url: str) -> str:
+def _said(source: Source, url: str) -> str:
     """Return the message with which `source` refuses `url`; of which kind, another test asks."""
     try:
         _read(source.open(url))
