@@ -51,6 +51,7 @@ COMMANDS = {
     "inspect": ("zoo.commands.inspecting", "Show what is in a model, without TensorFlow."),
     "list": ("zoo.commands.catalogue", "List the registered models."),
     "lock": ("zoo.commands.locking", "Pin models of a project in its zoo.lock."),
+    "new-plugin": ("zoo.commands.beginning", "Begin a format: a project that works."),
     "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
     "remove": ("zoo.commands.registering", "Take a name out of your registry."),
     "run": ("zoo.commands.running", "Run a model once."),

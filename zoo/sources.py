@@ -101,7 +101,7 @@ def opened(url: str, base: Path, others: Others = dict) -> Iterator[bytes]:
     """
     scheme = scheme_of(url)
     if scheme in _PLACES:
-        return _chunks(_PLACES[scheme](url, base), url)
+        return _chunks(_place(url, base), url)
     known = others() if scheme not in SCHEMES else {}
     if scheme not in known:
         raise UnsupportedError(
@@ -133,16 +133,23 @@ def _others_chunks(source: Source, url: str) -> Iterator[bytes]:
         ) from error
 
 
+def _place(url: str, base: Path) -> Path:
+    try:
+        return _PLACES[scheme_of(url)](url, base)
+    except ValueError as error:  # whose message may show what `shown` hides
+        raise FetchError(f"a {scheme_of(url)}: URL cannot be read", found="no address") from error
+
+
 def _file(url: str, base: Path) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
-        raise FetchError(f"{url} is not on this machine", found=f"the host {parts.netloc}")
+        raise FetchError(f"{shown(url)} is not on this machine", found="the name of a host")
     path = Path(unquote(parts.path))
     if path.is_absolute():
         return path
     inside = (base / path).resolve()
     if not inside.is_relative_to(base.resolve()):
-        raise FetchError(f"{url} lies outside the folder of its registry", found=str(inside))
+        raise FetchError(f"{shown(url)} lies outside the folder of its registry", found=str(inside))
     return inside
 
 
@@ -150,11 +157,12 @@ def _package(url: str, base: Path) -> Path:  # noqa: ARG001  (packages are where
     package, _, inside = url.removeprefix("package:").partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        raise FetchError(f"{url} cannot be read", found=f"no package {package!r} is installed")
+        known = package if package.isidentifier() else "of such a name"
+        raise FetchError(f"{shown(url)} cannot be read", found=f"no package {known} is installed")
     root = Path(spec.submodule_search_locations[0])
     path = (root / inside).resolve()
     if not path.is_relative_to(root.resolve()):
-        raise FetchError(f"{url} lies outside of its package", found=str(path))
+        raise FetchError(f"{shown(url)} lies outside of its package", found=str(path))
     return path
 
 
@@ -168,10 +176,12 @@ SCHEMES = tuple(beginning.removesuffix(":") for beginning in (*LOCAL, *NETWORK))
 def _chunks(path: Path, url: str) -> Iterator[bytes]:
     try:
         if not path.is_file() and path.exists():
-            raise FetchError(f"{url} cannot be read", found="no file, but a folder or a device")
+            raise FetchError(
+                f"{shown(url)} cannot be read", found="no file, but a folder or a device"
+            )
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 yield chunk
     except OSError as error:
         found = f"{error.strerror}: {path}"
-        raise FetchError(f"{url} cannot be read", found=found) from error
+        raise FetchError(f"{shown(url)} cannot be read", found=found) from error

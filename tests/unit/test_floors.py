@@ -10,7 +10,12 @@ FLOORS = [  # from the roof down
     # the command line
     {"zoo.__main__", "zoo_finetune.plugin"},
     {"zoo.cli", "zoo_finetune.command"},
-    {"zoo.commands.cache", "zoo.commands.catalogue", "zoo.commands.environment"}
+    {
+        "zoo.commands.beginning",
+        "zoo.commands.cache",
+        "zoo.commands.catalogue",
+        "zoo.commands.environment",
+    }
     | {"zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
@@ -55,7 +60,11 @@ FLOORS = [  # from the roof down
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
     # what plugins may offer, and what they do
-    {"zoo.plugins", "zoo.testing", "zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_keras"}
+    {"zoo.testing.formats"},
+    {"zoo.testing.keeping", "zoo.testing.many", "zoo.testing.reading", "zoo.testing.saving"}
+    | {"zoo.testing.architectures"},
+    {"zoo.testing.comparing", "zoo.testing.sources"},
+    {"zoo.plugins", "zoo_architectures", "zoo_checkpoint", "zoo_frozen", "zoo_keras"}
     | {"zoo_npz", "zoo_safetensors", "zoo_saved_model"},
     {"zoo.loaded"},
     {"zoo.plugin_modules"},
@@ -144,6 +153,7 @@ FLOORS = [  # from the roof down
     {"zoo.attributes", "zoo.contrast"},
     {"zoo.op_defaults"} | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
+    {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
     {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins"},
     {"zoo.home"} | {"zoo.amounts"},
@@ -157,7 +167,7 @@ FLOORS = [  # from the roof down
 ]
 FLOOR = {module: -depth for depth, floor in enumerate(FLOORS) for module in floor}
 ROOT = Path(__file__).parents[2]
-FACES = {"zoo", "zoo.commands"}
+FACES = {"zoo", "zoo.commands", "zoo.testing"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
