@@ -282,7 +282,7 @@ def test_nothing_is_imported_before_something_is_wanted():
     assert plugins.commands(loaded)["finetune"].name == "finetune"
     assert loaded.broken == {}
     with pytest.raises(UnknownNameError):
-        plugins.format_named(loaded, "npz")
+        plugins.format_named(loaded, "zarr")
     assert [p.name for p in loaded.broken] == ["s"]
 
 
