@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["killed_*.py"]
+"""Scripts that tests run, which find each other beside themselves."""
+
 _BESIDE = Path(__file__).parents[2] / "shared" / "fixtures"
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _READ_ONLY = " (read, not written)"
+_SHOWN = 3
+"""Names that are shown of what a plugin offers; ``--json`` has all."""
 
 
 @click.command("formats")
@@ -84,7 +86,7 @@ def _state(loaded: Loaded, plugin: Plugin) -> str:
     if plugin in loaded.left_out:
         return f"left out: {CHOICE} does not name it"
     offered = _offered(loaded, plugin)
-    return "; ".join(f"{kind}: {some(names)}" for kind, names in offered.items()) or "ok"
+    return "; ".join(f"{kind}: {some(names, _SHOWN)}" for kind, names in offered.items()) or "ok"
 
 
 def _offered(loaded: Loaded, plugin: Plugin) -> dict[str, list[str]]:
