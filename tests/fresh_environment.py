@@ -4,6 +4,7 @@ import os
 import site
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -13,6 +14,7 @@ OFFLINE = {
     "PIP_NO_BUILD_ISOLATION": "false",  # which switches isolation off
     "PIP_NO_DEPS": "1",
     "PIP_NO_INDEX": "1",
+    "PIP_QUIET": "2",  # what it thinks of the packages beside is not what is tested
     "PIP_ROOT_USER_ACTION": "ignore",
 }
 """What lets ``pip install FOLDER`` do without a network."""
@@ -27,6 +29,7 @@ class FreshEnvironment:
         places = [ROOT, ROOT / "plugins", *site.getsitepackages()]
         (packages,) = folder.glob("lib/*/site-packages")
         (packages / "beside.pth").write_text("".join(f"{place}\n" for place in places))
+        _describe_zoo(packages / "zoo-0.dist-info")
         for name in ("zoo", "pytest", "pip"):
             script = self.bin / name
             script.write_text(f'#!/bin/sh\nexec "{self.bin / "python"}" -m {name} "$@"\n')
@@ -49,6 +52,18 @@ class FreshEnvironment:
             env=self.variables,
         )
         return subprocess.CompletedProcess(command, done.returncode, done.stderr + done.stdout)
+
+
+def _describe_zoo(folder):
+    """Say in `folder` which plugins this zoo has, whichever checkout is installed here besides."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    about = f"Metadata-Version: 2.1\nName: zoo\nVersion: {project['version']}\n"
+    entries = project["entry-points"]["zoo"].items()
+    folder.mkdir()
+    (folder / "METADATA").write_text(about)
+    (folder / "entry_points.txt").write_text(
+        "[zoo]\n" + "".join(f"{n} = {m}\n" for n, m in entries)
+    )
 
 
 def why_not():
