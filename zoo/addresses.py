@@ -60,12 +60,12 @@ def shown(url: str) -> str:
 
     >>> shown("https://me:secret@example.org/net.pb?signature=1#sha256=00")
     'https://example.org/net.pb?...'
+    >>> shown("file:beside.pb")
+    'file:beside.pb'
     """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host, query="", fragment="")) + "?..." * bool(
-        parts.query
-    )
+    address, asks, _ = url.partition("#")[0].partition("?")
+    netloc = urlsplit(address).netloc
+    return address.replace(netloc, netloc.rpartition("@")[2], 1) + "?..." * bool(asks)
 
 
 def bare(url: str) -> tuple[str, str | None]:
