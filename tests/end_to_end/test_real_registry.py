@@ -133,6 +133,7 @@ def test_frozen_graphs(tf, plain, serve, tmp_path, name):
     np.testing.assert_array_equal(opened.model.run(result, {source: photo}), wanted)
 
 
+@pytest.mark.filterwarnings("ignore:upstream states only the sha384")  # said at the first look
 @pytest.mark.parametrize("name", ["slim-inception-v1", "slim-inception-v2"])
 def test_checkpoints_of_tf_slim(tf, serve, tmp_path, name):
     """One file in the format of before 2016, in an archive; a digest that is no sha256."""
