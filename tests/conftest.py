@@ -1,10 +1,13 @@
 """What all tests share: a home of their own, and where the models of others lie."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # children are to be interrupted
 collect_ignore_glob = ["killed_*.py"]
 """Scripts that tests run, which find each other beside themselves."""
 
