@@ -8,8 +8,8 @@ import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children are to be interrupted
-collect_ignore_glob = ["killed_*.py"]
-"""Scripts that tests run, which find each other beside themselves."""
+collect_ignore_glob = ["*_hammer.py", "killed_*.py"]
+"""Scripts that tests run, with arguments and beside each other; pytest would import them."""
 
 _BESIDE = Path(__file__).parents[2] / "shared" / "fixtures"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from typing import NamedTuple
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from zoo.errors import UnsupportedError, UsageError
 
@@ -44,15 +44,11 @@ def origin(url: str) -> Origin:
     UnsupportedError
         It is neither, or names no host.
     """
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in _PORTS or not parts.hostname or port == -1:
-        found = f"the scheme {parts.scheme}:" if parts.scheme not in _PORTS else "no host, or port"
+    parts = split(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        found = f"the scheme {parts.scheme}:" if parts.scheme not in _PORTS else "no host"
         raise UnsupportedError(f"{shown(url)} cannot be asked", found=found)
-    return Origin(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
+    return Origin(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme])
 
 
 def shown(url: str) -> str:
@@ -64,8 +60,27 @@ def shown(url: str) -> str:
     'file:beside.pb'
     """
     address, asks, _ = url.partition("#")[0].partition("?")
-    netloc = urlsplit(address).netloc
-    return address.replace(netloc, netloc.rpartition("@")[2], 1) + "?..." * bool(asks)
+    scheme, slashes, rest = address.partition("://")
+    if slashes:
+        host, slash, path = rest.partition("/")
+        address = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    return address + "?..." * bool(asks)
+
+
+def split(url: str) -> SplitResult:
+    """Return the parts of `url`.
+
+    Raises
+    ------
+    UnsupportedError
+        It is no address: its host or port can be none.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise UnsupportedError(f"{shown(url)} is no address", found=str(error)) from error
+    return parts
 
 
 def bare(url: str) -> tuple[str, str | None]:
@@ -74,9 +89,9 @@ def bare(url: str) -> tuple[str, str | None]:
     >>> bare("https://me:a%20b@example.org/net.pb?x=1#sha256=00")
     ('https://example.org/net.pb?x=1', 'me:a b')
     """
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=host, fragment="")), unquote(user) if at else None
+    user, at, host = split(url).netloc.rpartition("@")
+    address = url.partition("#")[0]
+    return address.replace(f"{user}{at}{host}", host, 1), unquote(user) if at else None
 
 
 def next_hop(url: str, location: str) -> str:
@@ -87,8 +102,11 @@ def next_hop(url: str, location: str) -> str:
     UnsupportedError
         Something else than ``http:`` or ``https:`` is behind it.
     """
-    target = urljoin(url, location.strip())
-    scheme = urlsplit(target).scheme
+    try:
+        target = urljoin(url, location.strip())
+    except ValueError:  # what is joined is split first
+        target = location.strip()
+    scheme = split(target).scheme
     if scheme not in _PORTS:
         raise UnsupportedError(
             f"{shown(url)} redirects to what is not asked", found=f"the scheme {scheme}:"

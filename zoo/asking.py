@@ -133,7 +133,7 @@ class Asker:
     def __init__(self, manner: Manner) -> None:
         self.manner = manner
         self._deadline = time.monotonic() + (manner.patience.total or float("inf"))
-        trusted = frozenset({urlsplit(addresses.hub()).hostname or ""})
+        trusted = frozenset({addresses.split(addresses.hub()).hostname or ""})
         self.line = Line(manner.patience, public=manner.from_network, trusted=trusted)
 
     def ask(self, url: str, headers: Mapping[str, str], *, pinned: bool) -> Answer:

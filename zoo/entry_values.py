@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from zoo import paths, sources
+from zoo.addresses import split
+from zoo.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from zoo.sources import Others
@@ -47,6 +49,13 @@ def _inside(path: str) -> str:
     return path
 
 
+def _refuse_no_address(url: str) -> None:
+    try:
+        split(url)
+    except UnsupportedError as error:
+        raise ValueError(f"must be an address: {error.found}") from error
+
+
 def _address(url: str, info: ValidationInfo) -> str:
     given = info.context or USUAL
     if not url.startswith(_SCHEMES) and not _is_of_a_plugin(url, given.others):
@@ -57,6 +66,7 @@ def _address(url: str, info: ValidationInfo) -> str:
         raise ValueError("must have no #: a digest has a key of its own")
     if not url.isascii() and not url.startswith(sources.LOCAL):
         raise ValueError("must be ASCII: other letters are written as %C3%A9 or xn--")
+    _refuse_no_address(url)
     if given.from_network and url.startswith("file:"):
         raise ValueError("may not lead to files of this machine: the registry came from elsewhere")
     return url

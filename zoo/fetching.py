@@ -8,10 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from zoo import atomic, sources
-from zoo.addresses import NETWORK, shown
+from zoo.addresses import NETWORK, shown, split
 from zoo.errors import (
     FetchError,
     UnsupportedError,
@@ -147,8 +146,13 @@ def file_name(url: str) -> str:
 
     >>> file_name("https://example.org/models/vgg16.pb#sha256=00")
     'vgg16.pb'
+
+    Raises
+    ------
+    UnsupportedError
+        It is no address.
     """
-    return Path(urlsplit(url).path).name or "model"
+    return Path(split(url).path).name or "model"
 
 
 def _bring(

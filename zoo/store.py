@@ -15,6 +15,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from zoo import disk, folders, home, leases, quarantine, rooms, usage
+from zoo.addresses import shown
 from zoo.digests import file_digest, folder_digest
 from zoo.errors import AccessError, DiskError, IntegrityError
 from zoo.kept import Kept, Part, Pin
@@ -102,7 +103,7 @@ class Store:
         _move(draft, path)
         disk.sync_folder(path.parent)
         known = (("", usage.stamp(path)),)
-        usage.note(self.root, path.name, source=usage.bare(source), stamps=known)
+        usage.note(self.root, path.name, source=shown(source), stamps=known)
         return Kept(path, found["sha256"], size)
 
     def folder(self, parts: Sequence[Part]) -> tuple[Path, str]:

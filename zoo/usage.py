@@ -11,7 +11,6 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from zoo import home, owners
 
@@ -104,16 +103,6 @@ def stamp(path: Path) -> Stamp:
     """Return the stamp of the file at `path`."""
     facts = path.lstat()
     return facts.st_size, facts.st_mtime_ns
-
-
-def bare(url: str) -> str:
-    """Return `url` without what may be secret in it: user, password, query.
-
-    >>> bare("https://me:word@example.org/vgg16.pb?signature=00#sha256=00")
-    'https://example.org/vgg16.pb'
-    """
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _read(facts: Any, used: float) -> Record:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faulty_server import FaultyServer, Served
 from zoo import claims, fetching, resuming
-from zoo.errors import FetchError, IntegrityError, MissingError, RefusedError
+from zoo.errors import FetchError, IntegrityError, MissingError, RefusedError, UnsupportedError
 from zoo.fetching import Wanted
 from zoo.mapped import CHUNK
 from zoo.partials import Record
@@ -556,6 +556,14 @@ def test_n22_redirects_to_other_schemes(store, server, target):
 
     assert target.partition(":")[0] in caught.value.found
     assert published(store) == []
+
+
+def test_n22_redirects_to_what_is_no_address(store, server):
+    """A host that cannot be one is an error of ours."""
+    server.files["/f"] = lambda request: request.status(302, Location="http://[::1/f")
+
+    with pytest.raises(UnsupportedError, match="is no address"):
+        fetch(store, f"{server.url}/f")
 
 
 def test_n26_a_signature_that_is_over(store, server):

@@ -271,6 +271,8 @@ def test_y16_numbers_of_pictures_are_finite(check, scale):
         "https://example.org/net.pb\\r\\nHost: other",
         "https://example.org/a b",
         "https://ex\\u0430mple.org/net.pb",
+        "https://[::1/net.pb",
+        "https://example.org:99999/net.pb",
         "https://example.org/\\u202egnp.bp",
     ],
 )
