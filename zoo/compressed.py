@@ -28,12 +28,19 @@ class _Decoder(Protocol):
     """What `bz2` and `lzma` offer, and `_Gzip` for zlib."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the stream has come to its end."""
+
     @property
-    def needs_input(self) -> bool: ...
+    def needs_input(self) -> bool:
+        """Whether nothing comes of it before it is given more."""
+
     @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+    def unused_data(self) -> bytes:
+        """What it was given behind the end of its stream."""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Return at most `max_length` bytes that come of `data` and of what was given before."""
 
 
 class _Gzip:
@@ -45,17 +52,21 @@ class _Gzip:
 
     @property
     def eof(self) -> bool:
+        """Whether the stream has come to its end."""
         return self._inner.eof
 
     @property
     def unused_data(self) -> bytes:
+        """What it was given behind the end of its stream."""
         return self._inner.unused_data
 
     @property
     def needs_input(self) -> bool:
+        """Whether nothing comes of it before it is given more."""
         return not self._full
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Return at most `max_length` bytes that come of `data` and of what was given before."""
         given = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
         self._full = len(given) == max_length
         return given

@@ -74,6 +74,7 @@ def read(
     headers = {"If-None-Match": etag} if etag else {}
 
     def attempt() -> Document:
+        """Ask once."""
         with asker.ask(url, headers, pinned=pinned is not None) as answer:
             return _document(answer, asker, limit, etag)
 

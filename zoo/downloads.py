@@ -47,6 +47,7 @@ def downloading(
     done: list[Kept] = []
 
     def is_done() -> bool:
+        """Tell whether the file is in the store by now, and note where."""
         found = store.find(pin) or _noted(note, start, store)
         done.extend([found] if found else [])
         return found is not None

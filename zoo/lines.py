@@ -51,7 +51,7 @@ class Line:
         self.private = False
         """Whether a server was private, by now."""
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False
         adapter = _Adapter(self._met, self._keep)
         for scheme in ("http://", "https://"):
@@ -120,6 +120,13 @@ class Line:
         host = urlsplit(url).hostname or ""
         if host not in self._trusted and _is_private(host):
             raise _private(host, host)
+
+
+class _Session(requests.Session):
+    """Looks at no redirect: it would read all of its body, however much, to see where it leads."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return none."""
 
 
 class _Adapter(HTTPAdapter):

@@ -202,6 +202,7 @@ class Pieces:
         before = [piece.written]
 
         def advanced() -> bool:
+            """Tell whether bytes came since this was asked last."""
             gained, before[0] = piece.written - before[0], piece.written
             return gained > 0
 

@@ -167,7 +167,8 @@ def test_y23_an_expired_edition_is_remarked_on(server, url):
     server.files["/zoo/r.yaml"] = registry(extra="expires: 2020-01-31\n")
 
     with pytest.warns(UserWarning, match="expired on 2020-01-31"):
-        standard(url).listed()
+        (only,) = [one for one in standard(url).listed() if str(one.registry) == url]
+    assert only.row.name == "net"
 
 
 @pytest.mark.parametrize("extra", ["serial: x\n", "serial: -1\n", "expires: soon\n"])

@@ -566,6 +566,22 @@ def test_n22_redirects_to_what_is_no_address(store, server):
         fetch(store, f"{server.url}/f")
 
 
+def test_n20_a_redirect_with_a_body_without_end(store, server):
+    """Where it leads its headers say: of its body nothing is read."""
+    sent = [0]
+
+    def endless(request):
+        request.head(302, Connection="close", Location="/g")
+        while sent[0] < 64 << 20:
+            request.send(b"x" * 65536)
+            sent[0] += 65536
+
+    server.files["/f"], server.files["/g"] = endless, Served(DATA)
+
+    assert fetch(store, f"{server.url}/f").path.read_bytes() == DATA
+    assert sent[0] < 32 << 20
+
+
 def test_n26_a_signature_that_is_over(store, server):
     """The address that was redirected is asked again, and the partial is gone on with."""
     good = Served(DATA, cuts=(CHUNK,))
