@@ -11,13 +11,14 @@ from pathlib import Path
 
 from killed_conversions import at_system_call, system_calls
 
-from zoo.unpacked import digest_of, unpacked
+from zoo.digests import file_digest
+from zoo.unpacked import unpacked
 
 
 def main(archive, folder):
     """Do all of it; return how each process ended."""
     archive, folder = Path(archive), Path(folder)
-    digest = digest_of(archive)
+    digest = file_digest(archive)
 
     def unpacking(step):
         def work():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo import fetching, known, sources
-from zoo.addresses import NETWORK, shown
+from zoo.addresses import shown
 from zoo.digests import folder_digest
 from zoo.errors import FetchError, IntegrityError, UsageError, counted
 from zoo.fetching import Wanted
@@ -52,7 +52,7 @@ def of_url(url: str, *, trust_first: bool = False) -> Wanted:
         return Wanted((address,), Pin((("sha256", seen.sha256),), seen.size))
     if fragment or not trust_first:
         raise UsageError(
-            f"{_shown(address)} is not pinned",
+            f"{shown(address)} is not pinned",
             found=f"#{fragment[:80]}" if fragment else "no digest",
             hint="append #sha256=... with the 64 digits of its sha256"
             + ("" if fragment else "; or --trust-first takes what comes now for what it is"),
@@ -131,7 +131,7 @@ def remember(name: Reference | None, file: Wanted, found: Fetched) -> None:
     seen = known.Seen(found.sha256, found.size)
     if name is None:
         known.record(_key(file.urls[0]), seen)
-        what = f"{_shown(file.urls[0])} stated no digest"
+        what = f"{shown(file.urls[0])} stated no digest"
     else:
         known.record(known.key_of_digest(file.pin), seen)
         what = f"upstream states only the {file.pin.digests[0][0]} of {name}"
@@ -190,11 +190,7 @@ def _told(file: Wanted) -> str:
     path = f"{file.path} from " if file.path else ""
     size = "" if file.pin.size is None else f"{file.pin.size:,} bytes, "
     digests = ", ".join(f"{kind} {digest}" for kind, digest in file.pin.digests) or "no digest"
-    return f"{path}{_shown(file.urls[0])} ({size}{digests})"
-
-
-def _shown(address: str) -> str:
-    return shown(address) if address.startswith(NETWORK) else address
+    return f"{path}{shown(file.urls[0])} ({size}{digests})"
 
 
 def _with(file: Wanted, sha256: str, size: int) -> Wanted:

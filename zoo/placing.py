@@ -106,9 +106,12 @@ def found(
 def _content(path: Path, root: Callable[[], Path]) -> Path | None:
     """Return the folder to which the archive at `path` is unpacked; None if it is no archive."""
     from zoo import archives
-    from zoo.unpacked import digest_of, unpacked
+    from zoo.digests import file_digest
+    from zoo.unpacked import unpacked
 
-    return unpacked(root(), path, digest_of(path)) if archives.recognises(path) else None
+    return (
+        unpacked(root(), path, file_digest(path.resolve())) if archives.recognises(path) else None
+    )
 
 
 def _only(folder: Path, form: Format, forms: Mapping[str, Format]) -> Path:

@@ -8,15 +8,13 @@ archive.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from zoo import disk, home, leases, rooms
-from zoo.digests import folder_digest
+from zoo.digests import file_digest, folder_digest
 from zoo.errors import IntegrityError
 from zoo.extracting import extract
-from zoo.mapped import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,16 +80,7 @@ def is_whole(place: Path, *, rehash: bool = False) -> bool:
 def _is_there(path: Path, size: int, sha256: str, rehash: bool) -> bool:
     if path.is_symlink() or not path.is_file() or path.stat().st_size != size:
         return False
-    return not rehash or digest_of(path) == sha256
-
-
-def digest_of(path: Path) -> str:
-    """Return the sha256 of the file at `path`."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
+    return not rehash or file_digest(path) == sha256
 
 
 def _make(draft: Path, archive: Path, sha256: str) -> None:
@@ -107,7 +96,7 @@ def _make(draft: Path, archive: Path, sha256: str) -> None:
 
 def _refuse_other(archive: Path, sha256: str) -> None:
     """Check that `archive` is what it was called; after it was read, since it may have changed."""
-    found = digest_of(archive)
+    found = file_digest(archive.resolve())
     if found != sha256:
         raise IntegrityError(
             f"{archive} is not the archive that it was",

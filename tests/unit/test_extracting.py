@@ -16,10 +16,11 @@ import zlib
 import pytest
 
 from zoo import archives, members
+from zoo.digests import file_digest
 from zoo.errors import FormatError, ZooError
 from zoo.extracting import Limits, extract
 from zoo.members import Member
-from zoo.unpacked import digest_of, unpacked
+from zoo.unpacked import unpacked
 
 SMALL = Limits(members=100, ratio=20, spare=100_000)
 
@@ -61,7 +62,7 @@ def refused(archive, home, limits=SMALL):
     folder.mkdir()
     with pytest.raises(FormatError) as first:
         extract(archive, folder, limits)
-    outside, digest = everything(archive.parent), digest_of(archive)
+    outside, digest = everything(archive.parent), file_digest(archive)
     with pytest.raises(FormatError) as caught:
         unpacked(home / "store", archive, digest)
     assert everything(archive.parent) == outside

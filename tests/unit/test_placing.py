@@ -10,6 +10,7 @@ import zoo_checkpoint
 import zoo_frozen
 import zoo_saved_model
 from zoo import placing, unpacked
+from zoo.digests import file_digest
 from zoo.entries import Weights
 from zoo.errors import FormatError, IntegrityError, UnknownNameError, UsageError
 from zoo.fetching import Fetched
@@ -62,7 +63,7 @@ def test_the_one_model_of_the_format(nets, home, form):
     opened = library.open("net")
 
     assert (opened.format, weights(opened.model)) == (form, weights(sample_model()))
-    assert opened.path.is_relative_to(home / "unpacked" / unpacked.digest_of(nets))
+    assert opened.path.is_relative_to(home / "unpacked" / file_digest(nets))
     assert library.fetch("net")[1].path.is_relative_to(home / "sha256")
     assert Library(registry(nets, format=form), offline=True).open("net").path == opened.path
 

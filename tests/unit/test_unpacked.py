@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from zoo import disk, unpacked
+from zoo.digests import file_digest
 from zoo.errors import DiskError, IntegrityError
 from zoo.extracting import extract
-from zoo.unpacked import FILES, MANIFEST, digest_of, is_whole
+from zoo.unpacked import FILES, MANIFEST, is_whole
 
 CONTENT = {"saved_model.pb": b"graph" * 99, "variables/variables.index": b"", "a b/ä.txt": b"x"}
 CHANGING = ("open", "mkdir", "write", "close", "fsync", "rename", "unlink", "rmdir", "chmod")
@@ -50,7 +51,7 @@ def tree(folder):
 
 def brought(home, archive, **options):
     """Return the folder to which `archive` is unpacked in the store at `home`."""
-    return unpacked.unpacked(home, archive, digest_of(archive), **options)
+    return unpacked.unpacked(home, archive, file_digest(archive), **options)
 
 
 WHOLE = {f"m/{name}": data for name, data in CONTENT.items()}
@@ -58,7 +59,7 @@ WHOLE = {f"m/{name}": data for name, data in CONTENT.items()}
 
 def test_an_archive_becomes_a_folder_once(archive, home):
     """The second time nothing is unpacked; the archive need not even be there."""
-    folder, digest = brought(home, archive), digest_of(archive)
+    folder, digest = brought(home, archive), file_digest(archive)
     archive.unlink()
 
     assert unpacked.unpacked(home, archive, digest) == folder
@@ -128,7 +129,7 @@ def test_d04_a_cache_that_cannot_be_written_is_read(archive, home, monkeypatch):
 
 def test_k04_an_archive_that_was_damaged_since_is_not_unpacked(archive, home):
     """What it unpacks to would lie under the digest of another."""
-    digest = digest_of(archive)
+    digest = file_digest(archive)
     with tarfile.open(archive, "w:gz") as whole:
         whole.addfile(tarfile.TarInfo("other"))
 
@@ -187,7 +188,7 @@ def test_k03_k04_a_kill_at_any_step(archive, home, before):
 
     Where there was a damaged one there always is one: the whole one takes its place.
     """
-    digest, step, code = digest_of(archive), 0, 99
+    digest, step, code = file_digest(archive), 0, 99
     while code == 99:
         step += 1
         root = home / str(step)
@@ -337,7 +338,7 @@ def test_k03_k04_a_kill_at_any_system_call(archive, tmp_path):
     done = subprocess.run([sys.executable, SCRIPT, archive, folder], capture_output=True, text=True)
     if "ptrace" in done.stderr:
         pytest.skip(f"processes may not be traced here: {done.stderr.strip()}")
-    ends, digest = json.loads(done.stdout), digest_of(archive)
+    ends, digest = json.loads(done.stdout), file_digest(archive)
     assert [*ends.values()].count(-9) >= max(100, 0.95 * len(ends)), done.stderr
 
     states = set()
