@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from zoo.api import apply, convert, diff, fetch, inspect, list_models, load, save
     from zoo.architectures import Architecture
     from zoo.diagnosis import Diagnosis, Question
+    from zoo.findings import Finding
     from zoo.formats import Format, Option, Saved
     from zoo.hookspecs import hookimpl
     from zoo.model import Model
-    from zoo.scan_rules import Finding, ScanRule
+    from zoo.scan_rules import ScanRule
     from zoo.signatures import Signature
     from zoo.sources import Source
     from zoo.specs import TensorSpec
@@ -62,7 +63,8 @@ _ROOMS = {
     "zoo.formats": ("Format", "Option", "Saved"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.model": ("Model",),
-    "zoo.scan_rules": ("Finding", "ScanRule"),
+    "zoo.findings": ("Finding",),
+    "zoo.scan_rules": ("ScanRule",),
     "zoo.signatures": ("Signature",),
     "zoo.sources": ("Source",),
     "zoo.specs": ("TensorSpec",),

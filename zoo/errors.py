@@ -122,6 +122,12 @@ class AccessError(ZooError):
     code = 77
 
 
+class TrustError(ZooError):
+    """A model would do more than compute, and nobody said that it may."""
+
+    code = 77
+
+
 class DifferenceError(ZooError):
     """What was written does not compute what its source does: nothing was published."""
 

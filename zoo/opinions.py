@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoo import plugins
 from zoo.diagnosis import SEVERITIES, WARNING, Case, Diagnosis
 from zoo.errors import PluginError
-from zoo.scan_rules import Finding
+from zoo.findings import Finding
 
 if TYPE_CHECKING:
     from zoo.found_plugins import Plugin

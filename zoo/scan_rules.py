@@ -8,26 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from zoo.findings import Finding
     from zoo.model import Model
-
-
-@dataclass(frozen=True)
-class Finding:
-    """An operation of a model that one should know of before one runs it.
-
-    Attributes
-    ----------
-    op
-        The operation, ``"ReadFile"``.
-    node
-        The name of its node; ``"function/node"`` in a function of the graph's library.
-    why
-        What it does that matters, in one clause.
-    """
-
-    op: str
-    node: str
-    why: str
 
 
 @dataclass(frozen=True)

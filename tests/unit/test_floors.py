@@ -104,7 +104,7 @@ FLOORS = [  # from the roof down
     {"zoo.layers", "zoo.ranking", "zoo.twins"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
     {"zoo.updates"},
-    {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"},
+    {"zoo.endpoints", "zoo.loading", "zoo.scanning", "zoo.sizes", "zoo.supervision"},
     {"zoo.fillers", "zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
@@ -162,6 +162,7 @@ FLOORS = [  # from the roof down
     | {"zoo.kept", "zoo.owners"},
     {"zoo.addresses"},
     {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
+    | {"zoo.findings"}
     | {"zoo.expiry", "zoo.licences", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
     | {"zoo.patience", "zoo.tiered", "zoo.time_limits", "zoo.wire"},
 ]
