@@ -1,7 +1,8 @@
 """Addresses of the network: their origin, what of them may be shown, where a redirect leads.
 
-What lies before ``@`` and behind ``?`` may be a secret: a password, a signature.  No message, no
-file and no line of progress has more of an address than `shown` gives.
+What lies before ``@`` and behind ``?`` may be a secret: a password, a signature.  No message and no
+line of progress has more of an address than `shown` gives, and no file that is given to others
+more than `shared` gives.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ NETWORK = ("http:", "https:", "hf:")
 _PORTS = {"http": 80, "https": 443}
 _HUB = "https://huggingface.co"
 _ON_A_HUB = re.compile(r"hf://([^/@]+/[^/@]+)/([^/@][^@]*)(?:@([^@]+))?")
+
+_PLAIN = frozenset(
+    {"", "alt", "dl", "download", "export", "file", "format", "id", "inline", "path", "raw"}
+    | {"ref", "rev", "revision", "tag", "v", "version"}
+)
+"""What a query may say that is no secret; anything else may be a signature or a token."""
 
 
 class Origin(NamedTuple):
@@ -65,6 +72,22 @@ def shown(url: str) -> str:
         host, slash, path = rest.partition("/")
         address = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
     return address + "?..." * bool(asks)
+
+
+def shared(url: str) -> str:
+    """Return `url` as a file may hold it that is given to others.
+
+    A query stays where each name in it is one that says what is wanted, and none that could sign
+    the request: a signature in a project's history is a password in it.
+
+    >>> shared("https://zenodo.org/records/1/files/net.h5?download=1")
+    'https://zenodo.org/records/1/files/net.h5?download=1'
+    >>> shared("https://bucket.example.org/net.h5?X-Amz-Signature=00")
+    'https://bucket.example.org/net.h5'
+    """
+    address, _, query = url.partition("?")
+    names = {part.partition("=")[0].lower() for part in query.partition("#")[0].split("&")}
+    return url if names <= _PLAIN else address
 
 
 def split(url: str) -> SplitResult:

@@ -17,6 +17,7 @@ import click
 
 from zoo import apart, output
 from zoo.errors import AccessError, DiskError, UsageError, ZooError, did_you_mean
+from zoo.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -233,9 +234,14 @@ def _as_note(message: Warning | str, *_: Any, **__: Any) -> None:
 def _failed(error: ZooError, as_json: bool) -> int:
     if as_json:
         with suppress(ZooError, output.ClosedError):
-            output.say(output.document({"error": error.facts()}))
+            facts = {key: _safe(value) for key, value in error.facts().items()}
+            output.say(output.document({"error": facts}))
     output.note(f"zoo: {error}")
     return error.code
+
+
+def _safe(value: str | int) -> str | int:
+    return redacted(value) if isinstance(value, str) else value
 
 
 def _terminate(*_: Any) -> None:

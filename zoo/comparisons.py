@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zoo.addresses import shown
 from zoo.compare import compare
 from zoo.contrast import EXACT, Tolerance
 from zoo.model import Model
@@ -39,4 +40,4 @@ def _opened(
         return model, {"ref": None, "format": None, "path": None}
     opened = library.open(model, options={"tags": tags})
     path = None if opened.path is None else str(opened.path)
-    return opened.model, {"ref": str(model), "format": opened.format, "path": path}
+    return opened.model, {"ref": shown(str(model)), "format": opened.format, "path": path}

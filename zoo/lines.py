@@ -8,6 +8,7 @@ environment: ``HTTPS_PROXY``, ``NO_PROXY``, ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_F
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 import threading
@@ -23,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from zoo.errors import RefusedError
+from zoo.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +32,18 @@ if TYPE_CHECKING:
     from zoo.patience import Patience
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+class _Redacting(logging.Filter):
+    """Keeps tokens and signed queries out of what `urllib3` logs for who debugs a connection."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace what `record` says by the same without secrets; it is written in any case."""
+        record.msg, record.args = redacted(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Redacting())
 
 
 class Line:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from zoo import bringing, drafts, fetching, lockfile, pinning, pruning
+from zoo.addresses import shared
 from zoo.errors import UnknownNameError, UsageError, did_you_mean, some
 from zoo.fetching import Wanted
 from zoo.lockfile import Lock, Locked, LockedFile
@@ -180,7 +181,7 @@ def _seen_from(folder: Path, base: Path, url: str) -> str:
     """
     path = unquote(urlsplit(url).path)
     if not url.startswith("file:") or path.startswith("/"):
-        return url
+        return shared(url)
     inside = os.path.relpath((base / path).resolve(), folder.resolve())
     if inside.startswith(".."):
         return (base / path).resolve().as_uri()

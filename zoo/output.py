@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from zoo.errors import DiskError, WriteError
+from zoo.redaction import redacted
 
 SCHEMA = 1
 _STANDARD_ERROR = 2
@@ -93,7 +94,7 @@ def note(text: str) -> None:
     """Print `text` to standard error: progress, remarks, errors; nothing where that is closed."""
     if sys.stderr is not None:
         with suppress(OSError):
-            sys.stderr.write(printable(text) + "\n")
+            sys.stderr.write(printable(redacted(text)) + "\n")
 
 
 def progress(text: str) -> None:

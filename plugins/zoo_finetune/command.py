@@ -21,6 +21,7 @@ from zoo.commands.options import (
     speech_options,
     tags_option,
 )
+from zoo.commands.places import Place
 from zoo.errors import UsageError
 from zoo_finetune.option_values import CHOICES
 from zoo_finetune.recipe import Recipe
@@ -85,8 +86,8 @@ def _option(one: Any) -> Any:
     "finetune", epilog="Example: zoo finetune vgg-digits digits/ even.pb --outputs 2 --to frozen"
 )
 @click.argument("ref")
-@click.argument("data", type=click.Path(path_type=Path))
-@click.argument("dest", type=click.Path(path_type=Path))
+@click.argument("data", type=Place())
+@click.argument("dest", type=Place())
 @click.option("--to", "form", metavar="FORMAT", help="Of the result; that of REF by default.")
 @click.option("--force", is_flag=True, help="Replace what is at DEST.")
 @click.option("--resume", is_flag=True, help="Go on after the last epoch that was finished.")
@@ -135,7 +136,7 @@ def finetune(
 
 
 @click.command("rebuild", epilog="Example: zoo rebuild even/")
-@click.argument("place", type=click.Path(path_type=Path))
+@click.argument("place", type=Place())
 @library_options
 @speech_options
 def rebuild(place: Path, library: Library, as_json: bool) -> None:

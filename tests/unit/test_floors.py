@@ -21,7 +21,7 @@ FLOORS = [  # from the roof down
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
     {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"},
-    {"zoo.commands.network"},
+    {"zoo.commands.network", "zoo.commands.places"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
     # fine-tuning, what it leaves behind, and what is learned from
@@ -161,7 +161,14 @@ FLOORS = [  # from the roof down
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
     | {"zoo.kept", "zoo.owners"},
     {"zoo.addresses"},
-    {"zoo.after_keras", "zoo.checksums", "zoo.digests", "zoo.errors", "zoo.file_types"}
+    {
+        "zoo.after_keras",
+        "zoo.checksums",
+        "zoo.digests",
+        "zoo.errors",
+        "zoo.file_types",
+        "zoo.redaction",
+    }
     | {"zoo.findings"}
     | {"zoo.expiry", "zoo.licences", "zoo.names", "zoo.offline", "zoo.ordered_code", "zoo.paths"}
     | {"zoo.patience", "zoo.tiered", "zoo.time_limits", "zoo.wire"},

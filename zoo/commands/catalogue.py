@@ -9,6 +9,7 @@ import click
 
 from zoo import catalogue as catalogues
 from zoo import home, output, sources
+from zoo.addresses import shown
 from zoo.commands.completion import complete_names
 from zoo.commands.libraries import library_options, registry_option
 from zoo.commands.network import fetching_options
@@ -16,6 +17,7 @@ from zoo.commands.options import (
     remark,
     speech_options,
 )
+from zoo.commands.places import Place
 from zoo.errors import UsageError, counted, some
 from zoo.names import reference
 from zoo.registry import Registry
@@ -84,11 +86,21 @@ def info(name: str, registry: Path | str | None, as_json: bool) -> None:
     entry, place = found.entry(wanted.name), found.registry_of(wanted.name)
     card = _card_text(entry, place)
     if as_json:
-        facts = entry.model_dump(mode="json", exclude_none=True)
+        facts = _without_secrets(entry.model_dump(mode="json", exclude_none=True))
         facts |= {"name": wanted.name, "registry": str(place.place), "card_text": card}
         output.say(output.document(facts))
     else:
         output.say(_table(wanted.name, entry, place) + (f"\n\n{card.rstrip()}" if card else ""))
+
+
+def _without_secrets(value: Any) -> Any:
+    """Return what an entry holds, its addresses as they may be shown."""
+    if isinstance(value, dict):
+        return {
+            key: list(map(shown, one)) if key == "urls" else _without_secrets(one)
+            for key, one in value.items()
+        }
+    return list(map(_without_secrets, value)) if isinstance(value, list) else value
 
 
 def _card_text(entry: Entry, place: Registry) -> str | None:
@@ -119,8 +131,8 @@ def _table(name: str, entry: Entry, place: Registry) -> str:
             rows.append([key, ", ".join(f"{k} {v}" for k, v in facts.items())])
     for tag, weights in entry.weights.items():
         rows.append([f"weights:{tag}", f"{weights.format}, {_pinned(weights)}"])
-        rows += [["", url] for url in weights.urls]
-        rows += [["", f"{file.path}: {file.urls[0]}"] for file in weights.files]
+        rows += [["", shown(url)] for url in weights.urls]
+        rows += [["", f"{file.path}: {shown(file.urls[0])}"] for file in weights.files]
     return output.table(rows)
 
 
@@ -183,7 +195,7 @@ def fetch(
 
 
 @click.command("check")
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=Place(dir_okay=False))
 @speech_options
 @click.pass_context
 def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:

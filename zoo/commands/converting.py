@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,12 +22,15 @@ from zoo.commands.options import (
     speech_options,
     tags_option,
 )
+from zoo.commands.places import Place
 from zoo.commands.verifying import verifying_options
 from zoo.cutting import Wanted
 from zoo.errors import UsageError
 from zoo.graph import source
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from zoo.alterations import Alterations
     from zoo.both_sides import Asked
     from zoo.library import Library
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 @click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
 @click.argument("ref", shell_complete=complete_refs)
-@click.argument("dest", type=click.Path(path_type=Path))
+@click.argument("dest", type=Place())
 @click.option("--to", "form", metavar="FORMAT", required=True, help="See `zoo formats`.")
 @click.option("-i", "inputs", metavar="NAME=TENSOR", multiple=True, help="Name an input.")
 @click.option("-o", "outputs", metavar="[NAME=]TENSOR", multiple=True, help="An output to keep.")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo import doctor, opinions, output, plugins
 from zoo.commands.options import speech_options
+from zoo.commands.places import Place
 from zoo.errors import counted
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _NEGATIVE = 1
 _STOPS = "error"
 
 
 @click.command("doctor")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=Place())
 @speech_options
 def examine(path: Path, as_json: bool) -> int:
     """Say why what lies at PATH does not load, or loads and disappoints, and what helps.

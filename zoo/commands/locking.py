@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import lockfile, locking, output
+from zoo.addresses import shown
 from zoo.commands.completion import complete_names
 from zoo.commands.libraries import library_options, offline_option
 from zoo.commands.network import fetching_options
@@ -80,7 +81,7 @@ def _facts(locked: Locked) -> dict[str, Any]:
         "tag": locked.name.tag,
         "sha256": locked.sha256,
         "bytes": locked.size,
-        "urls": [url for file in locked.files for url in file.urls],
+        "urls": [shown(url) for file in locked.files for url in file.urls],
     }
 
 

@@ -9,6 +9,7 @@ import click
 
 from zoo import output, registering
 from zoo.commands.options import remark, speech_options
+from zoo.commands.places import Place
 from zoo.errors import UsageError
 from zoo.library import Library
 
@@ -20,7 +21,7 @@ _registry = click.option(
 
 
 @click.command("add", epilog="Example: zoo add model.pb --name my-net:v2")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=Place())
 @click.option("--name", metavar="NAME[:TAG]", required=True, help="What it shall be called.")
 @click.option("--link", is_flag=True, help="Leave the files where they are; do not copy them.")
 @click.option("--summary", metavar="TEXT", help="One line on what it is.")
