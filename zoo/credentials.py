@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import base64
 import os
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from zoo.addresses import Origin, hub, origin
 from zoo.errors import UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_OF_OTHERS = 0o077
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,23 @@ def _tokens() -> list[tuple[Origin, str]]:
 
 def _from_netrc(url: str) -> Credential | None:
     """Return what ``.netrc``, or the file ``$NETRC``, has for the host of `url`."""
-    from requests.utils import get_netrc_auth
+    from requests.utils import NETRC_FILES, get_netrc_auth
 
     found = get_netrc_auth(url)
-    return Credential(_basic(":".join(found)), ".netrc") if found else None
+    if not found:
+        return None
+    _warn_of_readers(NETRC_FILES)
+    return Credential(_basic(":".join(found)), ".netrc")
+
+
+def _warn_of_readers(names: Iterable[str]) -> None:
+    """Warn where others on this machine can read the passwords that were just used."""
+    stated = os.environ.get("NETRC")
+    for path in [Path(stated)] if stated else [Path.home() / name for name in names]:
+        if path.exists():
+            if os.name == "posix" and path.stat().st_mode & _OF_OTHERS:
+                warnings.warn(f"others can read {path}: chmod 600 {path}", stacklevel=2)
+            return
 
 
 def _basic(user: str) -> str:

@@ -44,7 +44,7 @@ def run(*arguments, broken, at):
     return done
 
 
-def test_zoo_plugins_names_each_with_its_reason(broken, tmp_path):
+def test_s5_zoo_plugins_names_each_with_its_reason(broken, tmp_path):
     """Name, distribution, version, reason; the others are there; no warning repeats it."""
     done = run("plugins", "--json", broken=broken, at=tmp_path)
     facts = json.loads(done.stdout)["plugins"]
@@ -71,7 +71,7 @@ def test_zoo_plugins_shows_where_each_broke(broken, tmp_path):
     assert "import_module" not in text.partition("\nraises")[2].partition("\n\n")[0]
 
 
-def test_core_commands_work_beside_them_in_silence(broken, tmp_path):
+def test_s4_core_commands_work_beside_them_in_silence(broken, tmp_path):
     """Where the bundled plugins answer, no other is imported: not even a warning is due."""
     commands = [
         ("--version",),

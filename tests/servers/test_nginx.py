@@ -133,6 +133,7 @@ def test_n17_a_password(nginx, store, monkeypatch, tmp_path):
     with pytest.raises(RefusedError):
         fetch(store, f"{nginx}/locked/net")
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
 
     assert fetch(store, f"{nginx}/locked/net").read_bytes() == DATA
 

@@ -187,11 +187,23 @@ def test_n24_user_and_password_of_an_address(server, other):
 def test_n25_netrc_is_for_the_first_origin(server, other, tmp_path):
     """The host of a redirect is not looked up there, though it has an entry."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
     server.files["/f"] = redirect(f"{other.url}/f")
 
     assert read(f"{server.url}/f") == TEXT
     assert server.requests[0].headers["authorization"].startswith("Basic ")
     assert "authorization" not in other.requests[0].headers
+
+
+def test_s3_a_netrc_that_others_can_read_is_said(server, tmp_path):
+    """The password is used, since that is what its owner wants; how to keep it is said."""
+    server.files["/net.pb"] = Served(b"a net")
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (tmp_path / "netrc").chmod(0o644)
+
+    with pytest.warns(UserWarning, match="chmod 600"):
+        assert read(f"{server.url}/net.pb") == b"a net"
+
 
 
 @pytest.mark.parametrize("stated", ["secret", "=secret", "https://h=", "https://h/path=secret"])

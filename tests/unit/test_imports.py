@@ -64,7 +64,7 @@ def test_listing_needs_neither_yaml_nor_pydantic_the_second_time():
     "arguments",
     [["info", "toy-adder"], ["fetch", "toy-adder"], ["formats"], ["plugins"], ["check"]],
 )
-def test_looking_around_needs_no_tensorflow(arguments):
+def test_s6_looking_around_needs_no_tensorflow(arguments):
     """Commands about the registry and the environment never import TensorFlow or numpy."""
     code, modules = brought_in(*arguments)
 

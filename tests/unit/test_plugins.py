@@ -108,7 +108,7 @@ def broken_ones():
 
 
 @pytest.mark.parametrize("kind", sorted(broken_ones()))
-def test_a_broken_plugin_costs_only_itself(kind):
+def test_s4_s5_a_broken_plugin_costs_only_itself(kind):
     """It is set aside with the reason; ours work, whatever order they come in."""
     bad = broken_ones()[kind]
     good = plugin("good", zoo_formats=offering("good"))
