@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """Graphs are many objects without circles: looking for these at every 700 takes a fifth longer."""
+_BESIDE = ("TensorFlow", "Keras", "NumPy", "protobuf")
+"""The libraries whose versions matter in a report."""
 _NO_PLUGINS = "--no-plugins"
 _BUG, _INTERRUPTED, _TERMINATED = 70, 130, 143
 _SYSTEM: dict[int, type[ZooError]] = {
@@ -43,6 +45,7 @@ COMMANDS = {
     "add": ("zoo.commands.registering", "Give a model a name."),
     "cache": ("zoo.commands.cache", "The store of fetched models: what is in it, and what goes."),
     "check": ("zoo.commands.catalogue", "Check every entry of a registry, all faults at once."),
+    "completion": ("zoo.commands.shells", "Print what a shell reads to complete commands."),
     "convert": ("zoo.commands.converting", "Write a model in another format."),
     "diff": ("zoo.commands.comparing", "Tell whether two models are the same."),
     "doctor": ("zoo.commands.doctoring", "Say why a file does not load, and what helps."),
@@ -129,8 +132,9 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
         import zoo
 
-        python = ".".join(map(str, sys.version_info[:3]))
-        output.say(f"zoo {zoo.__version__} (TensorFlow {version('tensorflow')}, Python {python})")
+        beside = [f"{name} {version(name.lower())}" for name in _BESIDE]
+        beside.append("Python " + ".".join(map(str, sys.version_info[:3])))
+        output.say(f"zoo {zoo.__version__} ({', '.join(beside)}, {sys.platform})")
         ctx.exit()
 
 

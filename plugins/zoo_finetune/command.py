@@ -11,6 +11,7 @@ import click
 
 from zoo import detect, output
 from zoo.advice import advising
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     import_tensorflow,
@@ -83,7 +84,11 @@ def _option(one: Any) -> Any:
 
 
 @click.command(
-    "finetune", epilog="Example: zoo finetune vgg-digits digits/ even.pb --outputs 2 --to frozen"
+    "finetune",
+    epilog=examples(
+        "zoo finetune vgg-digits digits/ even.pb --outputs 2 --to frozen",
+        "zoo finetune keras-vgg16 photos/ out/ --outputs 2 --epochs 5",
+    ),
 )
 @click.argument("ref")
 @click.argument("data", type=Place())
@@ -135,7 +140,7 @@ def finetune(
         _say(done(library, run, import_tensorflow), recipe, as_json)
 
 
-@click.command("rebuild", epilog="Example: zoo rebuild even/")
+@click.command("rebuild", epilog=examples("zoo rebuild even/"))
 @click.argument("place", type=Place())
 @library_options
 @speech_options

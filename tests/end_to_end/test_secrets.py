@@ -84,6 +84,7 @@ COMMANDS = {
     "add": ["add {net} --name mine", "add {missing} --name mine"],
     "cache": ["cache ls", "cache dir", "cache verify", "cache prune --dry-run", "cache rm net"],
     "check": ["check", "check {registry}"],
+    "completion": ["completion zsh", "completion {net}"],
     "convert": [
         "convert {net} out.pb --to frozen",
         "convert net out-2.pb --to frozen",

@@ -4,14 +4,16 @@ import errno
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
 
 import zoo_frozen
-from zoo import dtypes
+from zoo import cli, dtypes
 from zoo.cli import COMMANDS, run
 from zoo.commands.running import _save_arrays
 from zoo.errors import UnsupportedError
@@ -286,7 +288,49 @@ def test_ctrl_c_is_130(monkeypatch):
 
 def test_version(zoo):
     """The versions that matter in a report."""
-    assert "TensorFlow 2." in zoo("--version")[1]
+    printed = zoo("--version")[1]
+
+    assert "TensorFlow 2." in printed
+    assert "Keras 3." in printed
+    assert "Python 3." in printed
+
+
+def every_command(group, words=()):
+    """Yield each command with the words that call it, groups among them."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*words, name), command
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*words, name))
+
+
+def test_each_command_shows_examples_that_are_understood():
+    """They are parsed as a shell and click would; what they name need not be there."""
+    for words, command in every_command(cli.zoo):
+        assert command.epilog, words
+        lines = [line.strip() for line in command.epilog.splitlines() if " zoo " in f" {line}"]
+        assert lines, words
+        for line in lines:
+            parts = shlex.split(line, comments=True)
+            start = parts.index("zoo") if "zoo" in parts else None
+            if start is not None and parts[0] == "zoo" and ">" not in parts:
+                assert parts[1 : 1 + len(words)] == list(words), line
+                if not isinstance(command, click.Group):
+                    command.make_context(words[-1], parts[1 + len(words) :])
+
+
+def test_completion_is_what_the_shell_reads(zoo, monkeypatch):
+    """For the shell that is named, else for the one that runs; no other is guessed."""
+    monkeypatch.setenv("SHELL", "/usr/bin/fish")
+
+    assert "complete -o nosort" in zoo("completion", "bash")[1]
+    assert "#compdef zoo" in zoo("completion", "zsh")[1]
+    assert "complete --no-files --command zoo" in zoo("completion")[1]
+    monkeypatch.setenv("SHELL", "/bin/ksh")
+    code, _, told = zoo("completion")
+    assert code == 2
+    assert "SHELL is ksh" in told
 
 
 def test_arrays_are_saved_under_any_name(tmp_path):

@@ -15,13 +15,14 @@ FLOORS = [  # from the roof down
         "zoo.commands.cache",
         "zoo.commands.catalogue",
         "zoo.commands.environment",
+        "zoo.commands.shells",
     }
     | {"zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
     {"zoo.diff_report", "zoo.pages"},
     {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"},
-    {"zoo.commands.network", "zoo.commands.places"},
+    {"zoo.commands.examples", "zoo.commands.network", "zoo.commands.places"},
     {"zoo.api", "zoo.commands.options"},
     {"zoo.labels", "zoo.values"},
     # fine-tuning, what it leaves behind, and what is learned from

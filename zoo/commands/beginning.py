@@ -8,10 +8,13 @@ import click
 
 from zoo import new_plugin as projects
 from zoo import output, plugins
+from zoo.commands.examples import examples
 from zoo.commands.options import remark, speech_options
 
 
-@click.command("new-plugin", epilog="Example: zoo new-plugin mine")
+@click.command(
+    "new-plugin", epilog=examples("zoo new-plugin mine", "zoo new-plugin mine --into ~/projects")
+)
 @click.argument("name")
 @click.option(
     "--into",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import amounts, home, inventory, output, pruning, rehashing, removal, repairing
+from zoo.commands.examples import examples
 from zoo.commands.libraries import offline_option, registry_option
 from zoo.commands.options import remark, speech_options
 from zoo.errors import BusyError, UsageError, counted, some
@@ -42,7 +43,7 @@ _refs = click.argument("refs", metavar="NAME...", nargs=-1, required=True)
 _dry = click.option("-n", "--dry-run", "dry", is_flag=True, help="Only say what would go.")
 
 
-@click.group("cache")
+@click.group("cache", epilog=examples("zoo cache ls", "zoo cache prune --max-size 10GB"))
 def cache() -> None:
     """Look after the store of fetched models: what is in it, what goes, is it sound.
 
@@ -50,7 +51,7 @@ def cache() -> None:
     """
 
 
-@cache.command("dir")
+@cache.command("dir", epilog=examples("zoo cache dir", 'du -sh "$(zoo cache dir)"'))
 @speech_options
 def show_folder(as_json: bool) -> None:
     """Print where it is."""
@@ -58,7 +59,7 @@ def show_folder(as_json: bool) -> None:
     output.say(output.document({"path": path}) if as_json else path)
 
 
-@cache.command("ls")
+@cache.command("ls", epilog=examples("zoo cache ls", "zoo cache ls 'vgg*' --json"))
 @click.argument("pattern", metavar="[GLOB]", default=None, required=False)
 @click.option("--kind", type=click.Choice(inventory.KINDS), help="Only things of this kind.")
 @click.option(
@@ -120,7 +121,7 @@ def _facts(item: Item) -> dict[str, Any]:
     }
 
 
-@cache.command("rm")
+@cache.command("rm", epilog=examples("zoo cache rm vgg16", "zoo cache rm vgg16:imagenet --dry-run"))
 @_refs
 @click.option("--force", is_flag=True, help="Take out what is pinned, too.")
 @_dry
@@ -147,7 +148,12 @@ def remove(refs: tuple[str, ...], force: bool, dry: bool, as_json: bool) -> None
         )
 
 
-@cache.command("prune")
+@cache.command(
+    "prune",
+    epilog=examples(
+        "zoo cache prune --max-size 10GB", "zoo cache prune --keep-within 90d --dry-run"
+    ),
+)
 @click.option(
     "--keep-within",
     "within",
@@ -194,7 +200,7 @@ def _say_gone(gone: Sequence[Item], dry: bool, as_json: bool, **more: Any) -> No
     remark(f"{counted(len(gone), 'thing')} {verb}, {output.size(size)}")
 
 
-@cache.command("pin")
+@cache.command("pin", epilog=examples("zoo cache pin vgg16"))
 @_refs
 @speech_options
 def pin(refs: tuple[str, ...], as_json: bool) -> None:
@@ -202,7 +208,7 @@ def pin(refs: tuple[str, ...], as_json: bool) -> None:
     _mark(refs, as_json, pinned=True)
 
 
-@cache.command("unpin")
+@cache.command("unpin", epilog=examples("zoo cache unpin vgg16"))
 @_refs
 @speech_options
 def unpin(refs: tuple[str, ...], as_json: bool) -> None:
@@ -247,7 +253,7 @@ def _told(one: Verified) -> dict[str, Any]:
     return {**facts, "state": one.state, "why": one.why, "aside": aside}
 
 
-@cache.command("verify")
+@cache.command("verify", epilog=examples("zoo cache verify"))
 @registry_option
 @offline_option
 @speech_options
@@ -257,7 +263,7 @@ def verify_all(ctx: click.Context, registry: Path | None, offline: bool, as_json
     ctx.exit(_verified((), registry, offline, as_json))
 
 
-@click.command("verify", epilog="Example: zoo verify --all")
+@click.command("verify", epilog=examples("zoo verify vgg16", "zoo verify --all"))
 @click.argument("refs", metavar="REF...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that is there.")
 @registry_option

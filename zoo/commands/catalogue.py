@@ -11,6 +11,7 @@ from zoo import catalogue as catalogues
 from zoo import home, output, sources
 from zoo.addresses import shown
 from zoo.commands.completion import complete_names
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options, registry_option
 from zoo.commands.network import fetching_options
 from zoo.commands.options import (
@@ -34,7 +35,14 @@ _LABELS = 20
 """Labels that are shown of more; ``--json`` has all."""
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog=examples(
+        "zoo list",
+        "zoo list 'vgg*' --cached",
+        "zoo list --registry https://models.example.org/registry.yaml",
+    ),
+)
 @click.argument("pattern", metavar="[GLOB]", default="*", shell_complete=complete_names)
 @click.option("--cached", is_flag=True, help="Only those that are in the store.")
 @registry_option
@@ -73,7 +81,7 @@ def _line(model: dict[str, Any]) -> str:
     return " ".join(marks)
 
 
-@click.command("info")
+@click.command("info", epilog=examples("zoo info vgg16", "zoo info vgg16 --json"))
 @click.argument("name", shell_complete=complete_names)
 @registry_option
 @speech_options
@@ -146,7 +154,14 @@ def _pinned(weights: Any) -> str:
     return ", ".join([output.size(weights.size)] * (weights.size is not None) + digests)
 
 
-@click.command("fetch")
+@click.command(
+    "fetch",
+    epilog=examples(
+        "zoo fetch vgg16",
+        "zoo fetch keras-vgg16 mobilenet-v2 --into models/",
+        "zoo fetch https://example.org/net.pb#sha256=...",
+    ),
+)
 @click.argument("refs", metavar="REF...", nargs=-1, required=True, shell_complete=complete_names)
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Copy them there.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
@@ -194,7 +209,7 @@ def fetch(
         output.say(output.document({"models": models}))
 
 
-@click.command("check")
+@click.command("check", epilog=examples("zoo check", "zoo check registry.yaml"))
 @click.argument("file", required=False, type=Place(dir_okay=False))
 @speech_options
 @click.pass_context

@@ -8,6 +8,7 @@ import click
 
 from zoo import output
 from zoo.commands.completion import complete_refs
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options
 from zoo.commands.options import speech_options
 from zoo.comparisons import diff
@@ -20,7 +21,10 @@ _NEGATIVE = 1
 _DISTANCE = click.FloatRange(min=0)
 
 
-@click.command("diff", epilog="Example: zoo diff toy-adder adder.pb")
+@click.command(
+    "diff",
+    epilog=examples("zoo diff toy-adder adder.pb", "zoo diff before/ after/ --rtol 1e-5 --json"),
+)
 @click.argument("a", shell_complete=complete_refs)
 @click.argument("b", shell_complete=complete_refs)
 @click.option("--tags-a", metavar="A,B", help="Tags of the MetaGraph of A, a SavedModel.")

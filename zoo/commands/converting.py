@@ -9,6 +9,7 @@ import click
 from zoo import conversions, output
 from zoo.advice import advising
 from zoo.commands.completion import complete_refs
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     altering_options,
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
     from zoo.repairs import Choice
 
 
-@click.command("convert", epilog="Example: zoo convert toy-adder adder.pb --to frozen")
+@click.command(
+    "convert",
+    epilog=examples(
+        "zoo convert toy-adder adder.pb --to frozen",
+        "zoo convert model-1000 serving/net/1 --to saved_model --verify",
+        "zoo convert net.pb half.pb --to frozen -o prob --dtype float16",
+    ),
+)
 @click.argument("ref", shell_complete=complete_refs)
 @click.argument("dest", type=Place())
 @click.option("--to", "form", metavar="FORMAT", required=True, help="See `zoo formats`.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import doctor, opinions, output, plugins
+from zoo.commands.examples import examples
 from zoo.commands.options import speech_options
 from zoo.commands.places import Place
 from zoo.errors import counted
@@ -18,7 +19,7 @@ _NEGATIVE = 1
 _STOPS = "error"
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=examples("zoo doctor model.pb", "zoo doctor model.pb --json"))
 @click.argument("path", type=Place())
 @speech_options
 def examine(path: Path, as_json: bool) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import output, plugins
+from zoo.commands.examples import examples
 from zoo.commands.options import speech_options
 from zoo.errors import some
 from zoo.found_plugins import CHOICE
@@ -27,7 +28,7 @@ _SHOWN = 3
 """Names that are shown of what a plugin offers; ``--json`` has all."""
 
 
-@click.command("formats")
+@click.command("formats", epilog=examples("zoo formats"))
 @speech_options
 def formats(as_json: bool) -> None:
     """List the formats that are installed, and the options each takes."""
@@ -48,7 +49,7 @@ def formats(as_json: bool) -> None:
         output.say(output.table(options))
 
 
-@click.command("plugins")
+@click.command("plugins", epilog=examples("zoo plugins", "zoo plugins --traceback"))
 @click.option("--traceback", is_flag=True, help="Show where a broken plugin broke.")
 @speech_options
 @click.pass_context

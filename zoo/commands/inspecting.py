@@ -8,6 +8,7 @@ import click
 
 from zoo import output
 from zoo.commands.completion import complete_refs
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     attaching_options,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from zoo.renaming import Wishes
 
 
-@click.command("inspect")
+@click.command("inspect", epilog=examples("zoo inspect model.pb", "zoo inspect vgg16 --json"))
 @click.argument("ref", shell_complete=complete_refs)
 @tags_option
 @click.option("--all", "everything", is_flag=True, help="Leave nothing out.")

@@ -10,6 +10,7 @@ import click
 from zoo import lockfile, locking, output
 from zoo.addresses import shown
 from zoo.commands.completion import complete_names
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options, offline_option
 from zoo.commands.network import fetching_options
 from zoo.commands.options import remark, speech_options
@@ -29,7 +30,7 @@ _lock_option = click.option(
 )
 
 
-@click.command("lock", epilog="Example: zoo lock vgg16 toy-adder:tutorial")
+@click.command("lock", epilog=examples("zoo lock vgg16 toy-adder:tutorial", "zoo lock --update"))
 @click.argument("names", metavar="[NAME...]", nargs=-1, shell_complete=complete_names)
 @click.option("--update", is_flag=True, help="Pin anew what was published again.")
 @click.option("--remove", "removing", is_flag=True, help="Take the pins of NAME out.")
@@ -85,7 +86,7 @@ def _facts(locked: Locked) -> dict[str, Any]:
     }
 
 
-@click.command("sync", epilog="Example: zoo sync --offline")
+@click.command("sync", epilog=examples("zoo sync", "zoo sync --offline"))
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @_lock_option
 @offline_option

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from zoo import output, registering
+from zoo.commands.examples import examples
 from zoo.commands.options import remark, speech_options
 from zoo.commands.places import Place
 from zoo.errors import UsageError
@@ -20,7 +21,12 @@ _registry = click.option(
 )
 
 
-@click.command("add", epilog="Example: zoo add model.pb --name my-net:v2")
+@click.command(
+    "add",
+    epilog=examples(
+        "zoo add model.pb --name my-net:v2", "zoo add model.pb --name my-net --registry team.yaml"
+    ),
+)
 @click.argument("path", type=Place())
 @click.option("--name", metavar="NAME[:TAG]", required=True, help="What it shall be called.")
 @click.option("--link", is_flag=True, help="Leave the files where they are; do not copy them.")
@@ -69,7 +75,7 @@ def _facts(done: registering.Registered) -> dict[str, Any]:
     }
 
 
-@click.command("remove", epilog="Example: zoo remove my-net:v2")
+@click.command("remove", epilog=examples("zoo remove my-net:v2"))
 @click.argument("name")
 @_registry
 @speech_options

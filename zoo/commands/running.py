@@ -10,6 +10,7 @@ import click
 from zoo import atomic, output
 from zoo.advice import advising
 from zoo.commands.completion import complete_refs
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     attaching_options,
@@ -37,7 +38,14 @@ def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) 
     return value
 
 
-@click.command("run", epilog="Example: zoo run toy-adder -i w1=13 -i w2=17")
+@click.command(
+    "run",
+    epilog=examples(
+        "zoo run toy-adder -i w1=13 -i w2=17",
+        "zoo run net.pb -i images=@cat.jpg -o prob",
+        "zoo run saved/ -i x=@x.npy --save out.npz",
+    ),
+)
 @click.argument("ref", shell_complete=complete_refs)
 @click.option("-i", "inputs", metavar="NAME=VALUE", multiple=True, help="An input.")
 @click.option("-o", "outputs", metavar="NAME", multiple=True, help="An output; all by default.")
