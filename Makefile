@@ -1,6 +1,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
+# a process for each core; the tests of a file stay together, and TensorFlow is imported once in each
+BESIDE := --numprocesses auto --dist loadfile
 
 .PHONY: help setup demo fast check test test-all bench clean
 
@@ -33,11 +35,11 @@ check: $(READY)  ## ruff and mypy
 	ruff check .
 	mypy
 
-fast: $(READY)  ## tests that need no TensorFlow
-	pytest -q tests/unit tests/contract zoo
+fast: $(READY)  ## tests that need neither TensorFlow nor seconds
+	pytest -q $(BESIDE) -m "not slow and not long and not tensorflow" tests/unit tests/contract zoo
 
 test: check  ## everything but what takes minutes
-	pytest -q -m "not slow"
+	pytest -q $(BESIDE) -m "not slow"
 
 test-all: check  ## everything
 	pytest -q

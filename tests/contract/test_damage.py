@@ -79,11 +79,13 @@ def check(folder, specimens):
         assert found["peak"] < MOST
 
 
+@pytest.mark.long
 def test_damaged_files_are_errors_of_ours(specimens, tmp_path):
     """Every format that can be written here: 2,000 cases, at most a second and 200 MB each."""
     check(tmp_path, specimens)
 
 
+@pytest.mark.long
 def test_damaged_files_of_others_are_errors_of_ours(fixtures, tmp_path):
     """The same for what others published, V1 checkpoints and text among it."""
     check(tmp_path, [fixtures / name for name in OF_OTHERS])

@@ -365,7 +365,9 @@ def test_the_sound_format_passes(tmp_path):
     assert caught_by(SOUND, tmp_path, TESTS) == []
 
 
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.long] * (n == TIMED)) for n in TESTS]
+)
 def test_only_its_own_test_catches_a_mutant(name, tmp_path):
     """Breaking one promise fails the one test of that promise.
 

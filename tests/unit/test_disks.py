@@ -59,6 +59,7 @@ def test_a_full_disk_while_saving(large, tmp_path, form):
     assert list(target.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", FORMS)
 def test_k07_a_process_that_dies_leaves_nothing_or_the_whole(large, tmp_path, form):
     """Whatever step of a new conversion is the last, what has a name can be read.

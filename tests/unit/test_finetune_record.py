@@ -89,6 +89,7 @@ def test_onednn_is_recorded_as_it_is_set(monkeypatch):
     assert run_record.environment()["OMP_NUM_THREADS"] == "3"
 
 
+@pytest.mark.long
 @pytest.mark.tensorflow
 def test_threads_are_recorded_where_tensorflow_runs():
     """In a process of its own: they are set before it starts."""

@@ -72,6 +72,7 @@ def test_s6_looking_around_needs_no_tensorflow(arguments):
     assert modules & {"tensorflow", "keras", "numpy", "rich", "requests"} == set()
 
 
+@pytest.mark.long
 def test_inspecting_needs_neither_tensorflow_nor_numpy(models):
     """Looking into a model reads its graph and its index, and no values."""
     for path in models:
@@ -86,6 +87,7 @@ def test_comparing_needs_no_tensorflow(models):
         assert (code, modules & {"tensorflow", "keras"}) == (0, set())
 
 
+@pytest.mark.long
 def test_converting_needs_neither_tensorflow_nor_numpy(models, tmp_path):
     """All conversions pass bytes on, and interpret none."""
     for number, path in enumerate(models):

@@ -168,6 +168,7 @@ def test_sequential_nets_of_all_times(config):
     assert Net(config).outputs() == ["a"]
 
 
+@pytest.mark.tensorflow
 def test_a_net_that_keras_saved(tmp_path):
     """Order and dtypes of inputs, widths, what trains, the head's weights: in all three files."""
     script = (

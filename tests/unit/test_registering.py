@@ -105,6 +105,7 @@ def test_nothing_is_written_for_what_is_no_model(models, home):
     assert not (home / "registry.yaml").exists()
 
 
+@pytest.mark.long
 def test_many_processes_add_at_once(models, home):
     """Each finds what the others wrote."""
     command = [sys.executable, "-m", "zoo", "add", str(models / "net.pb"), "-q", "--name"]

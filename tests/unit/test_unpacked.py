@@ -181,6 +181,7 @@ def counted(real, steps, last):
     return call
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("before", ["nothing", pytest.param("damaged", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_k03_k04_a_kill_at_any_step(archive, home, before):
