@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
-from zoo import apart, output
+from zoo import apart, output, work
 from zoo.errors import AccessError, DiskError, UsageError, ZooError, did_you_mean
 from zoo.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from zoo.patience import Watch
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """Graphs are many objects without circles: looking for these at every 700 takes a fifth longer."""
@@ -187,7 +189,8 @@ def run(arguments: Sequence[str]) -> int:
     as_json, verbose = "--json" in arguments, bool({"-v", "--verbose"} & set(arguments))
     warnings.showwarning = _as_note
     try:
-        code = zoo.main(list(arguments), prog_name="zoo", standalone_mode=False)
+        with work.shown(_watch_unless({"-q", "--quiet"} & set(arguments))):
+            code = zoo.main(list(arguments), prog_name="zoo", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except ZooError as error:
         if verbose:
@@ -206,6 +209,18 @@ def run(arguments: Sequence[str]) -> int:
         output.note(traceback.format_exc())
         output.note(f"zoo: {_blamed(error)}, not in what you did; the lines above say where")
         return _BUG
+
+
+def _watch_unless(quiet: object) -> Callable[[], Watch]:
+    """Return what long work is shown by; nothing is shown where that is not wanted."""
+
+    def watch() -> Watch:
+        """Return it: imported where something is long enough to be counted."""
+        from zoo import patience, transfer_progress
+
+        return patience.Watch() if quiet else transfer_progress.working()
+
+    return watch
 
 
 def _blamed(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zoo import work
 from zoo.addresses import shown
 from zoo.compare import compare
 from zoo.contrast import EXACT, Tolerance
@@ -28,7 +29,8 @@ def diff(
     """Return in what the models `a` and `b` are the same, the document of ``zoo diff --json``."""
     one, facts_a = _opened(library, a, tags_a)
     other, facts_b = _opened(library, b, tags_b)
-    found = compare(one, other, tolerance)
+    with work.counted("comparing", one.weights.nbytes + other.weights.nbytes):
+        found = compare(one, other, tolerance)
     return {"equal": found.pop("equal"), "a": facts_a, "b": facts_b, **found}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, drafts, output, plugins
+from zoo import detect, drafts, output, plugins, work
 from zoo.alterations import NONE as UNALTERED
 from zoo.alterations import Alterations
 from zoo.applying import applied
@@ -120,7 +120,8 @@ def convert(
         asked = replace(verify, feeds=ready.feeds, moved=moved)
         proof = _proven(form, ready.reference, model, target, options or {}, asked)
     left = library.left_at(read, load_options)  # before it is replaced, if it is
-    saved = library.save(model, dest, to, options)
+    with work.counted(f"writing {target.name}", model.weights.nbytes):
+        saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
     wished = wishes.told() if read.model.attached is None and read.model.graph.node else []
     notes = (*left, *wished, *told, *ready.notes, *altered, *saved.notes)
@@ -145,7 +146,8 @@ def _proven(
     with output.hushed():
         tensorflow()
     with drafts.drafting(target.parent, target.name) as room:
-        draft = form.write(model, room / target.name, options).path
+        with work.counted(f"writing {target.name} to verify it", model.weights.nbytes):
+            draft = form.write(model, room / target.name, options).path
         written = form.read(draft, {})
         own = functools.partial(_own, written)
         opening = own if form.judge is None else functools.partial(form.judge, draft)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import archives
+from zoo import archives, work
 from zoo.compressed import too_large
 from zoo.errors import FormatError
 from zoo.members import FOLDER, Tree
@@ -108,6 +108,7 @@ def _write(root: int, parts: Sequence[str], member: Member, budget: _Budget) -> 
         for chunk in member.chunks():
             size += len(chunk)
             budget.spend(len(chunk))
+            work.done(len(chunk))
             sha256.update(chunk)
             _write_all(file, chunk)
     finally:

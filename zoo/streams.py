@@ -11,6 +11,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from zoo import work
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -87,6 +89,7 @@ class Stream:
             count = os.write(self._descriptor, view)
             self._sent += count
             view = view[count:]
+            work.done(count)
         if self._sent - self._begun >= _AHEAD:
             self._begin(self._begun, self._sent)
             self._begin(self._begun - _KEPT, self._sent - _KEPT)

@@ -29,6 +29,50 @@ def watching() -> Watch:
     return Lines()
 
 
+def working() -> Watch:
+    """Return what shows work on this machine: as a transfer, where it takes more than a second."""
+    return Late(watching)
+
+
+class Late(Watch):
+    """Begins to show something once it has taken `after` seconds; most work is done by then."""
+
+    def __init__(
+        self,
+        shows: Callable[[], Watch],
+        after: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._shows, self._after, self._clock = shows, after, clock
+        self._watch: Watch | None = None
+        self._start: float | None = None
+        self._name, self._here = "", 0
+        self._size: int | None = None
+
+    def begins(self, name: str, size: int | None, here: int) -> None:
+        """Keep what there is to do; the clock starts when something is done."""
+        self._name, self._size, self._here = name, size, here
+
+    def arrived(self, count: int) -> None:
+        """Count, and begin to show it where it is time."""
+        if self._watch is not None:
+            self._watch.arrived(count)
+            return
+        self._here += count
+        now = self._clock()
+        self._start = now if self._start is None else self._start
+        if now - self._start >= self._after:
+            self._watch = self._shows()
+            self._watch.begins(self._name, self._size, 0)
+            self._watch.arrived(self._here)
+
+    def ends(self) -> None:
+        """End what is shown, if anything is."""
+        if self._watch is not None:
+            self._watch.ends()
+            self._watch = None
+
+
 class Lines(Watch):
     """Prints a line now and then, and one for each wait; short transfers get none."""
 

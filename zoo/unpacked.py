@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from zoo import disk, home, leases, rooms
+from zoo import disk, home, leases, rooms, work
 from zoo.digests import file_digest, folder_digest
 from zoo.errors import IntegrityError
 from zoo.extracting import extract
@@ -87,7 +87,8 @@ def _make(draft: Path, archive: Path, sha256: str) -> None:
     """Unpack `archive` into the folder `draft`, and bring all of it to the disk."""
     (draft / FILES).mkdir(parents=True)
     try:
-        files = extract(archive, draft / FILES)
+        with work.counted("unpacking", None):
+            files = extract(archive, draft / FILES)
     finally:  # a fault in it has another reason where it is not what was fetched any more
         _refuse_other(archive, sha256)
     (draft / MANIFEST).write_text(json.dumps(_manifest(files)), encoding="utf-8")

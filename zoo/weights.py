@@ -55,6 +55,12 @@ class Weights(Mapping[str, "np.ndarray"]):
     def __getitem__(self, name: str) -> np.ndarray:
         return self._tensors[name].read()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all values, as they are in memory; texts count as nothing."""
+        kept = (one for one in self._tensors.values() if one.dtype is not dtypes.STRING)
+        return sum(tensor.nbytes for tensor in kept)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 

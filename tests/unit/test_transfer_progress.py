@@ -7,12 +7,12 @@ from hashlib import sha256
 import pytest
 
 from tests.faulty_server import FaultyServer, Served
-from zoo import cli, transfer_progress
+from zoo import cli, digests, transfer_progress, work
 from zoo.commands import libraries
 from zoo.network_errors import PassingError
 from zoo.patience import Patience, Watch
 from zoo.retrying import persisting
-from zoo.transfer_progress import Bar, Lines
+from zoo.transfer_progress import Bar, Late, Lines
 
 
 @pytest.fixture
@@ -20,6 +20,74 @@ def told():
     """Return lines that were said, and a watch with a clock that goes on by a second at a look."""
     lines, ticks = [], iter(range(10_000))
     return lines, Lines(lines.append, lambda: float(next(ticks)))
+
+
+def test_work_that_is_soon_done_shows_nothing():
+    """What takes less than a second is over before anybody has read what it was."""
+    shown, ticks = Shown(), iter([0.0, 0.4, 0.9])
+    watch = Late(lambda: shown, clock=lambda: next(ticks))
+
+    watch.begins("writing net.pb", 300, 0)
+    for _ in range(3):
+        watch.arrived(100)
+    watch.ends()
+
+    assert shown.told == []
+
+
+def test_longer_work_is_shown_with_what_was_done_before():
+    """The clock starts with the first bytes, since before them something else may be shown."""
+    shown, ticks = Shown(), iter([7.0, 8.0])
+    watch = Late(lambda: shown, clock=lambda: next(ticks))
+
+    watch.begins("writing net.pb", 300, 0)
+    for _ in range(3):
+        watch.arrived(100)
+    watch.ends()
+
+    assert shown.told == [("begins", "writing net.pb", 300, 0), 200, 100, "ends"]
+
+
+def test_work_is_counted_for_who_shows_it(tmp_path):
+    """Writing, hashing, comparing and unpacking count their bytes, once each."""
+    out, asked = str(tmp_path / "net.pb"), []
+
+    def shows():
+        asked.append(Shown())
+        return asked[-1]
+
+    with work.shown(shows):
+        cli.zoo.main(["convert", "vgg-digits", out, "--to", "frozen"], standalone_mode=False)
+    with work.shown(shows), work.counted("hashing", 1), work.counted("inside", 1):
+        digests.file_digest(tmp_path / "net.pb")
+
+    assert [one.told[0][1] for one in asked] == ["writing net.pb", "hashing"]
+    size = (tmp_path / "net.pb").stat().st_size
+    for one in asked:
+        assert sum(step for step in one.told if isinstance(step, int)) == size
+        assert one.told[-1] == "ends"
+
+
+def test_quiet_work_is_shown_by_nothing():
+    """With -q there is no bar either."""
+    assert type(cli._watch_unless(quiet={"-q"})()) is Watch
+    assert type(cli._watch_unless(quiet=set())()) is Late
+
+
+class Shown(Watch):
+    """Notes what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def begins(self, *what):
+        self.told.append(("begins", *what))
+
+    def arrived(self, count):
+        self.told.append(count)
+
+    def ends(self):
+        self.told.append("ends")
 
 
 def test_lines_come_now_and_then(told):

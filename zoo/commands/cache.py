@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo import amounts, home, inventory, output, pruning, rehashing, removal, repairing
+from zoo import amounts, home, inventory, output, pruning, rehashing, removal, repairing, work
 from zoo.commands.examples import examples
 from zoo.commands.libraries import offline_option, registry_option
 from zoo.commands.options import remark, speech_options
@@ -234,7 +234,8 @@ def _verified(refs: tuple[str, ...], registry: Path | None, offline: bool, as_js
     found = inventory.items(library.store.root)
     if refs:
         found = repairing.chosen(library, found, refs)
-    done = [*repairing.verify(library, found)]
+    with work.counted("reading what the store has", sum(item.size for item in found)):
+        done = [*repairing.verify(library, found)]
     if as_json:
         output.say(output.document({"items": [*map(_told, done)]}))
     else:
