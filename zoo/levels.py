@@ -129,7 +129,7 @@ def _beyond_saver(level: str) -> str:
 
 def _by_attribute(node: protos.NodeDef, said: Judgement) -> Said:
     """Return the level of `node`, an attribute of which names its files."""
-    value = node.attr[said.attribute] if said.attribute in node.attr else None
+    value = node.attr.get(said.attribute)  # asked like this, it is not made
     names = [] if value is None else [*value.list.s] or [value.s]
     if said.optional:
         names = [name for name in names if not _HARMLESS.fullmatch(name)]

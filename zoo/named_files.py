@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
+from zoo.assets import asset_files
 from zoo.dtypes import STRING
 from zoo.errors import FormatError
 from zoo.graph import data_inputs, source
@@ -215,7 +216,10 @@ class NamedFiles:
         if node is None or kind not in ("asset", "constant"):
             return _UNSURE
         if kind == "asset":
-            return frozenset({Origin(ASSET)})
+            files = asset_files(self.program.meta_graph)
+            place = node.asset.asset_file_def_index
+            name = files[place].filename if 0 <= place < len(files) else ""
+            return frozenset({Origin(ASSET, name.encode())})
         return self._of(("", node.constant.operation, ""))
 
 

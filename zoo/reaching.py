@@ -106,8 +106,8 @@ class Program:
         rooted = {name for one in found.values() for name in one.nodes}
         loose = tuple(name for name in self.nodes if name not in rooted)
         self._follow(Start(LOOSE, _THE_GRAPH, loose), found[LOOSE])
-        for one in found.values():
-            self._enter(one)
+        for reached in found.values():
+            self._enter(reached)
         return found
 
     @cached_property
