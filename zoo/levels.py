@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zoo.findings import LEVELS
+from zoo.graph import data_inputs, source
 from zoo.named_files import ASSET, COMPUTED, CONSTANT, FED, SAVER, NamedFiles, Origin
 from zoo.op_levels import PURE
 from zoo.op_levels import SAVER as OF_SAVERS
@@ -31,7 +32,9 @@ _ENDS = {
     "MergeV2Checkpoints", "NoOp", "Pack", "Reshape", "ShardedFilename",
 }  # fmt: skip
 """What a saver does with what it read, and when it has written."""
-_USUAL_NAME = re.compile(rb"(model)?(_temp(_[0-9a-f]+)?/part)?")
+_PASS_ON = {"Cast", "Identity", "MergeV2Checkpoints", "Pack", "Reshape", "ShardedFilename"}
+"""Those of them that give somebody what they take."""
+_USUAL_NAME = re.compile(rb"(model)?(\.part|_temp(_[0-9a-f]+)?/part)?")
 """What a saver of TensorFlow 1 calls its file where nobody tells it."""
 _HARMLESS = re.compile(rb"|stdout|stderr|log\((info|warning|error)\)|local://|bytes://.*", re.S)
 _ELSEWHERE = re.compile(rb"[a-zA-Z][\w+.-]*://")
@@ -92,19 +95,38 @@ class Context:
             one.kind in (FED, SAVER) or (one.kind == CONSTANT and _USUAL_NAME.fullmatch(one.value))
             for one in origins
         )
-        return usual and bool(origins) and self._ends_from(name)
+        return usual and bool(origins) and self._ends(name)
 
-    def _ends_from(self, name: str) -> bool:
-        todo, seen = [*self._users.get(name, ())], {name}
+    def _ends(self, name: str) -> bool:
+        """Tell whether what uses the node `name` is of a saver, and gives nothing to others."""
+        nodes, sources = self.program.nodes, self.program.sources
+        after = self._after(name)
+        around = {name} | after | self._before(sources[name][:1])
+        for user in after:
+            op = nodes[user].op
+            if op not in _ENDS or (op in _PASS_ON and not set(_data(nodes[user])) <= around):
+                return False
+            if op in _PASS_ON and nodes[name].op in _READS and user not in self._users:
+                return False
+        return True
+
+    def _after(self, name: str) -> set[str]:
+        found, todo = set[str](), [*self._users.get(name, ())]
         while todo:
             user = todo.pop()
-            if user in seen:
-                continue
-            seen.add(user)
-            if self.program.nodes[user].op not in _ENDS:
-                return False
-            todo += self._users.get(user, ())
-        return True
+            if user not in found:
+                found.add(user)
+                todo += self._users.get(user, ())
+        return found
+
+    def _before(self, names: list[str]) -> set[str]:
+        found, todo = set[str](), [*names]
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                todo += self.program.sources.get(name, ())
+        return found
 
     def _origins(self, body: str, node: protos.NodeDef, said: Judgement) -> Origins:
         found = [self._named.given(body, node, number) for number in said.inputs]
@@ -121,6 +143,10 @@ class Context:
             for used in sources:
                 found.setdefault(used, []).append(name)
         return found
+
+
+def _data(node: protos.NodeDef) -> list[str]:
+    return [source(edge) for edge in data_inputs(node)[: 1 if node.op == "Reshape" else None]]
 
 
 def _beyond_saver(level: str) -> str:

@@ -125,15 +125,20 @@ class NamedFiles:
     def _joined(self, parts: list[Origins], node: protos.NodeDef) -> Origins:
         """Return where texts come from that are put together of `parts`."""
         between = node.attr["separator"].s if "separator" in node.attr else b""
-        kinds = [{one.kind for one in part} for part in parts]
-        if all(kind == {CONSTANT} for kind in kinds) and _few(parts):
-            rows = product(*([one.value for one in part] for part in parts))
-            return frozenset(Origin(CONSTANT, between.join(row)) for row in rows)
-        begun = frozenset().union(*(_begun(one) for one in parts[0]))
-        added = frozenset().union(*parts[1:])
-        if all(one.kind == CONSTANT and b".." not in one.value for one in added):
-            return begun
-        return begun - {Origin(SAVER)} | (_UNSURE if Origin(SAVER) in begun else frozenset())
+        plain = all(one.kind == CONSTANT for part in parts[1:] for one in part)
+        inside = plain and not any(b".." in one.value for part in parts[1:] for one in part)
+        constants = [one.value for one in parts[0] if one.kind == CONSTANT]
+        found = set[Origin]()
+        if plain and _few([parts[0], *parts[1:]]):
+            rows = product(constants, *([one.value for one in part] for part in parts[1:]))
+            found.update(Origin(CONSTANT, between.join(row)) for row in rows)
+        else:
+            found.update(_begun(value) for value in constants)
+        for one in parts[0]:
+            if one.kind != CONSTANT:
+                kept = one.kind == FED or (one.kind == SAVER and inside)
+                found.add(one if kept else Origin(COMPUTED))
+        return frozenset(found)
 
     def _variable(self, name: str, asker: str) -> Origins:
         """Return where the value of the variable `name` comes from, if only the graph sets it."""
@@ -238,11 +243,11 @@ def _constants(node: protos.NodeDef) -> Origins:
         return _UNSURE
 
 
-def _begun(origin: Origin) -> Origins:
-    """Return where a text comes from that begins with one from `origin`."""
-    if origin.kind == CONSTANT and not _ROOTED.match(origin.value):
-        return _UNSURE  # what follows may make it the address of another machine
-    return _UNSURE if origin.kind == ASSET else frozenset({origin})
+def _begun(value: bytes) -> Origin:
+    """Return where a text comes from that begins with `value`, and goes on nobody knows how."""
+    if _ROOTED.match(value):
+        return Origin(CONSTANT, value)
+    return Origin(COMPUTED)  # what follows may make it the address of another machine
 
 
 def _few(parts: list[Origins]) -> bool:

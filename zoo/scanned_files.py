@@ -271,10 +271,10 @@ def _settings(text: str | bytes) -> Sightings:
     return seen
 
 
-def _graph(path: Path, start: bytes) -> Sightings | None:
+def _graph(path: Path, start: bytes) -> Sightings | None:  # noqa: ARG001
     if scanned_graphs.is_text(path):
         return scanned_graphs.of_text(path)
-    return None if start[:1].isspace() else scanned_graphs.of_graph(path)
+    return scanned_graphs.of_graph(path)
 
 
 def _weights(path: Path, start: bytes) -> Sightings | None:  # noqa: ARG001

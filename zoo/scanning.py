@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from zoo import libraries, ops, protos
 from zoo.assets import asset_files
@@ -173,15 +173,40 @@ def _escaping(meta_graph: protos.MetaGraphDef) -> Iterator[Finding]:
 def _hidden(meta_graph: protos.MetaGraphDef) -> Iterator[Finding]:
     """Yield a finding for each operation in a message that a collection carries along."""
     for key in sorted(meta_graph.collection_def):
-        collection = meta_graph.collection_def[key]
+        collection, label = meta_graph.collection_def[key], f"collection {key}"
         carried = [*collection.bytes_list.value]
-        carried += [item.value for item in collection.any_list.value]
+        for item in collection.any_list.value:
+            graph = _graph_in(item)
+            if graph is None:
+                carried.append(item.value)
+            else:
+                for one in look(_beside(meta_graph, graph)).findings:
+                    yield replace(one, path=(label, *one.path))
         for op in sorted({op for item in carried for op in _operations_in(item)}):
             said = judgement(op)
             if said is not None:
                 level = "io" if said.level == "saver" else said.level
                 why = f"{said.why}; a node of it is hidden in a collection"
-                yield Finding(op, key, why, level, "", (f"collection {key}",))
+                yield Finding(op, key, why, level, "", (label,))
+
+
+def _graph_in(item: Any) -> protos.GraphDef | None:
+    """Return the graph that an entry of a collection is, as of the oldest served models."""
+    from google.protobuf.message import DecodeError
+
+    if not item.type_url.endswith("/tensorflow.GraphDef"):
+        return None
+    try:
+        return protos.GraphDef.FromString(item.value)
+    except DecodeError:
+        return None
+
+
+def _beside(meta_graph: protos.MetaGraphDef, graph: protos.GraphDef) -> protos.MetaGraphDef:
+    """Return `graph` with the saver of `meta_graph`, for which it was made."""
+    made = protos.MetaGraphDef(saver_def=meta_graph.saver_def)
+    made.graph_def.CopyFrom(graph)
+    return made
 
 
 def _operations_in(message: bytes) -> set[str]:
