@@ -12,7 +12,7 @@ from zoo.graph import data_inputs, source
 from zoo.named_files import ASSET, COMPUTED, CONSTANT, FED, SAVER, NamedFiles, Origin
 from zoo.op_levels import PURE
 from zoo.op_levels import SAVER as OF_SAVERS
-from zoo.reaching import INIT, RESTORE, SAVE, USER
+from zoo.reaching import LOOSE, RESTORE, SAVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ class Context:
         there = self.program.started_by(body, node.name)
         if there == {starter} and kinds == {SAVER}:
             return OF_SAVERS, said.why
-        if not body and not there & {INIT, USER} and self._is_left_behind(node.name, origins):
+        if not body and there <= {starter, LOOSE} and self._is_left_behind(node.name, origins):
             return OF_SAVERS, said.why
         level, why = _gravest(origins, said)
         return level, why if kinds - {SAVER} else f"{why}, and more than the saver runs it"

@@ -20,6 +20,8 @@ SAVE, RESTORE, INIT, USER, LOOSE = "save", "restore", "init", "user", "loose"
 """Who starts something: the saver, twice; loading; whoever uses the model; and, for what none of
 them starts, whoever asks the graph for a node by its name."""
 
+UNNAMED = "(function without a name)"
+"""What a function without a name is called, since "" is the graph."""
 _INIT_SIGNATURE = "__saved_model_init_op"
 _INIT_COLLECTIONS = {
     "init_op", "legacy_init_op", "local_init_op", "saved_model_main_op", "table_initializer",
@@ -80,7 +82,8 @@ class Program:
     @cached_property
     def functions(self) -> dict[str, protos.FunctionDef]:
         """The functions of the library by name."""
-        return {one.signature.name: one for one in self.meta_graph.graph_def.library.function}
+        library = self.meta_graph.graph_def.library
+        return {one.signature.name or UNNAMED: one for one in library.function}
 
     @cached_property
     def sources(self) -> dict[str, list[str]]:

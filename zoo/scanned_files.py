@@ -92,8 +92,7 @@ class Look:
         try:
             found = self._seen(path, alone=alone)
         except ZooError as error:
-            said = f"{error.problem}: {error.found}" if error.found else error.problem
-            found = Sightings(unread=[said])
+            found = Sightings(unread=[_said(error)])
         except OSError as error:
             found = Sightings(unread=[f"cannot be read: {error.strerror}"])
         if found is None and alone:
@@ -154,6 +153,10 @@ class Look:
             inner = Look(self.model_at, self.depth + 1).through(Path(room))
         seen.join(inner)
         return seen
+
+
+def _said(error: ZooError) -> str:
+    return f"{error.problem}: {error.found}" if error.found else error.problem
 
 
 def _beside(path: Path) -> Iterator[Path]:
@@ -255,10 +258,11 @@ def _keras(path: Path, start: bytes) -> Sightings | None:
     seen.models = 1
     try:
         _ = file.weights
-    except FormatError as error:
-        if _LINK not in error.found:
-            raise
-        seen.add([Finding("HDF5 link", path.name, f"points elsewhere: {error.found}", "io")])
+    except ZooError as error:
+        if _LINK in error.found:
+            seen.add([Finding("HDF5 link", path.name, f"points elsewhere: {error.found}", "io")])
+        else:
+            seen.unread.append(_said(error))
     return seen
 
 

@@ -19,12 +19,11 @@ from zoo.findings import LEVELS, Finding
 from zoo.graph import source
 from zoo.levels import Context
 from zoo.op_levels import PURE, Judgement, judgement, table
-from zoo.reaching import Program, callees
+from zoo.reaching import UNNAMED, Program, callees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_UNNAMED = "(function without a name)"
 _FIELD_OP = b"\x12"
 """What stands before the operation of a node in its message."""
 
@@ -103,7 +102,7 @@ class _Walk:
         self._functions = {one.signature.name for one in graph.library.function}
         self._look("", graph.node)
         for one in graph.library.function:
-            self._look(one.signature.name or _UNNAMED, one.node_def)
+            self._look(one.signature.name or UNNAMED, one.node_def)
 
     def _look(self, body: str, nodes: Iterable[protos.NodeDef]) -> None:
         known, functions = table(), self._functions
