@@ -11,7 +11,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import fetching, finetuning, large, others, registries, vgg16
+from benchmarks import fetching, finetuning, large, others, registries, scanning, vgg16
 from benchmarks.measure import in_turn, show
 
 _ZOO = [sys.executable, "-m", "zoo"]
@@ -30,6 +30,7 @@ def main(runs: int) -> None:
         _inspect_others(Path(name), runs)
         _vgg16(Path(name), runs)
         large.measure(Path(name))
+    scanning.measure(runs, None)
     fetching.measure(runs)
     finetuning.measure()
 

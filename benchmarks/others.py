@@ -51,11 +51,16 @@ MADE = (
 
 def build(room: Path) -> None:
     """Write the files of `MADE` into the folder `room`."""
+    mobilenet(room)
+    _large_meta(room / "large")
+    _many(room / "many")
+
+
+def mobilenet(room: Path) -> None:
+    """Write MobileNetV2 with weights of chance as a SavedModel of Keras into `room`."""
     import keras
 
     keras.applications.MobileNetV2(weights=None).export(str(room / "mobilenet"), verbose=False)
-    _large_meta(room / "large")
-    _many(room / "many")
 
 
 def _large_meta(prefix: Path) -> None:

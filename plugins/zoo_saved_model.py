@@ -85,7 +85,10 @@ def recognises(path: Path) -> bool:
     try:
         if (folder / saved_model_file.TEXT).is_file():
             return True
-        with (folder / saved_model_file.BINARY).open("rb") as file:
+        binary = folder / saved_model_file.BINARY
+        if not binary.is_file():
+            return False  # opening a pipe would wait for whoever writes to it
+        with binary.open("rb") as file:
             return file.read(1) in _FIRST_BYTES
     except OSError:
         return False

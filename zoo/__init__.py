@@ -11,7 +11,7 @@ from zoo import after_keras
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.api import apply, convert, diff, fetch, inspect, list_models, load, save
+    from zoo.api import apply, convert, diff, fetch, inspect, list_models, load, save, scan
     from zoo.architectures import Architecture
     from zoo.diagnosis import Diagnosis, Question
     from zoo.findings import Finding
@@ -54,10 +54,13 @@ __all__ = [
     "list_models",
     "load",
     "save",
+    "scan",
 ]
 
 _ROOMS = {
-    "zoo.api": ("apply", "convert", "diff", "fetch", "inspect", "list_models", "load", "save"),
+    "zoo.api": (
+        "apply", "convert", "diff", "fetch", "inspect", "list_models", "load", "save", "scan",
+    ),
     "zoo.architectures": ("Architecture",),
     "zoo.diagnosis": ("Diagnosis", "Question"),
     "zoo.formats": ("Format", "Option", "Saved"),
@@ -71,7 +74,7 @@ _ROOMS = {
     "zoo.transforms": ("Transform",),
     "zoo.weights": ("Weights",),
     "zoo_finetune.api": ("finetune",),
-}
+}  # fmt: skip
 _ROOM = {name: room for room, names in _ROOMS.items() for name in names}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import comparisons, conversions
+from zoo import comparisons, conversions, scans
 from zoo.advice import advising
 from zoo.alterations import Alterations
 from zoo.applying import applied
@@ -256,6 +256,14 @@ def inspect(ref: str | Path, tags: str | Iterable[str] | None = None) -> dict[st
     """Return what is in the model that `ref` means, as ``zoo inspect --json`` prints it."""
     options = {"tags": tags}
     return Library().inspect(ref, options=options)
+
+
+def scan(ref: str | Path) -> dict[str, Any]:
+    """Return what the model that `ref` means would do besides computing.
+
+    That is the document of ``zoo scan --json``.  Its files are looked through, and none is run.
+    """
+    return scans.scan(Library(), ref)
 
 
 def list_models(pattern: str = "*") -> list[str]:

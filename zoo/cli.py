@@ -61,6 +61,7 @@ COMMANDS = {
     "plugins": ("zoo.commands.environment", "List the plugins, and what broke."),
     "remove": ("zoo.commands.registering", "Take a name out of your registry."),
     "run": ("zoo.commands.running", "Run a model once."),
+    "scan": ("zoo.commands.scanning", "Say what a model would do besides computing."),
     "sync": ("zoo.commands.locking", "Bring exactly what zoo.lock pins into the store."),
     "verify": ("zoo.commands.cache", "Hash again what is in the store."),
 }

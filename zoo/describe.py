@@ -8,10 +8,10 @@ from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from zoo import facts, heads, ranking, signatures
+from zoo import facts, heads, ranking, scanning, sightings, signatures
 from zoo.constants import weight_constants
 from zoo.detect import size_of
-from zoo.errors import ZooError, counted
+from zoo.errors import FormatError, ZooError, counted
 from zoo.inline import expanded
 from zoo.parts import SliceTensor
 from zoo.specs import output_dtypes, spec_of
@@ -70,9 +70,18 @@ def describe(
             "unsure": unsure or found.unsure or None,
         },
         **facts.facts(model.meta_graph, flat, model.weights, flat.upstream(wanted)),
+        "findings": _findings(model),
         "notes": _missing(model),
         **({} if tensors is None else {"tensors": _tensors(flat, tensors)}),
     }
+
+
+def _findings(model: Model) -> list[dict[str, Any]] | None:
+    """Return what the graph does besides computing, None where nobody can tell."""
+    try:
+        return sightings.beyond_usual(scanning.scan(model.meta_graph))
+    except FormatError:
+        return None
 
 
 def _tensors(view: View, pattern: str) -> list[dict[str, Any]]:

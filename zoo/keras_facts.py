@@ -6,10 +6,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from zoo import keras_findings
 from zoo.describe import nothing
 from zoo.errors import counted
 from zoo.keras_config import every_layer, holds_code
 from zoo.keras_file import KerasFile
+from zoo.sightings import beyond_usual
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,8 @@ def facts(path: Path, _: str | None = None) -> dict[str, Any]:
         "parameters": sum(math.prod(one["shape"]) for one in weights),
         "optimizer_slots": {"weights": len(slots), "bytes": sum(one["bytes"] for one in slots)},
     }
+    found = [one for text in file.settings() for one in keras_findings.of_text(text)]
+    document["findings"] = beyond_usual(found)
     if net is None:
         return document | {"notes": ["the net itself is not in the file"]}
     head = net.head()

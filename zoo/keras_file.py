@@ -188,6 +188,21 @@ class KerasFile:
 
         return LazyTensor(dtype, found.shape, refuse)
 
+    def settings(self) -> list[str]:
+        """Return the configurations in the file, as JSON: of the net, and of how it was trained.
+
+        Raises
+        ------
+        FormatError
+            One is no text.
+        """
+        if self.is_zip:
+            return [self._json(_CONFIG) or "{}"]
+        found = [self._hdf5.root.attributes.get(n) for n in ("model_config", "training_config")]
+        if any(isinstance(one, list) for one in found):
+            raise FormatError(f"{self.path} has a configuration that is no text")
+        return [one for one in found if isinstance(one, str)]
+
     def _noted(self, name: str) -> str | None:
         found = self._hdf5.root.attributes.get(name)
         return found if isinstance(found, str) else None

@@ -96,10 +96,11 @@ def _object(value: dict[str, Any]) -> Iterator[str]:
         return  # Keras looks it up among its own activations, losses and the like
     elif module is None and "module" in value and not kind.startswith("__"):
         yield f"the class {kind}"
-    elif module is not None and not _is_known(str(module), kind):
+    elif module is not None and not is_known(str(module), kind):
         named = value.get("config")
         yield f"{module}.{named if isinstance(named, str) else kind}"
 
 
-def _is_known(module: str, kind: str) -> bool:
+def is_known(module: str, kind: str) -> bool:
+    """Tell whether the class or function `kind` of `module` is one of Keras's that only compute."""
     return module in _MODULES or kind in _OWN_CLASSES.get(module, ()) or module.startswith(_INNER)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from zoo import plugins
 from zoo.diagnosis import SEVERITIES, WARNING, Case, Diagnosis
 from zoo.errors import PluginError
-from zoo.findings import Finding
+from zoo.ruling import found_by
 
 if TYPE_CHECKING:
+    from zoo.findings import Finding
     from zoo.found_plugins import Plugin
     from zoo.loaded import Loaded
     from zoo.scan_rules import ScanRule
@@ -50,10 +51,8 @@ def _sound(found: Iterable[object]) -> list[Diagnosis]:
 
 
 def _found_by(rule: ScanRule, case: Case) -> list[Diagnosis]:
-    return [] if case.model is None else [_told(rule, one) for one in rule.find(case.model)]
+    return [] if case.model is None else [_told(rule, one) for one in found_by(rule, case.model)]
 
 
-def _told(rule: ScanRule, finding: object) -> Diagnosis:
-    if not isinstance(finding, Finding):
-        raise PluginError("a rule must return Finding objects", found=type(finding).__name__)
+def _told(rule: ScanRule, finding: Finding) -> Diagnosis:
     return Diagnosis(rule.name, WARNING, finding.why, f"{finding.op} {finding.node}")

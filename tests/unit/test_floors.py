@@ -19,8 +19,9 @@ FLOORS = [  # from the roof down
     }
     | {"zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
-    | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
-    {"zoo.diff_report", "zoo.pages"},
+    | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"}
+    | {"zoo.commands.scanning"},
+    {"zoo.diff_report", "zoo.pages", "zoo.scan_report"},
     {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"},
     {"zoo.commands.examples", "zoo.commands.network", "zoo.commands.places"},
     {"zoo.api", "zoo.commands.options"},
@@ -51,12 +52,12 @@ FLOORS = [  # from the roof down
     # names, paths and formats become models, and models become files
     {"zoo.advice", "zoo.comparisons", "zoo.conversions", "zoo.images", "zoo.locking"}
     | {"zoo.registering"}
-    | {"zoo.report"},
-    {"zoo.repairing"},
+    | {"zoo.report", "zoo.scans"},
+    {"zoo.repairing", "zoo.whereabouts"},
     {"zoo.alterations", "zoo.applying", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo.opinions"}
     | {"zoo_architectures.train_vgg_digits"},
-    {"zoo.placing"},
+    {"zoo.placing", "zoo.ruling"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
@@ -76,6 +77,7 @@ FLOORS = [  # from the roof down
     {"zoo.keras_facts"},
     {"zoo.carried", "zoo.compare", "zoo.describe"},
     {"zoo.unpacked"},
+    {"zoo.scanned_files"},
     {"zoo.extracting"},
     {"zoo.archives", "zoo.detect", "zoo.joining", "zoo.samples"}
     | {"zoo.scan_rules", "zoo.transforms"}
@@ -105,10 +107,14 @@ FLOORS = [  # from the roof down
     {"zoo.layers", "zoo.ranking", "zoo.twins"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
     {"zoo.updates"},
-    {"zoo.endpoints", "zoo.loading", "zoo.scanning", "zoo.sizes", "zoo.supervision"},
+    {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"} | {"zoo.scanned_graphs"},
+    {"zoo.scanning"},
+    {"zoo.levels"},
+    {"zoo.named_files"},
     {"zoo.fillers", "zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
+    {"zoo.keras_findings"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
     {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"} | {"zoo.keras_1", "zoo.keras_older"},
     {"zoo.keras_errors", "zoo.keras_names", "zoo.keras_nodes"},
@@ -144,6 +150,7 @@ FLOORS = [  # from the roof down
         "zoo.weights",
     }
     | {"zoo.view"},
+    {"zoo.reaching"},
     {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
@@ -152,7 +159,8 @@ FLOORS = [  # from the roof down
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
     {"zoo.attributes", "zoo.contrast"},
-    {"zoo.op_defaults"} | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
+    {"zoo.op_defaults", "zoo.op_levels", "zoo.sightings"}
+    | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
