@@ -30,6 +30,7 @@ _CLEAN = 0
 
 def measure(runs: int, programs: Path | None) -> None:
     """Measure zoo, and what is installed in the folder `programs`, in turn."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled already
     commands = {"zoo scan": [sys.executable, "-m", "zoo", "scan"]}
     for tool, options in _TOOLS.items():
         if programs is not None and (programs / tool).is_file():

@@ -102,7 +102,8 @@ def zoo_commands(cli: click.Group) -> None:
 def zoo_scan_rules() -> Iterable[ScanRule]:  # type: ignore[empty-body]
     """Offer rules that find operations one should know of before a model is run.
 
-    Called at most once per process, by ``zoo doctor``, which lists what they find as warnings.
+    Called at most once per process, by ``zoo scan``, which adds what they find to its findings,
+    and by ``zoo doctor``, which lists it as warnings.
 
     Returns
     -------

@@ -79,6 +79,14 @@ def test_inspecting_needs_neither_tensorflow_nor_numpy(models):
         assert brought_in("inspect", path, "--json") == (0, {"pluggy"})
 
 
+def test_scanning_needs_neither_tensorflow_nor_numpy(models):
+    """Nothing of a model is run, and no value of it read."""
+    for path in models:
+        code, modules = brought_in("scan", path, "--json")
+
+        assert (code, modules & {"tensorflow", "keras", "numpy", "rich", "requests"}) == (0, set())
+
+
 def test_comparing_needs_no_tensorflow(models):
     """Values are compared without it, from any format."""
     for path in models[1:]:

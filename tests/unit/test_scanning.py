@@ -49,6 +49,7 @@ def test_m02_it_is_found_wherever_it_hides(place, op):
     [
         (hostile.three_functions_deep,
          ("signature serving_default", "call", "outer/call", "inner/call")),
+        (hostile.as_an_argument_of_an_argument, ("signature serving_default", "call")),
         (hostile.in_gradient, ("gradient of good",)),
         (hostile.at_loading, ("init",)),
         (hostile.when_restored, ("restore",)),
