@@ -27,6 +27,13 @@ Said = tuple[str, str]
 
 _IO, _ASSETS, _NETWORK = "io", "assets", "network"
 _READS = {"DTensorRestoreV2", "Restore", "RestoreSlice", "RestoreV2"}
+_READERS = {
+    "CSVDataset", "CSVDatasetV2", "ExperimentalCSVDataset", "FixedLengthRecordDataset",
+    "FixedLengthRecordDatasetV2", "GenerateVocabRemapping", "InitializeTableFromTextFile",
+    "InitializeTableFromTextFileV2", "LoadAndRemapMatrix", "ReadFile", "TFRecordDataset",
+    "TFRecordDatasetV2", "TextLineDataset",
+}  # fmt: skip
+"""What may be done with a file of the model's own: these read it, and do nothing else with it."""
 _ENDS = {
     "Assign", "AssignVariableOp", "Cast", "Identity", "LookupTableImport", "LookupTableImportV2",
     "MergeV2Checkpoints", "NoOp", "Pack", "Reshape", "ShardedFilename",
@@ -71,7 +78,7 @@ class Context:
             return self._of_saver(body, node, said)
         if not said.inputs:
             return said.level, said.why
-        return _gravest(self._origins(body, node, said), said)
+        return _gravest(op, self._origins(body, node, said), said)
 
     def _of_saver(self, body: str, node: protos.NodeDef, said: Judgement) -> Said:
         origins = self._origins(body, node, said)
@@ -82,7 +89,7 @@ class Context:
             return OF_SAVERS, said.why
         if not body and there <= {starter, LOOSE} and self._is_left_behind(node.name, origins):
             return OF_SAVERS, said.why
-        level, why = _gravest(origins, said)
+        level, why = _gravest(node.op, origins, said)
         return level, why if kinds - {SAVER} else f"{why}, and more than the saver runs it"
 
     def _is_left_behind(self, name: str, origins: Origins) -> bool:
@@ -161,22 +168,23 @@ def _by_attribute(node: protos.NodeDef, said: Judgement) -> Said:
         names = [name for name in names if not _HARMLESS.fullmatch(name)]
     if not names and said.optional:
         return PURE, ""
-    return _gravest(frozenset(Origin(CONSTANT, name) for name in names), said)
+    return _gravest(node.op, frozenset(Origin(CONSTANT, name) for name in names), said)
 
 
-def _gravest(origins: Origins, said: Judgement) -> Said:
-    """Return the gravest level that one of `origins` gives to what `said` is of, and why."""
+def _gravest(op: str, origins: Origins, said: Judgement) -> Said:
+    """Return the gravest level that one of `origins` gives to `op`, of which `said` is, and why."""
     if said.optional:
         origins = frozenset(one for one in origins if one != Origin(CONSTANT))
         if not origins:
             return PURE, ""
-    judged = [_with(origin, said) for origin in _sorted(origins)]
+    judged = [_with(op, origin, said) for origin in _sorted(origins)]
     return max(judged or [(_NETWORK, said.why)], key=lambda one: LEVELS.index(one[0]))
 
 
-def _with(origin: Origin, said: Judgement) -> Said:
+def _with(op: str, origin: Origin, said: Judgement) -> Said:
     if origin.kind == ASSET:
-        return _ASSETS, f"{said.why} of the model: {_shown(origin.value)}"
+        level = _ASSETS if op in _READERS else _IO
+        return level, f"{said.why} of the model: {_shown(origin.value)}"
     if origin.kind == FED:
         return _IO, f"{said.why} whose name is fed"
     if origin.kind == SAVER:

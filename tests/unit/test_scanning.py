@@ -179,6 +179,15 @@ def test_a_file_of_the_model_is_read_when_it_is_loaded():
     ]
 
 
+def test_a_file_of_the_model_is_not_to_be_written():
+    """A model that changes its own vocabulary is another one the next time."""
+    graph = _with_table("words.txt")
+    node = next(one for one in graph.graph_def.node if one.op == "InitializeTableFromTextFileV2")
+    node.op, node.input[0] = "WriteFile", node.input[1]
+
+    assert levels(graph) == {"WriteFile": "io"}
+
+
 def test_a_path_that_is_called_an_asset_is_none_where_a_user_reads_it():
     """Nobody hands in another path when a signature runs: the constant's own is read."""
     graph = _with_table("/etc/passwd", also=[node("read", "ReadFile", ["path"])])
