@@ -95,7 +95,7 @@ def lock_in(readable: list[str], files: bool, parent: int) -> dict[str, Any]:
     """
     if parent:
         process_limits.end_with(parent)
-    tempfile.tempdir = "/nonexistent"  # libraries ask for its name, and would look for a real one
+    tempfile.tempdir = os.devnull  # libraries ask for its name, and would look for a real one
     found: dict[str, Any] = {"network": namespaces.leave_network()}
     found["sizes"] = process_limits.limit_files()
     if files:

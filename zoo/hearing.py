@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -22,7 +23,10 @@ _GRACE = 3.0
 """Seconds after which a call that is overdue is ended with its process."""
 _PIECE, _TAIL, _MOST_SAID = 1 << 20, 1 << 13, 1 << 20
 _OF_MEMORY = ("bad_alloc", "Cannot allocate memory", "out of memory", "OOM when allocating")
-_FATAL = "Check failed"
+_MORE = "give it more memory: --memory SIZE"
+_NO_ROOM = "Cannot parse tensor from proto"
+"""What TensorFlow says of a constant for which it gets no memory."""
+_FATAL = re.compile(r"Check failed|^F\d{4} ")
 
 
 class Talk:
@@ -51,7 +55,7 @@ class Talk:
         self._said = bytearray()
         self._values: dict[str, Any] = {}
         self._error: Exception | None = None
-        self._done = False
+        self._done = self._runs = False
         self._deadline = time.monotonic() + USUAL_TIME
 
     def hold(self, process: subprocess.Popen[bytes], job: bytes) -> None:
@@ -64,7 +68,8 @@ class Talk:
                 assert pipe  # noqa: S101
                 selector.register(pipe, selectors.EVENT_READ, take)
             while selector.get_map():
-                ready = selector.select(max(self._deadline - time.monotonic(), 0))
+                left = self._deadline - time.monotonic()
+                ready = selector.select(left) if left > 0 else []
                 if not ready:
                     raise self._overdue()
                 for key, _ in ready:
@@ -104,10 +109,11 @@ class Talk:
             name, value = packets.array(packet)
             self._values[name] = value
         elif packet.kind == "error":
-            self._error = packets.error(packet, _kind)
+            self._error = _with_hint(packets.error(packet, _kind))
         elif packet.kind == "bug":
             self._error = RuntimeError(f"in an isolated process: {packet.facts.get('text')}")
-        elif packet.kind == "running":
+        elif packet.kind == "running" and not self._runs:  # the first time only
+            self._runs = True
             self._deadline = time.monotonic() + (self._limit or USUAL_TIME) + _GRACE
         elif packet.kind == "ready":
             self._tell(packet)
@@ -135,16 +141,20 @@ def _kind(name: str) -> type[ZooError] | None:
     return kind if isinstance(kind, type) and issubclass(kind, ZooError) else None
 
 
+def _with_hint(error: ZooError) -> ZooError:
+    """Return `error`; one of too little memory says how there is more."""
+    if any(word in error.found for word in (*_OF_MEMORY, _NO_ROOM)):
+        error.hint = f"{_MORE}; a smaller batch may do with less"
+    return error
+
+
 def _too_little(said: str) -> RunError:
-    return RunError(
-        "the model needs more memory than an isolated process is given",
-        found=_last(said),
-        hint="give it more: --memory SIZE",
-    )
+    problem = "the model needs more memory than an isolated process is given"
+    return RunError(problem, found=_last(said), hint=_MORE)
 
 
 def _last(said: str) -> str:
     """Return what TensorFlow said last, why it ended first of all."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    fatal = [line for line in lines if _FATAL in line]
+    fatal = [line for line in lines if _FATAL.search(line)]
     return (fatal or lines or [""])[-1][:300]

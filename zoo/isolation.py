@@ -149,15 +149,16 @@ def _staged(found: Located, loaded: Loaded) -> Iterator[tuple[Located, list[Path
     with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
         stage = Path(folder, "model")
         stage.mkdir()
-        files = dict.fromkeys([*found.files(loaded), *_companions(path)])
-        for file in map(Path.absolute, files):
+        listed = [*found.files(loaded), *_companions(path)]
+        files = dict.fromkeys(file.absolute() for file in listed)
+        for file in files:
             if file.is_relative_to(root):
                 link = stage / file.relative_to(root)
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(file)
         staged = stage if path == root else stage / path.name
         ends = [file.resolve() for file in files]
-        yield found.at(staged), [*map(Path.absolute, files), *ends, stage]
+        yield found.at(staged), [*files, *ends, stage]
 
 
 def _companions(path: Path) -> list[Path]:

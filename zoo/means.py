@@ -19,7 +19,10 @@ _SYSTEM = (  # of /proc what tells of the machine and of the process itself
     "/etc/ld.so.cache", "/etc/localtime", "/sys/devices/system", "/dev/urandom", "/dev/random",
     "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm",
 )  # fmt: skip
-_SETTINGS = ("TF_", "KERAS_BACKEND", "OMP_", "MKL_", "LANG", "LC_", "ZOO_PLUGIN", "LD_LIBRARY_PATH")
+_SETTINGS = (
+    "TF_CPP_", "TF_ENABLE_", "TF_NUM_", "TF_XLA_", "TF_USE_", "TF_DETERMINISTIC", "TF_DISABLE_",
+    "KERAS_BACKEND", "OMP_", "MKL_", "LANG", "LC_", "ZOO_PLUGIN", "LD_LIBRARY_PATH",
+)  # fmt: skip
 """Beginnings of the settings that are handed on; all others, which may be secret, are not."""
 
 _THERE: dict[str, Callable[[], bool]] = {
@@ -55,11 +58,20 @@ def chosen(wanted: str) -> str:
 def readable() -> list[Path]:
     """Return what Python and its libraries read: the system's libraries, and the path of Python."""
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    python = [*sys.path, sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    python = [*_modules(), sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
     found = [Path(place) for place in (*libraries, *python) if place]
     ends = [path.resolve() for path in found]  # not of the system's: /proc/self is another there
     added = [path for path in dict.fromkeys([*found, *ends]) if not _is_above_home(path)]
     return [*map(Path, _SYSTEM), *added]
+
+
+def _modules() -> list[str]:
+    """Return where Python looks for modules, without the folder one stands in if zoo is elsewhere.
+
+    ``python -m zoo`` puts that first, whatever else lies in it.
+    """
+    here, ours = Path.cwd(), Path(__file__).parents[1]
+    return [path for path in sys.path if path and (Path(path) != here or here == ours)]
 
 
 def _is_above_home(path: Path) -> bool:
@@ -72,11 +84,11 @@ def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
     return {
         **kept,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONPATH": os.pathsep.join(_modules()),
         "PYTHONSAFEPATH": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HOME": "/nonexistent",
-        "KERAS_HOME": "/nonexistent",
+        "HOME": os.devnull,  # below which nobody makes a folder, not even who may do all
+        "KERAS_HOME": os.devnull,
         "CUDA_VISIBLE_DEVICES": "-1",
         "MALLOC_ARENA_MAX": "4",
     }

@@ -116,7 +116,8 @@ def of_array(name: str, value: Any) -> Packet:
     """
     import numpy as np
 
-    array = np.asarray(value)
+    # numpy's own texts lose the zeros at their ends
+    array = np.asarray(value, object if isinstance(value, bytes | str) else None)
     fields = array.dtype.names  # quantized numbers are a field that is called as their dtype
     called = fields[0] if fields else dtypes.of_array(array).name
     facts = {"name": name, "dtype": called, "shape": list(array.shape)}
