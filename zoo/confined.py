@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from zoo import landlock, namespaces, packets, process_limits, system_calls
+from zoo import landlock, namespaces, output, packets, process_limits, system_calls
 from zoo.errors import RunError, ZooError
 from zoo.packets import Packet
 
@@ -42,6 +42,7 @@ class Channel:
 def main() -> None:
     """Do the one job that the standard input says."""
     process_limits.be_first_to_go()
+    output.keep_errors()
     channel = Channel()
     job = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
