@@ -63,7 +63,7 @@ REFUSED = {
     "read a file": "path.read_text()",
     "list a folder": "os.listdir(outside)",
     "read a home": "os.listdir(os.path.expanduser('~'))",
-    "read what others run": "Path(f'/proc/{os.getppid()}/environ').read_bytes()",
+    "read what others run": "Path(f'/proc/{os.getppid()}/cmdline').read_bytes()",
     "read through its root": "Path('/proc/self/root' + str(path)).read_text()",
     "write a file": "path.write_text('x')",
     "write what it may read": "Path(inside, 'text').write_text('x')",
