@@ -93,10 +93,22 @@ def _outcome(child: int) -> int:
         return code
     if asked:
         return asked
-    name = signal.Signals(-code).name
-    raise RunError(
+    raise ended(-code)
+
+
+def ended(number: int, said: str = "") -> RunError:
+    """Return the error for a process of TensorFlow that the signal `number` ended.
+
+    Parameters
+    ----------
+    said
+        What it said itself before it ended.
+    """
+    name = signal.Signals(number).name
+    meaning = said or _MEANING.get(name, "it was sent one")
+    return RunError(
         "TensorFlow ended its process in place of an answer",
-        found=f"{name}: {_MEANING.get(name, 'it was sent one')}",
+        found=f"{name}: {meaning}",
         hint="check rank and sizes of what is fed: `zoo inspect` lists what each input takes",
     )
 

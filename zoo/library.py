@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import detect, names, placing, plugins
 from zoo.errors import UnknownNameError, did_you_mean
+from zoo.located import BUILT, Located
 from zoo.offline import is_offline
-from zoo.opened import Opened
 from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
 from zoo.sources import is_url
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from zoo.loaded import Loaded
     from zoo.lockfile import Lock
     from zoo.model import Model
+    from zoo.opened import Opened
     from zoo.sources import Source
     from zoo.store import Store
-
-BUILT = "architecture"
-"""The format of a model that no file holds: a plugin builds it."""
 
 
 @dataclass
@@ -118,22 +116,28 @@ class Library:
         UsageError
             `ref` means several models, or an option is not the format's.
         """
-        from zoo import joining  # late: what only fetches has no graph to join
+        return self.locate(ref, format, wishes).opened(self.plugins, options or {})
 
+    def locate(
+        self,
+        ref: str | Path,
+        format: str | None = None,  # noqa: A002  (the word users know)
+        wishes: Wishes = NONE,
+    ) -> Located:
+        """Return where the model that `ref` means lies, fetched if it was not there.
+
+        Raises
+        ------
+        FormatError, UnknownNameError, UsageError
+            As `open` has them, but for what only reading shows.
+        """
         name = self._named(ref)
-        if name is not None:
-            entry = self.catalogue.entry(name.name)
-            entry.refuse_other(name.name, format, wishes.architecture)
-            opened = self._open_entry(name, entry, options or {}, wishes)
-        else:
+        if name is None:
             found = self._find(ref, format)
-            model = joining.prepared(found.form.read(found.path, options or {}), wishes)
-            if wishes.architecture is not None:
-                model = self._built(wishes.architecture, model)
-            opened = Opened(model, found.form.name, found.path)
-        if wishes.graph is not None:
-            opened = replace(opened, model=joining.with_graph(wishes.graph, opened.model))
-        return opened
+            return Located(found.form.name, found.path, wishes)
+        entry = self.catalogue.entry(name.name)
+        entry.refuse_other(name.name, format, wishes.architecture)
+        return self._locate_entry(name, entry, wishes)
 
     def inspect(
         self,
@@ -263,28 +267,17 @@ class Library:
             hint=did_you_mean(ref.partition(":")[0], known, "`zoo list` shows the names"),
         )
 
-    def _open_entry(
-        self, name: names.Reference, entry: Entry, options: Mapping[str, Any], wishes: Wishes
-    ) -> Opened:
-        from zoo import bringing, joining
+    def _locate_entry(self, name: names.Reference, entry: Entry, wishes: Wishes) -> Located:
+        from zoo import bringing
 
+        called: dict[str, Any] = {"inputs": entry.inputs, "outputs": entry.outputs, "entry": entry}
+        wanted = replace(wishes, architecture=entry.architecture)
         if not entry.weights and name.tag is None:
-            model = plugins.architecture_named(self.plugins, str(entry.architecture)).build()
-            model = joining.prepared(model, wishes)
-            return Opened(
-                joining.with_names(model, entry.inputs, entry.outputs), BUILT, None, entry
-            )
+            return Located(BUILT, None, wanted, **called)
         name = bringing.tagged(name, entry, self.lock)
         weights = entry.weights[str(name.tag)]
         form = plugins.format_named(self.plugins, weights.format)
-        path = self._place(name, weights)
-        wanted = replace(wishes, architecture=entry.architecture)
-        model = joining.prepared(form.read(path, options), wanted)
-        if entry.architecture is not None:
-            model = self._built(entry.architecture, model)
-        return Opened(
-            joining.with_names(model, entry.inputs, entry.outputs), form.name, path, entry
-        )
+        return Located(form.name, self._place(name, weights), wanted, **called)
 
     def _place(self, name: names.Reference, weights: Weights) -> Path:
         """Return where the model is whose `weights` are tagged as `name` says."""
@@ -292,9 +285,3 @@ class Library:
             return self.catalogue.registry_of(name.name).base / weights.link
         fetched = self.fetch(str(name))[1]
         return placing.placed(fetched, weights, plugins.formats(self.plugins), self.store)
-
-    def _built(self, architecture: str, stored: Model) -> Model:
-        from zoo import joining
-
-        chosen = plugins.architecture_named(self.plugins, architecture)
-        return joining.with_architecture(chosen, stored.weights)

@@ -21,6 +21,7 @@ from zoo.redaction import redacted
 SCHEMA = 1
 _STANDARD_ERROR = 2
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
+_kept: ContextVar[bool] = ContextVar("kept", default=False)
 
 
 def document(facts: Mapping[str, Any]) -> str:
@@ -113,13 +114,21 @@ def silent(wanted: bool = True) -> Iterator[None]:
         _silent.reset(before)
 
 
+def keep_errors() -> None:
+    """Say that who started this process keeps what it writes to standard error: `hushed` does not.
+
+    A process that is locked in has no place for it.
+    """
+    _kept.set(True)
+
+
 @contextmanager
 def hushed() -> Iterator[None]:
     """Keep what the block writes to the file descriptor of standard error, to show it if it fails.
 
     TensorFlow greets there while it is imported, whatever its log level is.
     """
-    if sys.stderr is None:
+    if sys.stderr is None or _kept.get():
         yield
         return
     sys.stderr.flush()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import detect, plugins, ruling
 from zoo.errors import ZooError
-from zoo.library import BUILT
+from zoo.located import BUILT
 from zoo.scanned_files import Look
 from zoo.scanning import look
 from zoo.sightings import Sightings

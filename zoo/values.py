@@ -16,9 +16,12 @@ from zoo import dtypes, images
 from zoo.errors import InputError, UnknownNameError, UsageError, did_you_mean, some
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
     from zoo.entries import Preprocessing
+    from zoo.model import Model
     from zoo.specs import TensorSpec
 
 
@@ -39,6 +42,55 @@ def split(argument: str) -> tuple[str, str]:
             f"{argument!r} is no input", hint="write NAME=VALUE, as in -i w1=13 or -i x=@x.npy"
         )
     return name, value
+
+
+def feeds(
+    model: Model,
+    arguments: Iterable[str],
+    key: str | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> dict[str, Any]:
+    """Return the values of `arguments` by name, each read as its input of `model` wants it.
+
+    Parameters
+    ----------
+    key
+        The signature whose inputs are meant.
+
+    Raises
+    ------
+    UsageError
+        A name is given twice, or an argument is none.
+    InputError, UnknownNameError
+        As `parsed` has them.
+    """
+    from zoo import specs
+
+    chosen = model.signature(key)
+    found: dict[str, Any] = {}
+    for argument in arguments:
+        name, value = split(argument)
+        if name in found:
+            raise UsageError(f"the input {name!r} is given twice")
+        spec = chosen.inputs.get(name) or specs.spec_of(model.graph, name)
+        found[name] = parsed(value, spec, preprocessing)
+    return found
+
+
+def with_absolute_file(argument: str) -> tuple[str, Path | None]:
+    """Return `argument` with the whole path of the file that it names, and that path.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such file.
+    """
+    name, value = split(argument)
+    if not value.startswith("@"):
+        return argument, None
+    path, mark, inner = value[1:].partition("#")
+    file = _file(path).absolute()
+    return f"{name}=@{file}{mark}{inner}", file
 
 
 def parsed(value: str, spec: TensorSpec, preprocessing: Preprocessing | None = None) -> Any:
@@ -72,9 +124,7 @@ def parsed(value: str, spec: TensorSpec, preprocessing: Preprocessing | None = N
 
 def _from_file(name: str, spec: TensorSpec, preprocessing: Preprocessing | None) -> Any:
     path, _, key = name.partition("#")
-    file = Path(path)
-    if not file.is_file():
-        raise UnknownNameError(f"there is no file {path!r}")
+    file = _file(path)
     if file.suffix.lower() in (".npy", ".npz"):
         return _array(file, key)
     if spec.dtype is dtypes.STRING:
@@ -86,6 +136,12 @@ def _from_file(name: str, spec: TensorSpec, preprocessing: Preprocessing | None)
         found=f"the suffix {file.suffix!r}",
         hint=f"zoo reads .npy, .npz, {', '.join(images.SUFFIXES)}",
     )
+
+
+def _file(path: str) -> Path:
+    if not Path(path).is_file():
+        raise UnknownNameError(f"there is no file {path!r}")
+    return Path(path)
 
 
 def _array(file: Path, key: str) -> np.ndarray:

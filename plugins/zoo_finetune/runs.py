@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import disk, drafts, plugins
 from zoo.errors import BusyError, UnsupportedError, ZooError
-from zoo.library import BUILT
+from zoo.located import BUILT
 from zoo_finetune import fingerprints, model_card, naming, report, results, run_record, trial
 from zoo_finetune.finetuning import finetune
 from zoo_finetune.training_state import NAME

@@ -370,7 +370,7 @@ def test_tensorflow_is_quiet_before_a_model_is_opened(zoo, monkeypatch):
     def opened(*_, **__):
         raise UnsupportedError(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "none"))
 
-    monkeypatch.setattr("zoo.library.Library.open", opened)
+    monkeypatch.setattr("zoo.located.Located.opened", opened)
 
     assert "zoo: 3" in zoo("run", "toy-adder")[2]
 

@@ -22,9 +22,12 @@ FLOORS = [  # from the roof down
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"}
     | {"zoo.commands.scanning"},
     {"zoo.diff_report", "zoo.pages", "zoo.scan_report"},
-    {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"},
+    {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"}
+    | {"zoo.commands.isolating"},
     {"zoo.commands.examples", "zoo.commands.network", "zoo.commands.places"},
     {"zoo.api", "zoo.commands.options"},
+    {"zoo.confined", "zoo.isolation"},
+    {"zoo.hearing"},
     {"zoo.labels", "zoo.values"},
     # fine-tuning, what it leaves behind, and what is learned from
     {"zoo_finetune.api"},
@@ -57,7 +60,7 @@ FLOORS = [  # from the roof down
     {"zoo.alterations", "zoo.applying", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo.opinions"}
     | {"zoo_architectures.train_vgg_digits"},
-    {"zoo.placing", "zoo.ruling"},
+    {"zoo.located", "zoo.placing", "zoo.ruling"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},
@@ -154,7 +157,7 @@ FLOORS = [  # from the roof down
     {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
-    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config", "zoo.npy"},
+    {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config", "zoo.npy", "zoo.packets"},
     {"zoo.hdf5_objects", "zoo.sources"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
     {"zoo.libraries", "zoo.registered"},
@@ -167,6 +170,9 @@ FLOORS = [  # from the roof down
     {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins"},
     {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
+    {"zoo.means"},
+    {"zoo.bubblewrap", "zoo.namespaces", "zoo.process_limits", "zoo.system_calls"},
+    {"zoo.landlock"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
     | {"zoo.kept", "zoo.owners"},
     {"zoo.addresses", "zoo.digests"},

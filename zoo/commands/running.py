@@ -11,23 +11,23 @@ from zoo import atomic, output
 from zoo.advice import advising
 from zoo.commands.completion import complete_refs
 from zoo.commands.examples import examples
+from zoo.commands.isolating import Isolating, isolating_options
+from zoo.commands.isolating import values as values_of
 from zoo.commands.libraries import library_options
 from zoo.commands.options import (
     attaching_options,
     format_option,
-    import_tensorflow,
-    quiet_tensorflow,
     remark,
     signature_option,
     speech_options,
     tags_option,
 )
-from zoo.errors import UsageError
 
 if TYPE_CHECKING:
     from zoo.entries import Entry
+    from zoo.isolation import Call
     from zoo.library import Library
-    from zoo.model import Model
+    from zoo.located import Located
     from zoo.renaming import Wishes
 
 
@@ -59,6 +59,7 @@ def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) 
     help="Give up after these; 30 where the graph takes from a queue.",
 )
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
+@isolating_options
 @attaching_options
 @format_option
 @library_options
@@ -71,6 +72,7 @@ def run(
     tags: list[str] | None,
     timeout: float | None,
     save: Path | None,
+    isolating: Isolating,
     wishes: Wishes,
     read_as: str | None,
     library: Library,
@@ -81,19 +83,16 @@ def run(
     A VALUE is a JSON literal (13, [[1, 2], [3, 4]]), an array (@x.npy, @x.npz#key), a photo
     (@photo.jpg, prepared as the registry says), or any file for an input of text.
     """
-    quiet_tensorflow()  # a Keras file brings it in when it is opened
     if save is not None:
         atomic.require_folder(save)  # before the model takes its time
     with advising(library, ref):
-        opened = library.open(ref, format=read_as, wishes=wishes, options={"tags": tags})
-        import_tensorflow()
-        feeds = _feeds(opened.model, inputs, signature, opened.entry)
-        wanted = {name: name for name in outputs} or None
-        values = opened.model.run(wanted, feeds, signature=signature, timeout=timeout)
+        found = library.locate(ref, read_as, wishes)
+        call = _call(found, inputs, outputs, signature, timeout, {"tags": tags})
+        values = values_of(found, call, library, isolating)
     if save is not None:
         _save_arrays(save, values)
         remark(f"wrote {save}")
-    ranked = _ranked(values, opened.entry)
+    ranked = _ranked(values, found.entry)
     if as_json:
         output.say(output.document({"outputs": values, **({"labels": ranked} if ranked else {})}))
         return
@@ -118,22 +117,29 @@ def _ranked(values: dict[str, Any], entry: Entry | None) -> dict[str, list[list[
     }
 
 
-def _feeds(
-    model: Model, inputs: tuple[str, ...], key: str | None, entry: Entry | None
-) -> dict[str, Any]:
-    """Return the values of ``-i`` by name, each read as its input wants it."""
-    from zoo import specs, values
+def _call(
+    found: Located,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    signature: str | None,
+    timeout: float | None,
+    options: dict[str, Any],
+) -> Call:
+    """Return the call that the arguments mean, each file of theirs by its whole path."""
+    from zoo.isolation import Call
+    from zoo.values import with_absolute_file
 
-    chosen = model.signature(key)
-    preprocessing = entry.preprocessing if entry else None
-    feeds: dict[str, Any] = {}
-    for argument in inputs:
-        name, value = values.split(argument)
-        if name in feeds:
-            raise UsageError(f"the input {name!r} is given twice")
-        spec = chosen.inputs.get(name) or specs.spec_of(model.graph, name)
-        feeds[name] = values.parsed(value, spec, preprocessing)
-    return feeds
+    named = [with_absolute_file(argument) for argument in inputs]
+    how = found.entry.preprocessing if found.entry else None
+    return Call(
+        [argument for argument, _ in named],
+        outputs,
+        signature,
+        timeout,
+        [file for _, file in named if file is not None],
+        options,
+        None if how is None else how.model_dump(),
+    )
 
 
 def _save_arrays(path: Path, values: dict[str, Any]) -> None:
