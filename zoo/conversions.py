@@ -140,13 +140,16 @@ def _proven(
     It is written beside the target for that, and gone afterwards: the same model is written as the
     same bytes.
     """
+    from zoo.plain import JUDGES
     from zoo.verifying import verify
 
+    if form.judge is not None and form.judge not in JUDGES:
+        model.guard.require_whole()
     with output.hushed():
         tensorflow()
     with drafts.drafting(target.parent, target.name) as room:
         draft = form.write(model, room / target.name, options).path
-        written = form.read(draft, {})
+        written = replace(form.read(draft, {}), trust=original.trust)
         own = functools.partial(_own, written)
         opening = own if form.judge is None else functools.partial(form.judge, draft)
         return verify(original, model, written, opening, asked)

@@ -61,7 +61,7 @@ class Loading:
             feeds = {self._loads[name][1]: self._as_fed(name) for name in batch}
             session.run([self._loads[name][0] for name in batch], feeds)
         for init in initial_operations(self._meta_graph):
-            session.run(init, self._asset_feeds())
+            session.run(init, initial_feeds(self._meta_graph, self._assets))
         for fill, feeds in self._tables:
             session.run(fill, feeds)
 
@@ -125,13 +125,6 @@ class Loading:
         wanted = np.dtype(self._loads[name][1].dtype.as_numpy_dtype)
         return array if array.dtype == wanted else np.ascontiguousarray(array).view(wanted)
 
-    def _asset_feeds(self) -> dict[str, str]:
-        return {
-            tensor_name(asset.tensor_info.name): str(self._assets[asset.filename])
-            for asset in asset_files(self._meta_graph)
-            if asset.filename in self._assets
-        }
-
 
 def initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:
     """Return the operations that a loaded model runs first: tables, its main operation."""
@@ -142,6 +135,15 @@ def initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:
         if name in meta_graph.collection_def:
             return list(meta_graph.collection_def[name].node_list.value)
     return []
+
+
+def initial_feeds(meta_graph: protos.MetaGraphDef, assets: Mapping[str, Path]) -> dict[str, str]:
+    """Return what these are fed: the paths of the files that belong to the model, by tensor."""
+    return {
+        tensor_name(asset.tensor_info.name): str(assets[asset.filename])
+        for asset in asset_files(meta_graph)
+        if asset.filename in assets
+    }
 
 
 def _has_its_value(node: protos.NodeDef) -> bool:

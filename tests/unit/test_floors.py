@@ -104,7 +104,9 @@ FLOORS = [  # from the roof down
     {"zoo.layers", "zoo.ranking", "zoo.twins"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
     {"zoo.updates"},
-    {"zoo.endpoints", "zoo.loading", "zoo.scanning", "zoo.sizes", "zoo.supervision"},
+    {"zoo.policy"},
+    {"zoo.endpoints", "zoo.loading", "zoo.scanning", "zoo.sizes", "zoo.supervision"}
+    | {"zoo.stand_ins"},
     {"zoo.fillers", "zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
@@ -121,7 +123,7 @@ FLOORS = [  # from the roof down
     {"zoo.removal"},
     {"zoo.inventory"},
     {"zoo.pinning", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
-    {"zoo.fetching", "zoo.known", "zoo.lockfile", "zoo.remote_registry"},
+    {"zoo.fetching", "zoo.known", "zoo.lockfile", "zoo.remote_registry", "zoo.trusted"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
     # the network
@@ -155,7 +157,7 @@ FLOORS = [  # from the roof down
     # the ground
     {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
-    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins", "zoo.trust"},
     {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
