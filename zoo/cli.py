@@ -56,6 +56,7 @@ COMMANDS = {
     "remove": ("zoo.commands.registering", "Take a name out of your registry."),
     "run": ("zoo.commands.running", "Run a model once."),
     "sync": ("zoo.commands.locking", "Bring exactly what zoo.lock pins into the store."),
+    "trust": ("zoo.commands.trusting", "Trust a model as it is: it may do more than compute."),
     "verify": ("zoo.commands.cache", "Hash again what is in the store."),
 }
 """The commands of the core: the module of each, and its line in ``zoo --help``."""

@@ -119,12 +119,20 @@ def convert(
         moved = {**ready.moved, **{new: ready.moved.get(old, old) for new, old in called.items()}}
         asked = replace(verify, feeds=ready.feeds, moved=moved)
         proof = _proven(form, ready.reference, model, target, options or {}, asked)
-    left = library.left_at(read, load_options)  # before it is replaced, if it is
+    left = _left_at(library, read, load_options)  # before it is replaced, if it is
     saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
     wished = wishes.told() if read.model.attached is None and read.model.graph.node else []
     notes = (*left, *wished, *told, *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
+
+
+def _left_at(library: Library, opened: Opened, options: Mapping[str, Any] | None) -> Sequence[str]:
+    """Return a sentence for each thing that lies beside `opened` and is no part of it."""
+    if opened.path is None:
+        return ()
+    form = plugins.format_named(library.plugins, opened.format)
+    return form.left_at(opened.path, options or {})
 
 
 def _proven(

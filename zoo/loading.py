@@ -23,6 +23,7 @@ _AT_ONCE = 64 << 20
 """Bytes of weights fed in one step."""
 
 _OWN_INIT = "__saved_model_init_op"
+_NOWHERE = "a file of the model that is missing"
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
 
@@ -61,7 +62,7 @@ class Loading:
             feeds = {self._loads[name][1]: self._as_fed(name) for name in batch}
             session.run([self._loads[name][0] for name in batch], feeds)
         for init in initial_operations(self._meta_graph):
-            session.run(init, initial_feeds(self._meta_graph, self._assets))
+            session.run(init, asset_feeds(self._meta_graph, self._assets))
         for fill, feeds in self._tables:
             session.run(fill, feeds)
 
@@ -137,12 +138,15 @@ def initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:
     return []
 
 
-def initial_feeds(meta_graph: protos.MetaGraphDef, assets: Mapping[str, Path]) -> dict[str, str]:
-    """Return what these are fed: the paths of the files that belong to the model, by tensor."""
+def asset_feeds(meta_graph: protos.MetaGraphDef, assets: Mapping[str, Path]) -> dict[str, str]:
+    """Return the paths of the files that belong to a model by the tensors that are fed them.
+
+    A file that is not there gets a path where nothing is: what the graph itself has in its place is
+    a path on the machine that wrote it, or whatever else its author wants to be read.
+    """
     return {
-        tensor_name(asset.tensor_info.name): str(assets[asset.filename])
+        tensor_name(asset.tensor_info.name): str(assets.get(asset.filename, _NOWHERE))
         for asset in asset_files(meta_graph)
-        if asset.filename in assets
     }
 
 

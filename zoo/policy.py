@@ -54,6 +54,10 @@ class Guard:
         """Tell whether all of the model may run; the user's own file is asked, if need be."""
         return not self.beyond or self._is_known()
 
+    def _reads_own_files(self) -> bool:
+        """Tell whether the model reads files of its own, whose paths a part of it does not get."""
+        return not self.trust.is_full and any(one.level == "assets" for one in self._found)
+
     def barred(self) -> dict[str, Finding]:
         """Return the nodes of the graph that may not run: by name, what they do or call."""
         return barred(self._meta_graph.graph_def, self.beyond)
@@ -98,8 +102,13 @@ class Guard:
         TrustError
             It may not.
         """
-        if self.beyond and Guard(_alone(part), self.trust).beyond:
-            self.require_call(fetches, feeds)
+        if not self.beyond and not self._reads_own_files():
+            return
+        inner = Guard(_alone(part), self.trust).beyond
+        if inner:
+            self.require_call(fetches, feeds)  # it knows more of how they are reached
+        if inner and not self.trust.is_full:
+            self._require(inner)
 
     def require_whole(self, has: Callable[[str], bool] = bool) -> None:
         """Check that all of the model may run, also what no call needs.
@@ -125,11 +134,11 @@ class Guard:
 
     def _is_known(self) -> bool:
         """Ask the user's own file whether the model is trusted, by the bytes that it is of."""
-        origin = self.trust.origin
-        parts = origin.parts() if origin is not None else ()
-        with suppress(OSError):  # files that are gone meanwhile are nobody's
-            if parts and trusted.find(trusted.digest(parts)) is not None:
-                self.trust = self.trust.full()
+        origin, sha256 = self.trust.origin, ""
+        with suppress(OSError, ZooError):  # what is gone, or cannot be told from others, is unknown
+            sha256 = trusted.digest(origin.parts()) if origin is not None else ""
+        if sha256 and trusted.find(sha256) is not None:
+            self.trust = self.trust.full()
         return self.trust.is_full
 
     def _refusal(self, found: Sequence[Finding]) -> TrustError:

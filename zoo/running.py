@@ -15,7 +15,7 @@ from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UnsupportedError, some
 from zoo.graph import by_name, called_functions, source
 from zoo.importable import importable
-from zoo.loading import Loading, initial_feeds, initial_operations
+from zoo.loading import Loading, asset_feeds, initial_operations
 from zoo.state import keeps_state, may_change_state
 from zoo.variables import is_resource
 
@@ -68,6 +68,7 @@ class Runner:
         self._nodes = by_name(meta_graph.graph_def)
         self._guard = guard or policy.Guard(meta_graph)
         self._config = config or _config()
+        self._own = asset_feeds(meta_graph, assets)
         self._missing = {} if collections else runnable.unknown(meta_graph.graph_def)
         if collections:
             self._guard.require_whole(runnable.is_registered)
@@ -81,8 +82,8 @@ class Runner:
         self._ranks: set[tuple[tuple[str, int], ...]] = set()
         initial = initial_operations(meta_graph)
         runnable.refuse(meta_graph.graph_def, map(source, initial), self._missing)
-        feeds = initial_feeds(meta_graph, self._assets)
-        self._guard.require_nodes(waiting.executed(self._nodes, initial, feeds), self._barred())
+        ran = waiting.executed(self._nodes, initial, self._own)
+        self._guard.require_nodes(ran, self._barred())
         self._left_out = {} if collections else self._barred()
         there = stand_ins.without(meta_graph, self._left_out, self._guard.beyond)
         self._there = runnable.without(there, self._missing)
@@ -163,7 +164,7 @@ class Runner:
 
     def _values(self, call: _Call, feeds: Feeds, limit: float | None) -> list[np.ndarray]:
         tf = tensorflow()
-        fed = dict(zip(call.feeds, feeds.values.values(), strict=True))
+        fed = call.own | dict(zip(call.feeds, feeds.values.values(), strict=True))
         if limit is None:
             options = None
         else:
@@ -200,6 +201,7 @@ class Runner:
             self._calls[key] = _Call(
                 [self._value(tensor(name)) for name in fetches],
                 [tensor(name) for name in feeds],
+                {tensor(name): path for name, path in self._own.items() if source(name) in ran},
                 changes=any(map(may_change_state, nodes)),
                 keeps=any(map(keeps_state, nodes)),
                 waits=waiting.waits(self._nodes, ran, inner, initial),
@@ -228,7 +230,7 @@ class Runner:
     def _check_sizes(self, call: _Call, feeds: Feeds) -> None:
         """Compute the sizes that depend on what is fed and that a kernel would not check."""
         if call.sizes:
-            fed = dict(zip(call.feeds, feeds.values.values(), strict=True))
+            fed = call.own | dict(zip(call.feeds, feeds.values.values(), strict=True))
             for name, values in self.session.run(call.sizes, fed).items():
                 sizes.check(name, values)
 
@@ -250,10 +252,11 @@ class Runner:
 
 @dataclass(frozen=True)
 class _Call:
-    """What is fetched and fed, what that changes, what may wait, and sizes to look at before."""
+    """What is fetched, fed by its caller and by us, what may wait, and sizes to look at before."""
 
     fetches: list[Any]
     feeds: list[Any]
+    own: dict[Any, str]
     changes: bool
     keeps: bool
     waits: Waits

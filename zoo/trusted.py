@@ -69,8 +69,10 @@ def digest(parts: Parts) -> str:
     """Return the digest of a model that consists of `parts`.
 
     Of one file that is its sha256; of several that over the sorted lines
-    ``path NUL size NUL sha256 LF``.
+    ``path NUL size NUL sha256 LF``; nothing of none.
     """
+    if not parts:
+        return ""
     files = [(name, Path(place).resolve()) for name, place in parts]
     if len(files) == 1:
         return file_digest(files[0][1])

@@ -11,7 +11,7 @@ import click
 
 from zoo import detect, output
 from zoo.advice import advising
-from zoo.commands.libraries import library_options
+from zoo.commands.libraries import library_options, trusting_option
 from zoo.commands.options import (
     import_tensorflow,
     quiet,
@@ -101,6 +101,7 @@ def _option(one: Any) -> Any:
 @tags_option
 @saving_options
 @library_options
+@trusting_option
 @speech_options
 def finetune(
     ref: str,
@@ -137,6 +138,7 @@ def finetune(
 @click.command("rebuild", epilog="Example: zoo rebuild even/")
 @click.argument("place", type=click.Path(path_type=Path))
 @library_options
+@trusting_option
 @speech_options
 def rebuild(place: Path, library: Library, as_json: bool) -> None:
     """Train the model at PLACE again by its record, and say whether its weights are the same.

@@ -18,7 +18,8 @@ FLOORS = [  # from the roof down
     }
     | {"zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
-    | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"},
+    | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"}
+    | {"zoo.commands.trusting"},
     {"zoo.diff_report", "zoo.pages"},
     {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"},
     {"zoo.commands.network"},
@@ -55,7 +56,7 @@ FLOORS = [  # from the roof down
     {"zoo.alterations", "zoo.applying", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo.opinions"}
     | {"zoo_architectures.train_vgg_digits"},
-    {"zoo.placing"},
+    {"zoo.origins", "zoo.placing"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
     | {"zoo.ailing_operations", "zoo.ailing_signatures"},

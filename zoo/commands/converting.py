@@ -10,7 +10,7 @@ import click
 from zoo import conversions, output
 from zoo.advice import advising
 from zoo.commands.completion import complete_refs
-from zoo.commands.libraries import library_options
+from zoo.commands.libraries import library_options, trusting_option
 from zoo.commands.options import (
     altering_options,
     attaching_options,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 @attaching_options
 @format_option
 @library_options
+@trusting_option
 @speech_options
 def convert(
     ref: str,

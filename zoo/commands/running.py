@@ -10,7 +10,7 @@ import click
 from zoo import atomic, output
 from zoo.advice import advising
 from zoo.commands.completion import complete_refs
-from zoo.commands.libraries import library_options
+from zoo.commands.libraries import library_options, trusting_option
 from zoo.commands.options import (
     attaching_options,
     format_option,
@@ -54,6 +54,7 @@ def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) 
 @attaching_options
 @format_option
 @library_options
+@trusting_option
 @speech_options
 def run(
     ref: str,
