@@ -187,7 +187,7 @@ def convert(
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
     kept: dict[str, Any] = {"clear_devices": clear_devices, "force": force, "options": options}
-    kept |= {"apply": apply, "load_options": {"tags": tags}}
+    kept |= {"apply": apply, "load_options": {"tags": tags}, "verify": _asked(verify)}
     with advising(Library(trust=trust), ref) as library:
         return conversions.convert(
             library,
@@ -198,7 +198,6 @@ def convert(
             wishes=_wishes(architecture, graph, rename, ema, drop_slots),
             altering=Alterations(shapes or {}, rename_inputs or {}, rename_outputs or {}, dtype),
             repairs=Choice(repairs or {}),
-            verify=_asked(verify),
             **kept,
         )
 
