@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.addresses import shown
 from zoo.catalogue import counts
 from zoo.errors import UnsupportedError, some
 from zoo.findings import USUAL
@@ -57,7 +58,8 @@ def judged(
     if name is not None:
         levels = USUAL | _allowed(opened, name, catalogue.registry_of(name.name))
         called = str(name)
-    trust = Trust(levels, Origin(str(ref), called, partial(_parts, opened, files, graph)))
+    told = shown(ref) if isinstance(ref, str) and is_url(ref) else str(ref)
+    trust = Trust(levels, Origin(told, called, partial(_parts, opened, files, graph)))
     model = replace(opened.model, trust=trust.full() if full else trust)
     return replace(opened, model=model)
 

@@ -76,7 +76,8 @@ def without(
     A node of whose outputs nobody knows the kinds goes, and with it what needs it.  So do the
     functions in which something was `found`, and those that no node leads to any more.
     """
-    if not those:
+    bad = _callers(meta_graph.graph_def, {one.function: one for one in found if one.function})
+    if not those and not bad:
         return meta_graph
     kept = protos.MetaGraphDef()
     kept.CopyFrom(meta_graph)
@@ -90,7 +91,6 @@ def without(
             lost.append(one.name)
     gone = downstream(meta_graph.graph_def, lost) if lost else set()
     graph = subgraph(graph, {one.name for one in graph.node} - gone)
-    bad = _callers(meta_graph.graph_def, {one.function: one for one in found if one.function})
     left = [one for one in graph.library.function if one.signature.name not in bad]
     if len(left) < len(graph.library.function):
         bare = type(graph.library)()

@@ -197,6 +197,21 @@ def test_an_import_reads_nothing(tf, tmp_path, effect):
         assert runner._graph.get_tensor_by_name("y:0").shape.as_list() == shape
 
 
+def test_a_new_head_reads_nothing(tf, tmp_path, effect):
+    """The width of what it stands on is not looked up in a file, by nobody's leave."""
+    effect.write_text("7")
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, [None], name="x")
+        size = tf.strings.to_number(tf.io.read_file(str(effect)), tf.int32)
+        tf.reshape(x, [-1, size], name="features")
+    meta_graph = MetaGraphDef()
+    meta_graph.graph_def.ParseFromString(graph.as_graph_def().SerializeToString())
+
+    with pytest.raises(zoo.ZooError):
+        Model(meta_graph, {}).replace_head(2, features="features:0")
+
+
 def test_a_verification_runs_what_it_compares(tf, tmp_path, effect, capsys):
     """On both sides: what no compared output needs is not even imported by plain TensorFlow."""
     zoo.save(writer(effect), tmp_path / "m", "checkpoint")
@@ -215,6 +230,36 @@ def test_a_verification_runs_what_it_compares(tf, tmp_path, effect, capsys):
     assert run([*given, "--verify"]) == 77
     assert run([*given, "--verify", "--trust"]) == 0
     assert effect.exists()
+
+
+def test_what_only_zoo_reads_is_proven_by_zoo(tf, tmp_path, effect):
+    """The copy that is judged is trusted as its source is."""
+    zoo.save(writer(effect), tmp_path / "m", "checkpoint")
+    given = {"to": "npz", "outputs": ["y:0"], "verify": True}
+
+    with pytest.raises(TrustError):
+        zoo.convert(tmp_path / "m", tmp_path / "no.npz", **given)
+    assert zoo.convert(tmp_path / "m", tmp_path / "n.npz", trust=True, **given).verified
+    assert effect.exists()
+
+
+def test_a_judge_of_somebody_else_gets_what_may_run_whole(tf, tmp_path, effect):
+    """It imports all there is, and nobody can tell it what not to."""
+    from dataclasses import replace
+
+    from zoo import conversions, plain, plugins
+    from zoo.both_sides import Asked
+
+    form = plugins.format_named(plugins.installed(), "frozen")
+    theirs = replace(form, judge=functools.partial(plain.frozen))
+    model = writer(effect).with_signature({"x": "x:0"}, {"z": "z:0"})
+    given = (tmp_path / "m.pb", {}, Asked())
+
+    assert conversions._proven(form, model, model, *given).differences
+    with pytest.raises(TrustError, match="WriteFile"):
+        conversions._proven(theirs, model, model, *given)
+    trusted_one = model.trusted()
+    assert conversions._proven(theirs, trusted_one, trusted_one, *given).differences
 
 
 def test_plain_tensorflow_gets_no_more_than_is_trusted(tf, tmp_path, effect):

@@ -3,6 +3,7 @@
 import pytest
 
 from zoo import dtypes, policy, stand_ins
+from zoo.applying import applied
 from zoo.errors import TrustError
 from zoo.findings import LEVELS, Finding
 from zoo.model import Model
@@ -10,6 +11,7 @@ from zoo.nodes import node, placeholder, text
 from zoo.policy import Guard
 from zoo.protos import GraphDef, MetaGraphDef
 from zoo.samples import FLOAT, sample_model
+from zoo.transforms import Transform
 from zoo.trust import Origin, Trust, granted, trusting
 
 STRING = dtypes.named("string")
@@ -152,6 +154,17 @@ def test_what_may_not_run_is_not_imported():
     assert [f.signature.name for f in left.graph_def.library.function] == ["harmless"]
 
 
+def test_functions_that_nobody_calls_are_not_imported_either():
+    """Others are, as they were."""
+    meta_graph = nested()
+    del meta_graph.graph_def.node[0]
+
+    left = policy.harmless(meta_graph)
+
+    assert [one.name for one in left.graph_def.node] == ["fine"]
+    assert [f.signature.name for f in left.graph_def.library.function] == ["harmless"]
+
+
 def test_a_graph_that_may_run_stays_as_it_is():
     """Nothing is copied."""
     meta_graph = reader()
@@ -250,6 +263,15 @@ def test_trust_survives_every_edit():
     assert all(one.trust == trust for one in edits)
     assert model.trusted().freeze("probabilities:0").trust == trust.full()
     assert model.trust == trust
+
+
+def test_a_change_by_a_plugin_keeps_trust(monkeypatch):
+    """Also where it makes a model of its own."""
+    transform = Transform("again", "the same", lambda one: Model(one.meta_graph, one.weights))
+    monkeypatch.setattr("zoo.plugins.transform_named", lambda *_: transform)
+
+    for model in (sample_model(), sample_model().trusted()):
+        assert applied(None, ["again"], model)[0].trust == model.trust
 
 
 def test_full_trust_is_every_level():

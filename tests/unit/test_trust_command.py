@@ -10,13 +10,14 @@ import pytest
 import zoo
 import zoo_frozen
 import zoo_saved_model
-from zoo import catalogue, trusted
+from zoo import catalogue, origins, trusted
 from zoo.cli import run
 from zoo.errors import TrustError
 from zoo.findings import USUAL
 from zoo.library import Library
 from zoo.model import Model
 from zoo.nodes import node, text
+from zoo.opened import Opened
 from zoo.protos import MetaGraphDef
 from zoo.samples import sample_model
 
@@ -182,6 +183,20 @@ def test_a_graph_that_lies_elsewhere_is_part_of_it(tmp_path):
     (tmp_path / "g.meta").write_bytes(graph.SerializeToString() + b"\x0a\x00")
     with pytest.raises(TrustError):
         judge(tmp_path / "w", **given)
+
+
+def test_a_secret_of_an_address_is_not_shown():
+    """Neither in the hint of an error nor in the user's file."""
+    url = "https://me:password@example.org/net.pb?key=signature#sha256=00"
+    opened = Opened(reader(), "frozen", None)
+    judged = origins.judged(opened, url, None, None, lambda _: [], None, full=False)
+
+    with pytest.raises(TrustError) as caught:
+        judged.model.guard.require_whole()
+    for told in (str(caught.value), judged.model.trust.origin.place):
+        assert "example.org/net.pb" in told
+        assert "password" not in told
+        assert "signature" not in told
 
 
 def registry(net, place, policy="", own="    policy: {allow: [io]}\n"):
