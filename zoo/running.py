@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from zoo import protos
     from zoo.feeds import Feeds
-    from zoo.findings import Finding
     from zoo.policy import Guard
     from zoo.waiting import Waits
     from zoo.weights import Weights
@@ -83,19 +82,15 @@ class Runner:
         initial = initial_operations(meta_graph)
         runnable.refuse(meta_graph.graph_def, map(source, initial), self._missing)
         ran = waiting.executed(self._nodes, initial, self._own)
-        self._guard.require_nodes(ran, self._barred())
-        self._left_out = {} if collections else self._barred()
-        there = stand_ins.without(meta_graph, self._left_out, self._guard.beyond)
+        self._guard.require_nodes(ran, self._guard.barred())
+        self._left_out = {} if collections else self._guard.barred()
+        found = [] if collections else self._guard.beyond
+        there = stand_ins.without(meta_graph, self._left_out, found)
         self._there = runnable.without(there, self._missing)
         self._graph = imported(importable(self._there, self._weights), collections)
         with failing("TensorFlow does not take the weights"), self._graph.as_default():
             names = self._nodes if self._there is meta_graph else by_name(self._there.graph_def)
             self._loading = Loading(self._graph, names, meta_graph, self._weights, self._assets)
-
-    def _barred(self) -> dict[str, Finding]:
-        """Return the nodes that may not run, and that TensorFlow could run."""
-        those = self._guard.barred()
-        return {name: one for name, one in those.items() if name not in self._missing}
 
     def _admit(self, ran: Iterable[str], ends: Iterable[str]) -> None:
         """Refuse a call that runs the nodes `ran`, if it may not; bring them in if it may.
@@ -113,7 +108,7 @@ class Runner:
         if not self._left_out:
             return
         there = by_name(self._there.graph_def)
-        gone = [n for n in ends if n in self._nodes and n not in there and n not in self._missing]
+        gone = [name for name in ends if name in self._nodes and name not in there]
         names = self._left_out if gone else ran
         if self._guard.require_nodes(names, self._left_out):
             self.close()
