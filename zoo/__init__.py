@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.sources import Source
     from zoo.specs import TensorSpec
     from zoo.transforms import Transform
+    from zoo.trust import Trust, trusting
     from zoo.weights import Weights
     from zoo_finetune.api import finetune
 
@@ -42,6 +43,7 @@ __all__ = [
     "Source",
     "TensorSpec",
     "Transform",
+    "Trust",
     "Weights",
     "ZooError",
     "apply",
@@ -55,6 +57,7 @@ __all__ = [
     "load",
     "save",
     "scan",
+    "trusting",
 ]
 
 _ROOMS = {
@@ -72,6 +75,7 @@ _ROOMS = {
     "zoo.sources": ("Source",),
     "zoo.specs": ("TensorSpec",),
     "zoo.transforms": ("Transform",),
+    "zoo.trust": ("Trust", "trusting"),
     "zoo.weights": ("Weights",),
     "zoo_finetune.api": ("finetune",),
 }  # fmt: skip

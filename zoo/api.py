@@ -34,6 +34,7 @@ def load(
     rename: Mapping[str, str] | Iterable[str] = (),
     ema: bool = False,
     drop_slots: bool = False,
+    trust: bool = False,
 ) -> Model:
     r"""Return the model that `ref` means: a registered name, a path, or a URL with ``#sha256=``.
 
@@ -57,6 +58,9 @@ def load(
         Whether each weight is replaced by its exponential moving average.
     drop_slots
         Whether what only an optimizer needs is left out.
+    trust
+        Whether it may do more than compute when it runs: read and write files, use the network,
+        run Python.  It is asked for where it would; ``zoo trust`` says it once for a file.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def load(
         What lies there is damaged, in no format that is installed, or does not fit the graph.
     """
     wishes = _wishes(architecture, graph, rename, ema, drop_slots)
-    library = Library()
+    library = Library(trust=trust)
     with advising(library, ref):
         return library.open(ref, format=format, wishes=wishes, options={"tags": tags}).model
 
@@ -139,6 +143,7 @@ def convert(
     clear_devices: bool = False,
     force: bool = False,
     verify: bool | Mapping[str, Any] = False,
+    trust: bool = False,
     **options: Any,
 ) -> conversions.Conversion:
     """Write the model that `ref` means to `dest`, in the format `to`.
@@ -176,12 +181,14 @@ def convert(
         is published; that it gives the same bits, with TensorFlow's rewriting of graphs off.  In
         the place of True, how: ``inputs``, values to run with by name in the place of made ones;
         ``rtol`` and ``atol``, by how much numbers may differ.
+    trust
+        Whether what is run for that may do more than compute; see `load`.
     options
         What the format `to` takes besides; ``zoo formats`` lists them.
     """
     kept: dict[str, Any] = {"clear_devices": clear_devices, "force": force, "options": options}
-    kept |= {"apply": apply, "load_options": {"tags": tags}}
-    with advising(Library(), ref) as library:
+    kept |= {"apply": apply, "load_options": {"tags": tags}, "verify": _asked(verify)}
+    with advising(Library(trust=trust), ref) as library:
         return conversions.convert(
             library,
             ref,
@@ -191,7 +198,6 @@ def convert(
             wishes=_wishes(architecture, graph, rename, ema, drop_slots),
             altering=Alterations(shapes or {}, rename_inputs or {}, rename_outputs or {}, dtype),
             repairs=Choice(repairs or {}),
-            verify=_asked(verify),
             **kept,
         )
 

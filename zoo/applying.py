@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoo import plugins
@@ -37,7 +38,8 @@ def applied(loaded: Loaded, names: Iterable[str], model: Model) -> tuple[Model, 
         if not isinstance(changed, Model):
             found = f"it returned {type(changed).__name__}, where a Model is wanted"
             raise _failed(loaded, transform.name, found)
-        model = changed
+        kept = changed.trust == model.trust
+        model = changed if kept else replace(changed, trust=model.trust)
     return model, [f"applied {one.name}: {one.summary}" for one in chosen]
 
 

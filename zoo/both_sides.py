@@ -14,6 +14,7 @@ from zoo.pipelines import GIVERS
 from zoo.running import Runner
 from zoo.signatures import Signature
 from zoo.state import may_change_state
+from zoo.trust import trusting
 from zoo.view import View
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from zoo.model import Model
     from zoo.plain import Run
     from zoo.specs import TensorSpec
+    from zoo.trust import Trust
 
     Opening = Callable[[], AbstractContextManager[Run]]
     """Opens what was written, anew each time: what a run changes is gone then."""
@@ -67,7 +69,14 @@ class Source:
         self.checks = Checks(self.meta_graph.graph_def)
         self.nodes = by_name(self.meta_graph.graph_def)
         self.view = View(self.meta_graph.graph_def, expanded(self.meta_graph.graph_def))
-        self._runner = Runner(self.meta_graph, model.weights, model.assets, config=plain.config())
+        self._guard = model.guard
+        given: dict[str, Any] = {"config": plain.config(), "guard": model.guard}
+        self._runner = Runner(self.meta_graph, model.weights, model.assets, **given)
+
+    @property
+    def trust(self) -> Trust:
+        """How far the model is trusted."""
+        return self._guard.trust
 
     def close(self) -> None:
         """Give its memory back."""
@@ -111,7 +120,7 @@ class Comparison:
         random = self._random(feeds, ours)
         values = {n: v for n, v in feeds.values.items() if n not in self.asked.feeds}
         fed = {self._there(name): value for name, value in values.items()}
-        with opening() as run:
+        with trusting(self.side.trust), opening() as run:
             there = run(fed, [self._fetched(name) for name in ours])
         differences = {
             self._told(name): self._difference(name, one, other, loose=name in random)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo import protos
+    from zoo.policy import Guard
     from zoo.running import Runner
     from zoo.signatures import Signature
     from zoo.weights import Weights
@@ -35,12 +36,19 @@ class Calls:
     ----------
     meta_graph, weights, assets
         The model.
+    guard
+        What of it may run.
     """
 
     def __init__(
-        self, meta_graph: protos.MetaGraphDef, weights: Weights, assets: Mapping[str, Path]
+        self,
+        meta_graph: protos.MetaGraphDef,
+        weights: Weights,
+        assets: Mapping[str, Path],
+        guard: Guard | None = None,
     ) -> None:
         self._model = meta_graph, weights, assets
+        self._guard = guard
         self._meta_graph = meta_graph
         self._signatures: dict[str | None, Signature] = {}
         self._runners: list[Runner] = []
@@ -97,7 +105,7 @@ class Calls:
 
         if not self._runners:
             require_graph(self._meta_graph, self._model[1])
-            self._runners.append(Runner(*self._model))
+            self._runners.append(Runner(*self._model, guard=self._guard))
         return self._runners[0]
 
     def _fetched(self, name: str, signature: Signature) -> str:

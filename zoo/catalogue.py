@@ -123,6 +123,15 @@ class Catalogue:
             hint=did_you_mean(name, self.names(), "`zoo list` shows them"),
         )
 
+    def unknown(self, ref: str) -> UnknownNameError:
+        """Return the error for `ref`, which is neither a name nor a file."""
+        known = self.names()
+        return UnknownNameError(
+            f"no model is called {ref!r}",
+            found=f"{len(known)} registered, and no file of that name",
+            hint=did_you_mean(ref.partition(":")[0], known, "`zoo list` shows the names"),
+        )
+
     def entry(self, name: str) -> Entry:
         """Return the entry of `name`, validated.
 
@@ -162,6 +171,18 @@ def bundled() -> Path:
     """Return the path of the registry that comes with zoo."""
     inside = Path(__file__).parent / "registry.yaml"
     return inside if inside.is_file() else inside.parents[1] / "registry.yaml"
+
+
+def counts(registry: Registry) -> bool:
+    """Tell whether the word of `registry` counts on what models may do.
+
+    The user's own does, unless others can write it, and the one that comes with zoo; a folder or a
+    server must not say that what they offer is to be trusted.
+    """
+    if registry.from_network:
+        return False
+    place, own = registry.path.resolve(), home.own_registry()
+    return place == bundled().resolve() or (place == own.resolve() and home.is_ours(own))
 
 
 def _places(given: Path | str | None) -> Iterator[Path | str]:

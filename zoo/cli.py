@@ -63,6 +63,7 @@ COMMANDS = {
     "run": ("zoo.commands.running", "Run a model once."),
     "scan": ("zoo.commands.scanning", "Say what a model would do besides computing."),
     "sync": ("zoo.commands.locking", "Bring exactly what zoo.lock pins into the store."),
+    "trust": ("zoo.commands.trusting", "Trust a model as it is: it may do more than compute."),
     "verify": ("zoo.commands.cache", "Hash again what is in the store."),
 }
 """The commands of the core: the module of each, and its line in ``zoo --help``."""

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,13 @@ def _do(job: dict[str, Any], channel: Channel) -> None:
     from zoo import plugins, values
     from zoo.entries import Preprocessing
     from zoo.located import Located
+    from zoo.trust import Trust, trusting
 
     found = Located.from_facts(job["located"])
-    model = found.opened(plugins.installed(), job["options"]).model
+    trust = Trust.from_facts(job["trust"])
+    with trusting(trust):
+        opened = found.opened(plugins.installed(), job["options"])
+    model = replace(opened.model, trust=trust)
     how = job["preprocessing"] and Preprocessing.model_validate(job["preprocessing"])
     feeds = values.feeds(model, job["inputs"], job["signature"], how)
     wanted = {name: name for name in job["outputs"]} or None

@@ -119,13 +119,21 @@ def convert(
         moved = {**ready.moved, **{new: ready.moved.get(old, old) for new, old in called.items()}}
         asked = replace(verify, feeds=ready.feeds, moved=moved)
         proof = _proven(form, ready.reference, model, target, options or {}, asked)
-    left = library.left_at(read, load_options)  # before it is replaced, if it is
+    left = _left_at(library, read, load_options)  # before it is replaced, if it is
     with work.counted(f"writing {target.name}", model.weights.nbytes):
         saved = library.save(model, dest, to, options)
     size = detect.size_of(saved.path)
     wished = wishes.told() if read.model.attached is None and read.model.graph.node else []
     notes = (*left, *wished, *told, *ready.notes, *altered, *saved.notes)
     return Conversion(read, Opened(model, to, saved.path), size, notes, proof)
+
+
+def _left_at(library: Library, opened: Opened, options: Mapping[str, Any] | None) -> Sequence[str]:
+    """Return a sentence for each thing that lies beside `opened` and is no part of it."""
+    if opened.path is None:
+        return ()
+    form = plugins.format_named(library.plugins, opened.format)
+    return form.left_at(opened.path, options or {})
 
 
 def _proven(
@@ -141,14 +149,17 @@ def _proven(
     It is written beside the target for that, and gone afterwards: the same model is written as the
     same bytes.
     """
+    from zoo.plain import JUDGES
     from zoo.verifying import verify
 
+    if form.judge is not None and form.judge not in JUDGES:
+        model.guard.require_whole()
     with output.hushed():
         tensorflow()
     with drafts.drafting(target.parent, target.name) as room:
         with work.counted(f"writing {target.name} to verify it", model.weights.nbytes):
             draft = form.write(model, room / target.name, options).path
-        written = form.read(draft, {})
+        written = replace(form.read(draft, {}), trust=original.trust)
         own = functools.partial(_own, written)
         opening = own if form.judge is None else functools.partial(form.judge, draft)
         return verify(original, model, written, opening, asked)

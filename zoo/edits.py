@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from zoo.after_head import Activation
+    from zoo.policy import Guard
+    from zoo.trust import Trust
     from zoo.weights import Weights
 
 
@@ -24,6 +27,14 @@ class Edits:
     meta_graph: protos.MetaGraphDef
     weights: Weights
     assets: Mapping[str, Path]
+    trust: Trust
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What of the model may run: what was found in it, which is looked for once."""
+        from zoo.policy import Guard
+
+        return Guard(self.meta_graph, self.trust)
 
     def captured(self, session: Any) -> Self:
         """Return the model with the values that its variables have in `session`.
@@ -155,43 +166,19 @@ class Edits:
             collections.  What it returns, tensors by name, become outputs; variables it makes
             become weights; what it adds to collections stays there.
 
+        Raises
+        ------
+        TrustError
+            Something in the graph does more than compute.  What `build` adds may do anything.
+
         Examples
         --------
         ``model.extend(lambda t: {"doubled": t["op_to_restore:0"] * 2})``
         """
         from zoo.extending import extend
 
-        return self._with(*extend(self.meta_graph, self.weights, build))
-
-    def import_graph_def(
-        self,
-        input_map: Mapping[str, Any] | None = None,
-        return_elements: Sequence[str] | None = None,
-        name: str = "imported",
-    ) -> list[Any]:
-        """Add the model, frozen, to TensorFlow's current graph; its weights are constants there.
-
-        Parameters
-        ----------
-        input_map
-            Tensors of that graph by the inputs, or any tensors of the model, that they take the
-            place of.
-        return_elements
-            Outputs or tensors of the model to return; by default all outputs of the signature.
-        name
-            What stands in front of the model's names there.
-
-        Raises
-        ------
-        UnsupportedError
-            It cannot be frozen, or is too large for a graph.
-        RunError
-            TensorFlow does not take it: a name is unknown, a dtype or shape does not fit.
-        """
-        from zoo.embedding import import_graph_def
-
-        given, wanted = input_map or {}, return_elements
-        return import_graph_def(self.meta_graph, self.weights, given, wanted, name)
+        made = extend(self.meta_graph, self.weights, build, self.guard)
+        return replace(self._with(*made), trust=self.trust.full())  # type: ignore[type-var]
 
     def placed(self, device: str | None) -> Self:
         """Return the model with every operation on `device`, ``"/gpu:0"``; None frees them.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from zoo import protos
+    from zoo.policy import Guard
     from zoo.specs import TensorSpec
     from zoo.weights import Weights
 
@@ -23,6 +24,7 @@ def import_graph_def(
     input_map: Mapping[str, Any],
     return_elements: Sequence[str] | None,
     name: str,
+    guard: Guard,
 ) -> list[Any]:
     """Add the model, frozen, to TensorFlow's current graph and return some of its tensors there."""
     stated = signatures.signature(meta_graph)
@@ -31,6 +33,7 @@ def import_graph_def(
     wanted = [_meant(element, stated.outputs) for element in return_elements]
     given = {_meant(element, stated.inputs): tensor for element, tensor in input_map.items()}
     frozen, values = freeze(meta_graph, weights, wanted)
+    guard.require_part(frozen.graph_def, wanted, ())
     whole = graph_file.filled(frozen.graph_def, values)
     tf = tensorflow()
     with failing("the model cannot be a part of this graph"):

@@ -102,6 +102,15 @@ class Preprocessing(_Strict):
     scale: FiniteFloat = 1.0
 
 
+Level = Literal["pure", "saver", "assets", "io", "python", "network", "custom-op", "unknown"]
+
+
+class Policy(_Strict):
+    """What models may do when they run, besides what any may: levels of `zoo.findings.LEVELS`."""
+
+    allow: Annotated[list[Level], Field(min_length=1)]
+
+
 class Entry(_Strict):
     """What a registry says of one model."""
 
@@ -117,6 +126,7 @@ class Entry(_Strict):
     paper: Text | None = None
     base_model: Text | None = None
     card: Address | None = None
+    policy: Policy | None = None
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Entry:
@@ -240,6 +250,7 @@ def _fields_at(path: tuple[str, ...]) -> list[str]:
         "files": File,
         "head": Head,
         "preprocessing": Preprocessing,
+        "policy": Policy,
     }
     kind = next((kinds[part] for part in reversed(path) if part in kinds), Entry)
     return sorted(kind.model_fields)

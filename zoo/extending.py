@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo import protos, signatures
+from zoo import protos, runnable, signatures
 from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UsageError
 from zoo.graph import by_name, tensor_name, upstream
@@ -20,6 +20,7 @@ from zoo.tensors import ArrayTensor
 from zoo.variables import detached
 
 if TYPE_CHECKING:
+    from zoo.policy import Guard
     from zoo.weights import Weights
 
 Build = Callable[["Tensors"], Mapping[str, Any]]
@@ -46,7 +47,7 @@ class Tensors(Mapping[str, Any]):
 
 
 def extend(
-    meta_graph: protos.MetaGraphDef, weights: Weights, build: Build
+    meta_graph: protos.MetaGraphDef, weights: Weights, build: Build, guard: Guard
 ) -> tuple[protos.MetaGraphDef, Weights]:
     """Return the model with the operations that `build` adds, its results called by their names.
 
@@ -57,6 +58,8 @@ def extend(
         it returns by name become outputs of the default signature and tensors ``name:0``.
         Variables it creates become weights with their initial values, and what it adds to a
         collection (a train op, a learning rate) stays there.
+    guard
+        What of the model may run: all of it comes into TensorFlow.
 
     Raises
     ------
@@ -65,7 +68,10 @@ def extend(
         was added to a collection that no file can hold.
     RunError
         TensorFlow refused an operation.
+    TrustError
+        The model does more than compute, and is not trusted with it.
     """
+    guard.require_whole(runnable.is_registered)
     edited = detached(meta_graph, weights)
     graph = imported(importable(edited, weights), collections=True)
     there = by_name(edited.graph_def)

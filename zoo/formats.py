@@ -184,7 +184,8 @@ class Format:
         it is made of the loaded model.
     judge
         Opens the model at a path without zoo, by TensorFlow's own means, and gives what runs it:
-        see `zoo.plain`.  None where nothing but the format itself can read it.
+        see `zoo.plain`.  None where nothing but the format itself can read it.  One that is not of
+        `zoo.plain` is not asked for a model that is not trusted with all that is in it.
     bare
         Tells whether what lies at a path is weights alone.  In a folder they are no model of their
         own beside one that has a graph.  None where they always are one.

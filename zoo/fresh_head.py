@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from zoo import dtypes, protos
 from zoo.engine import imported
 from zoo.errors import UsageError
-from zoo.graph import by_name, subgraph, unique, upstream
+from zoo.graph import by_name, source, subgraph, unique, upstream
 from zoo.importable import importable
 from zoo.layers import Head
 from zoo.nodes import node as make_node
 from zoo.nodes import whole_numbers
+from zoo.policy import harmless
 from zoo.specs import TensorSpec, spec_of
 from zoo.tensor_protos import header
 from zoo.tensors import FilledTensor
@@ -71,6 +72,9 @@ def _known(meta_graph: protos.MetaGraphDef, weights: Weights, tensor: str) -> Te
         graph_def=subgraph(meta_graph.graph_def, upstream(nodes, [tensor])),
         meta_info_def=meta_graph.meta_info_def,
     )
+    part = harmless(part)  # no value is wanted of it, so nobody need be asked whether it may run
+    if source(tensor) not in by_name(part.graph_def):
+        return said
     shape = imported(importable(part, weights)).get_tensor_by_name(said.tensor).shape
     sizes = None if shape.rank is None else tuple(shape.as_list())
     return TensorSpec(said.tensor, said.dtype, sizes)

@@ -22,6 +22,7 @@ from zoo.specs import spec_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from zoo.policy import Guard
     from zoo.weights import Weights
 
 _numbers = itertools.count()
@@ -44,10 +45,12 @@ class Function:
         outputs: str | Sequence[str] | None,
         *,
         trainable: bool,
+        guard: Guard,
     ) -> None:
         self._shape = outputs
         wanted = [outputs] if isinstance(outputs, str) else outputs
         self.portable = portable(meta_graph, weights, inputs, wanted)
+        guard.require_part(self.portable.graph, self.portable.outputs, self.portable.inputs)
         tf = tensorflow()
         self.variables = [
             tf.Variable(

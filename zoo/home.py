@@ -56,6 +56,20 @@ def own_registry() -> Path:
     return platformdirs.user_config_path("zoo") / "registry.yaml"
 
 
+def is_ours(path: Path) -> bool:
+    """Tell whether nobody but this user and the administrator can write the file at `path`.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    """
+    found = path.stat()
+    own_group = found.st_gid == found.st_uid  # where each user has a group of one's own
+    others = stat.S_IWOTH if own_group else stat.S_IWGRP | stat.S_IWOTH
+    return not found.st_mode & others and found.st_uid in (0, os.geteuid())
+
+
 def mark(folder: Path) -> None:
     """Mark `folder` as a cache, which back-ups leave out, if it is not marked yet."""
     tag = folder / "CACHEDIR.TAG"

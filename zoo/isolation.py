@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import bubblewrap, landlock, means, process_limits
 from zoo.hearing import Talk
+from zoo.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +66,8 @@ class Call:
         What the format's ``load`` is given.
     preprocessing
         How a photo is prepared, as the registry says it.
+    trust
+        How far the model is trusted.
     """
 
     inputs: Sequence[str] = ()
@@ -74,6 +77,7 @@ class Call:
     files: Sequence[Path] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     preprocessing: Mapping[str, Any] | None = None
+    trust: Trust = Trust.USUAL
 
     def facts(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -84,6 +88,7 @@ class Call:
             "timeout": self.timeout,
             "options": dict(self.options),
             "preprocessing": self.preprocessing,
+            "trust": self.trust.facts(),
         }
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from zoo import graph_source, protos
 from zoo.attach import METADATA, attach
 from zoo.dtypes import STRING
-from zoo.errors import FormatError, UsageError, some
-from zoo.graph import by_name
+from zoo.errors import FormatError, UnknownNameError, UsageError, some
+from zoo.graph import by_name, source
 from zoo.matching import Report, Wanted, match
 from zoo.model import Model
 from zoo.objects import stored_names
@@ -163,7 +163,24 @@ def _helping(report: Report) -> str:
 
 
 def with_names(model: Model, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Model:
-    """Return `model` with these names for its tensors, as it is where no outputs are named."""
+    """Return `model` with these names for its tensors, as it is where no outputs are named.
+
+    Raises
+    ------
+    UnknownNameError
+        The graph lacks some of them: all are listed, beside those that the model itself names.
+    """
+    nodes = by_name(model.graph) if outputs else {}
+    named = {**inputs, **outputs} if outputs else {}
+    lost = [f"{name} = {tensor}" for name, tensor in named.items() if source(tensor) not in nodes]
+    if lost:
+        stated = [side for one in model.signatures.values() for side in (one.inputs, one.outputs)]
+        own = [f"{name} = {spec.tensor}" for side in stated for name, spec in side.items()]
+        raise UnknownNameError(
+            "the graph lacks tensors that the registry names",
+            found=f"{some(lost)}; the model itself names {some(dict.fromkeys(own)) or 'none'}",
+            hint="is it another version of the model? `zoo inspect` lists what this one has",
+        )
     return model.with_signature(inputs, outputs) if outputs else model
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import protos
 from zoo.dtypes import named
 from zoo.functions import importing
+from zoo.policy import refuse_unless_granted
 from zoo.portable import Portable, portable
 from zoo.tensors import FilledTensor, LazyTensor
 from zoo.weights import Weights
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from zoo.policy import Guard
     from zoo.tensors import Tensor
 
 
@@ -34,18 +36,22 @@ def layer_of(
     trainable: bool,
     name: str | None = None,
     *,
+    guard: Guard,
     whole: bool = False,
 ) -> Any:
     """Return a layer with the part of a model between `inputs` and `outputs`.
 
     Parameters
     ----------
+    guard
+        What of the model may run.
     whole
         Hold half-precision weights as float32, from which the graph is given them: what training
         adds to a weight is mostly less than the next number of half precision.
     """
     wanted = [outputs] if isinstance(outputs, str) else outputs
     part = portable(meta_graph, weights, inputs, wanted)
+    guard.require_part(part.graph, part.outputs, part.inputs)
     if whole:
         part = replace(part, weights=_whole(part))
     layer = layer_class()(part, outputs is None, isinstance(outputs, str), name=name)
@@ -142,9 +148,18 @@ class _Graph:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> _Graph:
-        """Return the layer that `config` describes, its weights zeros."""
+        """Return the layer that `config` describes, its weights zeros.
+
+        A configuration is a file's word, and says nothing of trust: `zoo.trusting` does.
+
+        Raises
+        ------
+        TrustError
+            The graph does more than compute.
+        """
         given = dict(config)
         graph = protos.GraphDef.FromString(base64.b64decode(given.pop("graph")))
+        refuse_unless_granted(graph)
         tensors = {
             name: FilledTensor(bytes(named(dtype).itemsize), named(dtype), tuple(shape))
             for name, dtype, shape in given.pop("weights")

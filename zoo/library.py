@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import detect, names, placing, plugins
-from zoo.errors import UnknownNameError, did_you_mean
+from zoo import detect, names, origins, placing, plugins
 from zoo.located import BUILT, Located
 from zoo.offline import is_offline
 from zoo.patience import USUAL, Manner
 from zoo.renaming import NONE, Wishes
 from zoo.sources import is_url
+from zoo.trust import trusting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from zoo.bringing import Pinned
     from zoo.catalogue import Catalogue
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from zoo.opened import Opened
     from zoo.sources import Source
     from zoo.store import Store
+    from zoo.trust import Trust
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Library:
     rehash
         Whether the bytes of all that is used from the store are hashed before, and what is damaged
         is fetched anew; ``ZOO_REHASH`` says so too.
+    trust
+        Whether every model that is opened may do anything when it runs.
     """
 
     registry: Path | str | None = None
@@ -56,6 +60,7 @@ class Library:
     trust_first: bool = False
     manner: Manner = USUAL
     rehash: bool = False
+    trust: bool = False
 
     def __post_init__(self) -> None:
         self.offline = is_offline(self.offline)
@@ -116,7 +121,20 @@ class Library:
         UsageError
             `ref` means several models, or an option is not the format's.
         """
-        return self.locate(ref, format, wishes).opened(self.plugins, options or {})
+        found = self.locate(ref, format, wishes)
+        return self.read(found, ref, options or {})
+
+    def read(self, found: Located, ref: str | Path, options: Mapping[str, Any]) -> Opened:
+        """Return the model that lies at `found`, with the trust that is in what `ref` means."""
+        trust = self.trust_in(found, ref)
+        with trusting() if self.trust else nullcontext():
+            opened = found.opened(self.plugins, options)
+        return replace(opened, model=replace(opened.model, trust=trust))
+
+    def trust_in(self, found: Located, ref: str | Path) -> Trust:
+        """Return how far the model at `found`, called `ref`, is trusted."""
+        trust = origins.trust_in(found, ref, self._named(ref), self.catalogue, self.plugins)
+        return trust.full() if self.trust else trust
 
     def locate(
         self,
@@ -148,8 +166,7 @@ class Library:
         tensors: str | None = None,
     ) -> dict[str, Any]:
         """Return what is in the model that `ref` means, the document of ``zoo inspect --json``."""
-        from zoo import inspection
-        from zoo.describe import describe
+        from zoo import describe, inspection
 
         if self._named(ref) is None and wishes == NONE:
             path = placing.inside(self._path(ref), self._root)
@@ -159,7 +176,7 @@ class Library:
             self._refuse_unknown(ref, path)
             return inspection.inspect(path, plugins.formats(self.plugins), options or {}, tensors)
         opened = self.open(ref, format=format, options=options, wishes=wishes)
-        document = describe(opened.model, opened.format, opened.path, (), tensors)
+        document = describe.describe(opened.model, opened.format, opened.path, (), tensors)
         attached = opened.model.attached
         return document if attached is None else {**document, "attached": attached.facts()}
 
@@ -205,7 +222,7 @@ class Library:
             return bringing.of_url(ref, trust_first=self.trust_first)
         name = self._named(ref)
         if name is None:
-            raise self._unknown(ref)
+            raise self.catalogue.unknown(ref)
         registry = self.catalogue.registry_of(name.name)
         return bringing.of_entry(name, registry.entry(name.name), registry, self.lock)
 
@@ -225,13 +242,6 @@ class Library:
         """Write `model` to `path` in `format`; return where it is and what was changed."""
         form = plugins.format_named(self.plugins, format)
         return form.write(model, Path(path), options or {})
-
-    def left_at(self, opened: Opened, options: Mapping[str, Any] | None = None) -> Sequence[str]:
-        """Return a sentence for each thing that lies beside `opened` and is no part of it."""
-        if opened.path is None:
-            return ()
-        form = plugins.format_named(self.plugins, opened.format)
-        return form.left_at(opened.path, options or {})
 
     def _named(self, ref: str | Path) -> names.Reference | None:
         """Return the registered name that `ref` is, None if it is a path or a URL."""
@@ -257,15 +267,7 @@ class Library:
         """Refuse a name that nobody registered, and that is no path either."""
         looks_named = isinstance(ref, str) and names.reference(ref) is not None
         if looks_named and not detect.is_something(path, plugins.formats(self.plugins)):
-            raise self._unknown(str(ref))
-
-    def _unknown(self, ref: str) -> UnknownNameError:
-        known = self.catalogue.names()
-        return UnknownNameError(
-            f"no model is called {ref!r}",
-            found=f"{len(known)} registered, and no file of that name",
-            hint=did_you_mean(ref.partition(":")[0], known, "`zoo list` shows the names"),
-        )
+            raise self.catalogue.unknown(str(ref))
 
     def _locate_entry(self, name: names.Reference, entry: Entry, wishes: Wishes) -> Located:
         from zoo import bringing

@@ -23,6 +23,7 @@ _AT_ONCE = 64 << 20
 """Bytes of weights fed in one step."""
 
 _OWN_INIT = "__saved_model_init_op"
+_NOWHERE = "a file of the model that is missing"
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 
 
@@ -61,7 +62,7 @@ class Loading:
             feeds = {self._loads[name][1]: self._as_fed(name) for name in batch}
             session.run([self._loads[name][0] for name in batch], feeds)
         for init in initial_operations(self._meta_graph):
-            session.run(init, self._asset_feeds())
+            session.run(init, asset_feeds(self._meta_graph, self._assets))
         for fill, feeds in self._tables:
             session.run(fill, feeds)
 
@@ -125,13 +126,6 @@ class Loading:
         wanted = np.dtype(self._loads[name][1].dtype.as_numpy_dtype)
         return array if array.dtype == wanted else np.ascontiguousarray(array).view(wanted)
 
-    def _asset_feeds(self) -> dict[str, str]:
-        return {
-            tensor_name(asset.tensor_info.name): str(self._assets[asset.filename])
-            for asset in asset_files(self._meta_graph)
-            if asset.filename in self._assets
-        }
-
 
 def initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:
     """Return the operations that a loaded model runs first: tables, its main operation."""
@@ -142,6 +136,18 @@ def initial_operations(meta_graph: protos.MetaGraphDef) -> list[str]:
         if name in meta_graph.collection_def:
             return list(meta_graph.collection_def[name].node_list.value)
     return []
+
+
+def asset_feeds(meta_graph: protos.MetaGraphDef, assets: Mapping[str, Path]) -> dict[str, str]:
+    """Return the paths of the files that belong to a model by the tensors that are fed them.
+
+    A file that is not there gets a path where nothing is: what the graph itself has in its place is
+    a path on the machine that wrote it, or whatever else its author wants to be read.
+    """
+    return {
+        tensor_name(asset.tensor_info.name): str(assets.get(asset.filename, _NOWHERE))
+        for asset in asset_files(meta_graph)
+    }
 
 
 def _has_its_value(node: protos.NodeDef) -> bool:

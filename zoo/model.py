@@ -7,12 +7,13 @@ brought in when it is first needed.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo import protos, signatures
 from zoo.edits import Edits
+from zoo.trust import Trust
 from zoo.weights import Weights
 
 if TYPE_CHECKING:
@@ -45,12 +46,15 @@ class Model(Edits):
     attached
         What became of the weights when they were attached to this graph; None where they came
         with it.
+    trust
+        How far it is trusted to do more than compute, when it runs; edits keep it.
     """
 
     meta_graph: protos.MetaGraphDef
     weights: Weights
     assets: Mapping[str, Path] = field(default_factory=dict)
     attached: Report | None = None
+    trust: Trust = Trust.USUAL
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", Weights.of(self.weights))
@@ -119,6 +123,8 @@ class Model(Edits):
             The timeout is none: not a number, not above 0, infinite.
         RunError
             TensorFlow failed, or the call did not end: nothing fills a queue that it takes from.
+        TrustError
+            It needs an operation that does more than compute; see `trusted`.
         """
         return self._calls.run(fetches, feeds or {}, self.signature(signature), timeout)
 
@@ -132,10 +138,16 @@ class Model(Edits):
         ----------
         config
             A ``tf.compat.v1.ConfigProto``.
+
+        Raises
+        ------
+        TrustError
+            Something in the graph does more than compute, needed or not; see `trusted`.
         """
         from zoo.running import Runner
 
-        runner = Runner(self.meta_graph, self.weights, self.assets, config=config, collections=True)
+        given: dict[str, Any] = {"config": config, "collections": True, "guard": self.guard}
+        runner = Runner(self.meta_graph, self.weights, self.assets, **given)
         try:
             with runner.session:
                 yield runner.session
@@ -171,10 +183,13 @@ class Model(Edits):
             The outputs need an input that is not among `inputs`.
         UnsupportedError
             They need what a function cannot hold: a table, a queue.
+        TrustError
+            They need an operation that does more than compute; see `trusted`.
         """
         from zoo.functions import Function
 
-        return Function(self.meta_graph, self.weights, inputs, outputs, trainable=trainable)
+        given: dict[str, Any] = {"trainable": trainable, "guard": self.guard}
+        return Function(self.meta_graph, self.weights, inputs, outputs, **given)
 
     def layer(
         self,
@@ -197,7 +212,48 @@ class Model(Edits):
         """
         from zoo.keras_layer import layer_of
 
-        return layer_of(self.meta_graph, self.weights, inputs, outputs, trainable, name)
+        ends = (inputs, outputs)
+        return layer_of(self.meta_graph, self.weights, *ends, trainable, name, guard=self.guard)
+
+    def import_graph_def(
+        self,
+        input_map: Mapping[str, Any] | None = None,
+        return_elements: Sequence[str] | None = None,
+        name: str = "imported",
+    ) -> list[Any]:
+        """Add the model, frozen, to TensorFlow's current graph; its weights are constants there.
+
+        Parameters
+        ----------
+        input_map
+            Tensors of that graph by the inputs, or any tensors of the model, that they take the
+            place of.
+        return_elements
+            Outputs or tensors of the model to return; by default all outputs of the signature.
+        name
+            What stands in front of the model's names there.
+
+        Raises
+        ------
+        UnsupportedError
+            It cannot be frozen, or is too large for a graph.
+        RunError
+            TensorFlow does not take it: a name is unknown, a dtype or shape does not fit.
+        TrustError
+            It does more than compute; see `trusted`.
+        """
+        from zoo.embedding import import_graph_def
+
+        ends = (input_map or {}, return_elements)
+        return import_graph_def(self.meta_graph, self.weights, *ends, name, self.guard)
+
+    def trusted(self) -> Model:
+        """Return the model as one that may do anything: files, network, Python.
+
+        A model is a program.  It is run without being asked about where it computes, restores its
+        own weights and reads its own files; who knows its author may let it do more.
+        """
+        return replace(self, trust=self.trust.full())
 
     def require_graph(self) -> None:
         """Raise `UnsupportedError` if the model has no graph, only weights."""
@@ -214,4 +270,4 @@ class Model(Edits):
         """What runs the model, and keeps what that took."""
         from zoo.calls import Calls
 
-        return Calls(self.meta_graph, self.weights, self.assets)
+        return Calls(self.meta_graph, self.weights, self.assets, self.guard)

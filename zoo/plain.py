@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import protos, saved_model_file
 from zoo.engine import failing, tensorflow
+from zoo.policy import harmless
+from zoo.trust import granted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +58,7 @@ def as_it_stands(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
 def checkpoint(prefix: Path) -> Iterator[Run]:
     """Open a checkpoint by ``import_meta_graph`` and ``restore``."""
     tf = tensorflow()
-    ours = protos.MetaGraphDef.FromString(Path(f"{prefix}.meta").read_bytes())
+    ours = _allowed(protos.MetaGraphDef.FromString(Path(f"{prefix}.meta").read_bytes()))
     theirs = tf.compat.v1.MetaGraphDef.FromString(as_it_stands(ours).SerializeToString())
     with _session() as session:
         with failing(_PROBLEM):
@@ -74,7 +76,8 @@ def frozen(path: Path) -> Iterator[Run]:
     tf = tensorflow()
     ours = protos.MetaGraphDef()
     ours.graph_def.ParseFromString(path.read_bytes())
-    theirs = tf.compat.v1.GraphDef.FromString(as_it_stands(ours).graph_def.SerializeToString())
+    allowed = as_it_stands(_allowed(ours)).graph_def
+    theirs = tf.compat.v1.GraphDef.FromString(allowed.SerializeToString())
     with _session() as session:
         with failing(_PROBLEM):
             tf.import_graph_def(theirs, name="")
@@ -88,7 +91,7 @@ def saved_model(path: Path) -> Iterator[Run]:
     folder = saved_model_file.folder_of(path)
     stored = saved_model_file.read(folder)
     for meta_graph in stored.meta_graphs:
-        meta_graph.CopyFrom(as_it_stands(meta_graph))
+        meta_graph.CopyFrom(as_it_stands(_allowed(meta_graph)))
     with tempfile.TemporaryDirectory() as copy, _session() as session:
         (Path(copy) / saved_model_file.BINARY).write_bytes(stored.SerializeToString())
         for part in folder.iterdir():
@@ -98,6 +101,14 @@ def saved_model(path: Path) -> Iterator[Run]:
         with failing(_PROBLEM), _without_advice():
             tf.compat.v1.saved_model.load(session, tags, copy)
         yield _running(session)
+
+
+JUDGES = (checkpoint, frozen, saved_model)
+"""Those that leave out what is not trusted, see `zoo.trust.granted`; others import all there is."""
+
+
+def _allowed(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    return harmless(meta_graph, granted())
 
 
 @contextmanager

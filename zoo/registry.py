@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 from zoo.errors import RegistryError
 from zoo.names import NAME, NAME_RULE
-from zoo.registry_index import FACTS, Index
+from zoo.registry_index import FACTS, POLICY, Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zoo.yaml_events import Mapping
 
 VERSION = 1
-_KEYS = ("version", "models", *FACTS)
+_KEYS = ("version", "models", POLICY, *FACTS)
 _LOOKS, _QUIET = 50, 0.02
 """Looks at a file that changes meanwhile; seconds without a write after which it is whole."""
 
@@ -97,6 +97,11 @@ class Registry:
     def fact(self, key: str) -> str | None:
         """Return what the registry says of itself under `key`: ``serial``, ``expires``."""
         return self._index.fact(key)
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The levels at which it says that its models may run; who asks knows if that counts."""
+        return frozenset(json.loads(self._index.fact(POLICY) or "{}").get("allow", ()))
 
     def __contains__(self, name: str) -> bool:
         return self._index.entry(name) is not None
@@ -246,6 +251,8 @@ def _check(document: dict[str, Any], place: str, lines: dict[str, int] | None = 
             raise RegistryError(f"{place}:{lines.get(key, 1)}: nobody reads {key!r}")
     for key in FACTS:
         _check_fact(key, document.get(key), f"{place}:{lines.get(key, 1)}")
+    if POLICY in document:
+        _check_policy(document[POLICY], f"{place}:{lines.get(POLICY, 1)}")
     if not isinstance(document.get("models") or {}, dict):
         raise RegistryError(f"{place}:{lines.get('models', 1)}: models must be a mapping")
 
@@ -255,6 +262,20 @@ def _check_fact(key: str, value: Any, where: str) -> None:
 
     if value is not None and not expiry.is_fact(key, value):
         raise RegistryError(f"{where}: {key} must be {expiry.RULES[key]}", found=str(value)[:40])
+
+
+def _check_policy(value: Any, where: str) -> None:
+    from pydantic import ValidationError
+
+    from zoo.entries import Policy
+
+    try:
+        Policy.model_validate(value)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        path = ".".join(map(str, (POLICY, *wrong["loc"])))
+        found = repr(wrong["input"])[:60]
+        raise RegistryError(f"{where}: {path} {wrong['msg']}", found=found) from error
 
 
 def _beside(value: Any, url: str) -> Any:

@@ -24,7 +24,9 @@ from zoo.yaml_events import uncollected
 Entries = Callable[[dict[str, Any]], Iterator[tuple[str, Any]]]
 FACTS = ("serial", "expires")
 """What a registry may say of itself."""
-_VERSION = 3
+POLICY = "policy"
+"""What it may say of its models: what they may do when they run."""
+_VERSION = 4
 _CHUNK = 1 << 16
 _AFTER_ALL = "\x7f"
 """What comes after every letter that a name may have."""
@@ -79,7 +81,7 @@ class Index:
         return str(rows[0][0]) if rows else None
 
     def fact(self, key: str) -> str | None:
-        """Return what the registry says of itself under `key`, one of `FACTS`."""
+        """Return what the registry says under `key`, one of `FACTS`; `POLICY` comes as JSON."""
         answers = self._ask("SELECT value FROM facts WHERE key = ?", key)
         return str(answers[0][0]) if answers else None
 
@@ -144,7 +146,8 @@ def _fill(base: sqlite3.Connection, entries: Entries) -> None:
     base.execute("BEGIN")
     base.executemany("INSERT INTO models VALUES (?, ?, ?, ?)", _stored(entries(said)))
     base.execute("CREATE UNIQUE INDEX names ON models (name)")
-    facts = ((key, said[key]) for key in FACTS if key in said)
+    facts = [(key, said[key]) for key in FACTS if key in said]
+    facts += [(POLICY, json.dumps(said[POLICY]))] if POLICY in said else []
     base.executemany("INSERT INTO facts VALUES (?, ?)", facts)
     base.execute("COMMIT")
 

@@ -34,7 +34,7 @@ def unknown(graph: protos.GraphDef) -> dict[str, str]:
         """Return the first operation of `nodes` that is neither TensorFlow's nor a function."""
         for node in nodes:
             if node.op not in there:
-                there[node.op] = node.op in bodies or _is_registered(node.op)
+                there[node.op] = node.op in bodies or is_registered(node.op)
             if not there[node.op]:
                 return str(node.op)
         return ""
@@ -88,7 +88,8 @@ def refuse(graph: protos.GraphDef, needed: Iterable[str], missing: Mapping[str, 
         )
 
 
-def _is_registered(op: str) -> bool:
+def is_registered(op: str) -> bool:
+    """Tell whether TensorFlow has the operation `op`; what was loaded into the process counts."""
     tensorflow()
     from tensorflow.python.framework import op_def_registry
 

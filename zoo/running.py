@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import runnable, sizes, waiting
+from zoo import policy, runnable, sizes, stand_ins, waiting
 from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UnsupportedError, some
 from zoo.graph import by_name, called_functions, source
 from zoo.importable import importable
-from zoo.loading import Loading, initial_operations
+from zoo.loading import Loading, asset_feeds, initial_operations
 from zoo.state import keeps_state, may_change_state
 from zoo.variables import is_resource
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from zoo import protos
     from zoo.feeds import Feeds
+    from zoo.policy import Guard
     from zoo.waiting import Waits
     from zoo.weights import Weights
 
@@ -42,6 +43,13 @@ class Runner:
         A ``tf.compat.v1.ConfigProto``; by default one that falls back to the devices there are.
     collections
         Whether the graph's collections are imported too: variables, train_op, summaries.
+    guard
+        What of the model may run; by default that of one that nobody trusts.
+
+    Raises
+    ------
+    TrustError
+        What it runs when it is loaded is not trusted; with `collections`, anything in it.
     """
 
     def __init__(
@@ -52,22 +60,60 @@ class Runner:
         *,
         config: Any = None,
         collections: bool = False,
+        guard: Guard | None = None,
     ) -> None:
         self._meta_graph = meta_graph
-        self._weights = weights
+        self._weights, self._assets = weights, assets
         self._nodes = by_name(meta_graph.graph_def)
+        self._guard = guard or policy.Guard(meta_graph)
+        self._config = config or _config()
+        self._own = asset_feeds(meta_graph, assets)
+        self._missing = {} if collections else runnable.unknown(meta_graph.graph_def)
+        if collections:
+            self._guard.require_whole(runnable.is_registered)
+        self._import(collections)
+        self._open()
+
+    def _import(self, collections: bool = False) -> None:
+        """Import the graph, but for what TensorFlow lacks and what is not trusted."""
+        meta_graph = self._meta_graph
         self._calls: dict[tuple[tuple[str, ...], tuple[str, ...]], _Call] = {}
         self._ranks: set[tuple[tuple[str, int], ...]] = set()
-        self._missing = {} if collections else runnable.unknown(meta_graph.graph_def)
-        self._there = runnable.without(meta_graph, self._missing)
-        self._graph = imported(importable(self._there, weights), collections)
+        initial = initial_operations(meta_graph)
+        runnable.refuse(meta_graph.graph_def, map(source, initial), self._missing)
+        ran = waiting.executed(self._nodes, initial, self._own)
+        self._guard.require_nodes(ran, self._guard.barred())
+        self._left_out = {} if collections else self._guard.barred()
+        found = [] if collections else self._guard.beyond
+        there = stand_ins.without(meta_graph, self._left_out, found)
+        self._there = runnable.without(there, self._missing)
+        self._graph = imported(importable(self._there, self._weights), collections)
         with failing("TensorFlow does not take the weights"), self._graph.as_default():
-            there = by_name(self._there.graph_def) if self._missing else self._nodes
-            self._loading = Loading(self._graph, there, meta_graph, weights, assets)
-        initial = map(source, initial_operations(meta_graph))
-        runnable.refuse(meta_graph.graph_def, initial, self._missing)
-        self._config = config or _config()
-        self._open()
+            names = self._nodes if self._there is meta_graph else by_name(self._there.graph_def)
+            self._loading = Loading(self._graph, names, meta_graph, self._weights, self._assets)
+
+    def _admit(self, ran: Iterable[str], ends: Iterable[str]) -> None:
+        """Refuse a call that runs the nodes `ran`, if it may not; bring them in if it may.
+
+        Parameters
+        ----------
+        ends
+            The nodes that are fetched and fed.
+
+        Raises
+        ------
+        TrustError
+            The call needs what the model is not trusted with.
+        """
+        if not self._left_out:
+            return
+        there = by_name(self._there.graph_def)
+        gone = [name for name in ends if name in self._nodes and name not in there]
+        names = self._left_out if gone else ran
+        if self._guard.require_nodes(names, self._left_out):
+            self.close()
+            self._import()
+            self._open()
 
     def close(self) -> None:
         """Give the session's memory back."""
@@ -113,7 +159,7 @@ class Runner:
 
     def _values(self, call: _Call, feeds: Feeds, limit: float | None) -> list[np.ndarray]:
         tf = tensorflow()
-        fed = dict(zip(call.feeds, feeds.values.values(), strict=True))
+        fed = call.own | dict(zip(call.feeds, feeds.values.values(), strict=True))
         if limit is None:
             options = None
         else:
@@ -137,10 +183,11 @@ class Runner:
     def _call(self, fetches: tuple[str, ...], feeds: tuple[str, ...]) -> _Call:
         key = (fetches, feeds)
         if key not in self._calls:
-            tensor = self._graph.get_tensor_by_name
             ran = waiting.executed(self._nodes, fetches, feeds)
             needed = {*ran, *map(source, fetches), *map(source, feeds)}
             runnable.refuse(self._meta_graph.graph_def, needed, self._missing)
+            self._admit(ran, needed)
+            tensor = self._graph.get_tensor_by_name
             inner = self._called(ran)
             nodes = [*(self._nodes[name] for name in ran), *inner]
             initial = initial_operations(self._meta_graph)
@@ -149,6 +196,7 @@ class Runner:
             self._calls[key] = _Call(
                 [self._value(tensor(name)) for name in fetches],
                 [tensor(name) for name in feeds],
+                {tensor(name): path for name, path in self._own.items() if source(name) in ran},
                 changes=any(map(may_change_state, nodes)),
                 keeps=any(map(keeps_state, nodes)),
                 waits=waiting.waits(self._nodes, ran, inner, initial),
@@ -177,7 +225,7 @@ class Runner:
     def _check_sizes(self, call: _Call, feeds: Feeds) -> None:
         """Compute the sizes that depend on what is fed and that a kernel would not check."""
         if call.sizes:
-            fed = dict(zip(call.feeds, feeds.values.values(), strict=True))
+            fed = call.own | dict(zip(call.feeds, feeds.values.values(), strict=True))
             for name, values in self.session.run(call.sizes, fed).items():
                 sizes.check(name, values)
 
@@ -199,10 +247,11 @@ class Runner:
 
 @dataclass(frozen=True)
 class _Call:
-    """What is fetched and fed, what that changes, what may wait, and sizes to look at before."""
+    """What is fetched, fed by its caller and by us, what may wait, and sizes to look at before."""
 
     fetches: list[Any]
     feeds: list[Any]
+    own: dict[Any, str]
     changes: bool
     keeps: bool
     waits: Waits

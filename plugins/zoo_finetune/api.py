@@ -26,6 +26,7 @@ def finetune(
     state: Path | None = None,
     callbacks: Sequence[Any] = (),
     verbose: bool = True,
+    trust: bool = False,
     **options: Any,
 ) -> Trained:
     """Give a model a last layer of `outputs` outputs, and train it on `data`.
@@ -43,6 +44,8 @@ def finetune(
         Of Keras.
     verbose
         Whether each epoch is told of, on standard error.
+    trust
+        Whether the model may do more than compute; see `zoo.load`.
     options
         As `zoo_finetune.recipe.Recipe` has them: ``train="all"``, ``epochs=5``...
 
@@ -64,8 +67,11 @@ def finetune(
     recipe = Recipe(outputs, **_known(options))
     with output.silent(not verbose):
         if isinstance(ref, Model):
+            ref = ref.trusted() if trust else ref
             return trained(ref, data, recipe, state=state, callbacks=callbacks)
-        return of_opened(Library().open(ref), data, recipe, state=state, callbacks=callbacks)
+        return of_opened(
+            Library(trust=trust).open(ref), data, recipe, state=state, callbacks=callbacks
+        )
 
 
 def _known(options: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import click
 from zoo import detect, output
 from zoo.advice import advising
 from zoo.commands.examples import examples
-from zoo.commands.libraries import library_options
+from zoo.commands.libraries import library_options, trusting_option
 from zoo.commands.options import (
     import_tensorflow,
     quiet,
@@ -107,6 +107,7 @@ def _option(one: Any) -> Any:
 @tags_option
 @saving_options
 @library_options
+@trusting_option
 @speech_options
 def finetune(
     ref: str,
@@ -143,6 +144,7 @@ def finetune(
 @click.command("rebuild", epilog=examples("zoo rebuild even/"))
 @click.argument("place", type=Place())
 @library_options
+@trusting_option
 @speech_options
 def rebuild(place: Path, library: Library, as_json: bool) -> None:
     """Train the model at PLACE again by its record, and say whether its weights are the same.

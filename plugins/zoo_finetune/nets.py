@@ -78,8 +78,9 @@ class Net:
     def layer(self, *, of_features: bool) -> Any:
         """Return the Keras layer that is trained: the head on its features, or the whole net."""
         given = self.head.features if of_features else self.fed.tensor
+        ends, guard = ([given], self.learned), self.model.guard
         layer = layer_of(
-            self.model.meta_graph, self.model.weights, [given], self.learned, True, whole=True
+            self.model.meta_graph, self.model.weights, *ends, True, whole=True, guard=guard
         )
         for name, variable in zip(layer.part.weights, layer.graph_weights, strict=True):
             variable.trainable = name in self.trained
@@ -127,6 +128,8 @@ def net_for(model: Model, recipe: Recipe, head: str | None = None) -> Net:
     ------
     UsageError
         Nobody can tell which layer is the last, or what is to learn.
+    TrustError
+        It does more than compute, and is not trusted with it.
     """
     model, told = _of_signature(model, recipe)
     model, notes = _for_use(model, recipe)
@@ -144,8 +147,10 @@ def net_for(model: Model, recipe: Recipe, head: str | None = None) -> Net:
         _learning(new, learned, found)
     averages = {name for one in found for name in (one.mean, one.variance)}
     trained = _trained(new, last, learned, recipe) - averages
+    fed = _fed(new, recipe, last)
+    new.guard.require_call([learned], [fed.tensor])
     return Net(
-        new, last, _fed(new, recipe, last), learned, trained,
+        new, last, fed, learned, trained,
         tuple(found) if recipe.train_batch_norm else (), [*told, *notes, *made.notes],
     )  # fmt: skip
 

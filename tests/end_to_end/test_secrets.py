@@ -116,7 +116,9 @@ COMMANDS = {
     "rebuild": ["rebuild {net}"],
     "remove": ["remove net", "remove {net}"],
     "run": ["run {refused} -i w1=1", "run away -i w1=1"],
+    "scan": ["scan net", "scan {net}", "scan {refused}"],
     "sync": ["lock net", "sync", "sync --offline"],
+    "trust": ["trust net", "trust {net}", "trust {missing}", "trust --list"],
     "verify": ["fetch net", "verify net", "verify {net}"],
 }
 """What is tried of each command; a name in braces is an address with all secrets in it."""

@@ -9,7 +9,7 @@ import zoo
 from zoo import conversions, protos
 from zoo.cli import run
 from zoo.commands.verifying import verifying_options
-from zoo.errors import DifferenceError, RunError, UnsupportedError, UsageError
+from zoo.errors import DifferenceError, RunError, TrustError, UnsupportedError, UsageError
 from zoo.formats import Saved
 from zoo.tensors import ArrayTensor
 
@@ -260,11 +260,13 @@ def test_inputs_that_only_some_values_fit(fixtures, tmp_path, name, form):
 
 
 def test_a_source_that_does_not_run_is_told(tf, fixtures, tmp_path):
-    """Nothing can be proven of it, so nothing is published."""
+    """Nothing can be proven of it, so nothing is published; its Python is not even asked for."""
     path = fixtures / "made-here-gaps" / "pyfunc_meta" / "model.ckpt"
 
-    with pytest.raises(RunError, match="no values were found") as caught:
+    with pytest.raises(TrustError, match="PyFunc"):
         zoo.convert(path, tmp_path / "out", to="saved_model", verify=True)
+    with pytest.raises(RunError, match="no values were found") as caught:
+        zoo.convert(path, tmp_path / "out", to="saved_model", verify=True, trust=True)
 
     assert "--input" in caught.value.hint
     assert left(tmp_path) == []

@@ -44,9 +44,9 @@ def test_runners_that_nobody_started(tf):
 
 
 def test_runners_in_a_session(tf, tmp_path):
-    """What the hint says works: in a session the runners fill the queue."""
+    """What the hint says works: in a session the runners fill the queue, reading our own file."""
     (tmp_path / "a.txt").write_text("1\n2\n3\n")
-    trained = model(tf, lambda v1: pipeline(v1, str(tmp_path / "a.txt")))
+    trained = model(tf, lambda v1: pipeline(v1, str(tmp_path / "a.txt"))).trusted()
     coordinator = tf.compat.v1.train.Coordinator()
 
     with trained.session() as session:

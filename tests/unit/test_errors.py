@@ -21,6 +21,7 @@ CODES = {
     "RefusedError": 77,
     "RegistryError": 65,
     "RunError": 65,
+    "TrustError": 77,
     "UnknownNameError": 66,
     "UnsupportedError": 65,
     "UsageError": 2,

@@ -20,7 +20,7 @@ FLOORS = [  # from the roof down
     | {"zoo.commands.locking"}
     | {"zoo.commands.converting", "zoo.commands.inspecting", "zoo.commands.registering"}
     | {"zoo.commands.comparing", "zoo.commands.doctoring", "zoo.commands.running"}
-    | {"zoo.commands.scanning"},
+    | {"zoo.commands.scanning", "zoo.commands.trusting"},
     {"zoo.diff_report", "zoo.pages", "zoo.scan_report"},
     {"zoo.commands.completion", "zoo.commands.libraries", "zoo.commands.verifying"}
     | {"zoo.commands.isolating"},
@@ -60,6 +60,7 @@ FLOORS = [  # from the roof down
     {"zoo.alterations", "zoo.applying", "zoo.doctor", "zoo.library", "zoo.targets"}
     | {"zoo.opinions"}
     | {"zoo_architectures.train_vgg_digits"},
+    {"zoo.origins"},
     {"zoo.located", "zoo.placing", "zoo.ruling"},
     # what ails a file
     {"zoo.ailing_checkpoints", "zoo.ailing_files", "zoo.ailing_graphs", "zoo.ailing_keras"}
@@ -110,7 +111,10 @@ FLOORS = [  # from the roof down
     {"zoo.layers", "zoo.ranking", "zoo.twins"},
     {"zoo.fed_pipelines", "zoo.fixed_switches"},
     {"zoo.updates"},
-    {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"} | {"zoo.scanned_graphs"},
+    {"zoo.policy"},
+    {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"}
+    | {"zoo.scanned_graphs"}
+    | {"zoo.stand_ins"},
     {"zoo.scanning"},
     {"zoo.levels"},
     {"zoo.named_files"},
@@ -131,7 +135,7 @@ FLOORS = [  # from the roof down
     {"zoo.removal"},
     {"zoo.inventory"},
     {"zoo.pinning", "zoo.registry_edit", "zoo.specs"} | {"zoo.serving"},
-    {"zoo.fetching", "zoo.known", "zoo.lockfile", "zoo.remote_registry"},
+    {"zoo.fetching", "zoo.known", "zoo.lockfile", "zoo.remote_registry", "zoo.trusted"},
     {"zoo.matching", "zoo.renaming", "zoo.repairs", "zoo.variables"},
     {"zoo.slots"},
     # the network
@@ -167,7 +171,7 @@ FLOORS = [  # from the roof down
     # the ground
     {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
-    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins", "zoo.trust"},
     {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
     {"zoo.means"},

@@ -378,3 +378,23 @@ def test_a_signature_names_all_that_its_outputs_need(tmp_path):
     convert(library, place, tmp_path / "m", "saved_model", wanted=enough)
     signature = library.open(tmp_path / "m").model.signature()
     assert (list(signature.inputs), list(signature.outputs)) == (["before"], ["p"])
+
+
+def test_m14_tensors_that_the_graph_lacks(registry):
+    """All that the registry names in vain, and beside them what the model has."""
+    text = registry.read_text().replace("'x:0'", "'pixels:0'").replace("dense/BiasAdd", "logits")
+    registry.write_text(text)
+
+    with pytest.raises(UnknownNameError, match="the registry names") as caught:
+        Library(registry).open("net")
+
+    assert "image = pixels:0, raw = logits:0; the model itself names none" in caught.value.found
+
+
+def test_m14_weights_of_another_net(registry):
+    """What is missing and what is left over is told, and nothing is opened."""
+    with pytest.raises(FormatError, match="do not fit the architecture 'toy-adder'") as caught:
+        Library(registry).open("misfit")
+
+    assert "bias float32 [] (stored: dense/bias float32 [2])" in caught.value.found
+    assert "unused: dense/kernel" in caught.value.found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo import catalogue as catalogues
-from zoo import home, output, sources
+from zoo import home, origins, output, sources
 from zoo.addresses import shown
 from zoo.commands.completion import complete_names
 from zoo.commands.examples import examples
@@ -20,6 +20,7 @@ from zoo.commands.options import (
 )
 from zoo.commands.places import Place
 from zoo.errors import UsageError, counted, some
+from zoo.findings import LEVELS
 from zoo.names import reference
 from zoo.registry import Registry
 from zoo.store import Store
@@ -96,6 +97,8 @@ def info(name: str, registry: Path | str | None, as_json: bool) -> None:
     if as_json:
         facts = _without_secrets(entry.model_dump(mode="json", exclude_none=True))
         facts |= {"name": wanted.name, "registry": str(place.place), "card_text": card}
+        if place.allowed:
+            facts["registry_policy"] = {"allow": sorted(place.allowed)}
         output.say(output.document(facts))
     else:
         output.say(_table(wanted.name, entry, place) + (f"\n\n{card.rstrip()}" if card else ""))
@@ -132,6 +135,7 @@ def _table(name: str, entry: Entry, place: Registry) -> str:
     for key in ("inputs", "outputs"):
         for short, tensor in getattr(entry, key).items():
             rows.append([key, f"{short} = {tensor}"])
+    rows += _policy(entry, place)
     for key in ("head", "preprocessing"):
         stated = getattr(entry, key)
         if stated is not None:
@@ -142,6 +146,16 @@ def _table(name: str, entry: Entry, place: Registry) -> str:
         rows += [["", shown(url)] for url in weights.urls]
         rows += [["", f"{file.path}: {shown(file.urls[0])}"] for file in weights.files]
     return output.table(rows)
+
+
+def _policy(entry: Entry, place: Registry) -> list[list[str]]:
+    """Return a row on what the model may do besides what any may, if the registry says so."""
+    stated = place.allowed | {*(entry.policy.allow if entry.policy else ())}
+    if not stated:
+        return []
+    said = f"allows {', '.join(level for level in LEVELS if level in stated)}"
+    mark = "" if catalogues.counts(place) else "; ignored, as this is no registry of yours"
+    return [["policy", said + mark]]
 
 
 def _pinned(weights: Any) -> str:
@@ -220,7 +234,7 @@ def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
     path = file or catalogues.bundled()
     registry = Registry(path, home.cache())
     faults = registry.faults(Library().sources)
-    remarks = [] if faults else registry.remarks()
+    remarks = [] if faults else [*registry.remarks(), *_policies(registry)]
     count = len(registry.names())
     if as_json:
         facts = [fault.facts() for fault in faults]
@@ -234,6 +248,16 @@ def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
             remark(sentence)
         output.say(f"{path}: {counted(count, 'model')}, no faults")
     ctx.exit(65 if faults else 0)
+
+
+def _policies(registry: Registry) -> list[str]:
+    """Return a sentence on each policy in a registry whose word does not count."""
+    if catalogues.counts(registry):
+        return []
+    hinting = (name for name in registry.names() if '"policy"' in registry.raw(name))
+    stating = [name for name in hinting if registry.entry(name).policy is not None]
+    whose = ["all models"] * bool(registry.allowed) + stating
+    return [origins.ignored(registry, name) for name in whose]
 
 
 COMMANDS = {"list": list_models, "info": info, "fetch": fetch, "check": check}

@@ -10,7 +10,7 @@ from zoo import conversions, output
 from zoo.advice import advising
 from zoo.commands.completion import complete_refs
 from zoo.commands.examples import examples
-from zoo.commands.libraries import library_options
+from zoo.commands.libraries import library_options, trusting_option
 from zoo.commands.options import (
     altering_options,
     attaching_options,
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 @attaching_options
 @format_option
 @library_options
+@trusting_option
 @speech_options
 def convert(
     ref: str,

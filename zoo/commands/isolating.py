@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -104,25 +104,32 @@ def is_isolated(model: Model, outputs: Sequence[str]) -> bool:
     return bool(found | named - {"pure"})
 
 
-def values(found: Located, call: Call, library: Library, how: Isolating) -> dict[str, Any]:
-    """Return what the model gives for `call`, by name, run here or in a process of its own.
+def values(
+    found: Located, ref: str, call: Call, library: Library, how: Isolating
+) -> dict[str, Any]:
+    """Return what the model called `ref` gives for `call`, run here or in a process of its own.
 
     A model whose format runs TensorFlow to open it is not opened here to be judged.
     """
     quiet_tensorflow()
-    loaded, heard, model = library.plugins, False, None
+    model = None
     if not _is_run_unseen(found, library, how):
-        model, heard = found.opened(loaded, call.options).model, True
+        model = library.read(found, ref, call.options).model
         if how.wanted is False or not means.there() or not is_isolated(model, call.outputs):
             return _here(model, call, found)
-    from zoo import isolation
+    from zoo import isolation, policy
 
+    trust = policy.known(library.trust_in(found, ref))
+    if how.wanted is None and trust.is_full:
+        model = model or library.read(found, ref, call.options).model
+        return _here(replace(model, trust=trust), call, found)
+    given: dict[str, Any] = {"heard": model is not None, "verbose": verbose()}
     bounds = isolation.Bounds(how.memory, how.by)
-    return isolation.run(found, call, bounds, loaded, heard=heard, verbose=verbose())
+    return isolation.run(found, replace(call, trust=trust), bounds, library.plugins, **given)
 
 
 def _is_run_unseen(found: Located, library: Library, how: Isolating) -> bool:
-    """Tell whether the model is isolated without a look at it."""
+    """Tell whether the model is isolated, if it is, without a look at it."""
     if how.wanted is not None or not means.there():
         return bool(how.wanted)
     return found.takes_tensorflow(library.plugins)

@@ -67,3 +67,16 @@ def library_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         whole = option(whole)
     return cast("Command", whole)
+
+
+def trusting_option(command: Command) -> Command:
+    """Let `command` trust what it opens, below `library_options`: ``--trust``."""
+
+    @functools.wraps(command)
+    def gathered(trust: bool, library: Any, **given: Any) -> Any:
+        """Call the command with a library that trusts, if that is wanted."""
+        library.trust = trust
+        return command(library=library, **given)
+
+    told = "Let the model do more than compute: files, network, Python."
+    return cast("Command", click.option("--trust", is_flag=True, help=told)(gathered))

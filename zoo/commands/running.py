@@ -13,7 +13,7 @@ from zoo.commands.completion import complete_refs
 from zoo.commands.examples import examples
 from zoo.commands.isolating import Isolating, isolating_options
 from zoo.commands.isolating import values as values_of
-from zoo.commands.libraries import library_options
+from zoo.commands.libraries import library_options, trusting_option
 from zoo.commands.options import (
     attaching_options,
     format_option,
@@ -63,6 +63,7 @@ def _checked_limit(ctx: click.Context, _: click.Parameter, value: float | None) 
 @attaching_options
 @format_option
 @library_options
+@trusting_option
 @speech_options
 def run(
     ref: str,
@@ -88,7 +89,7 @@ def run(
     with advising(library, ref):
         found = library.locate(ref, read_as, wishes)
         call = _call(found, inputs, outputs, signature, timeout, {"tags": tags})
-        values = values_of(found, call, library, isolating)
+        values = values_of(found, ref, call, library, isolating)
     if save is not None:
         _save_arrays(save, values)
         remark(f"wrote {save}")

@@ -8,6 +8,7 @@ import click
 
 from zoo import output, scans
 from zoo.commands.completion import complete_refs
+from zoo.commands.examples import examples
 from zoo.commands.libraries import library_options
 from zoo.commands.options import speech_options
 from zoo.sightings import CLEAN
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _NEGATIVE = 1
 
 
-@click.command("scan", epilog="Example: zoo scan model.pb")
+@click.command("scan", epilog=examples("zoo scan model.pb", "zoo scan keras-vgg16 --json"))
 @click.argument("ref", shell_complete=complete_refs)
 @click.option("--all", "everything", is_flag=True, help="Leave nothing out.")
 @library_options
