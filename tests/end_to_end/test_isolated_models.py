@@ -24,7 +24,7 @@ def run(tmp_path, tf):
         with tf.Graph().as_default() as graph:
             tf.identity(build(tf, tf.compat.v1.placeholder(tf.float32, [], "x")), "y")
         (tmp_path / "net.pb").write_bytes(graph.as_graph_def().SerializeToString())
-        return zoo_run(tmp_path / "net.pb", "-i", "x=1", *arguments)
+        return zoo_run(tmp_path / "net.pb", "-i", "x=1", "--trust", *arguments)
 
     return ran
 
@@ -41,14 +41,14 @@ def after(tf, operation, x):
 
 @LOCKS
 def test_files_are_not_written(run, tmp_path):
-    """Printing to one is writing too; a model that is not pure is isolated unasked."""
+    """Printing to one is writing too; it is tried by a model that is trusted."""
     target = tmp_path / "written"
 
     def build(tf, x):
         printed = tf.raw_ops.PrintV2(input="evil", output_stream=f"file://{target}")
         return after(tf, printed, x) + after(tf, tf.io.write_file(str(target), "evil"), x)
 
-    done = run(build)
+    done = run(build, "--isolated")
 
     assert done.returncode == 65
     assert "Permission denied" in done.stderr
@@ -118,7 +118,7 @@ def test_m19_memory_is_not_taken_beyond_what_is_given(run):
     def build(tf, x):
         return tf.reduce_sum(tf.fill([1 << 30], x))
 
-    done = run(build, "--memory", "1GB")
+    done = run(build, "--isolated", "--memory", "1GB")
 
     assert done.returncode == 65
     assert "--memory SIZE" in done.stderr

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -15,9 +16,9 @@ from zoo.cli import run
 from zoo.errors import TrustError
 from zoo.findings import USUAL
 from zoo.library import Library
+from zoo.located import Located
 from zoo.model import Model
 from zoo.nodes import node, text
-from zoo.opened import Opened
 from zoo.protos import MetaGraphDef
 from zoo.samples import sample_model
 
@@ -77,6 +78,7 @@ def test_trust_for_once(net):
 def test_nothing_is_hashed_unless_something_is_refused(net, monkeypatch):
     """To read a large file for nothing would cost as much as to run it."""
     read = []
+    trusted.add(trusted.Trusted.now("1" * 64, "another", []))
     monkeypatch.setattr(trusted, "digest", lambda parts: read.append(parts) or "0" * 64)
 
     zoo.load(net).guard.require_call(["path:0"], [])
@@ -188,12 +190,11 @@ def test_a_graph_that_lies_elsewhere_is_part_of_it(tmp_path):
 def test_a_secret_of_an_address_is_not_shown():
     """Neither in the hint of an error nor in the user's file."""
     url = "https://me:password@example.org/net.pb?key=signature#sha256=00"
-    opened = Opened(reader(), "frozen", None)
-    judged = origins.judged(opened, url, None, None, lambda _: [], None, full=False)
+    trust = origins.trust_in(Located("frozen", None), url, None, None, None)
 
     with pytest.raises(TrustError) as caught:
-        judged.model.guard.require_whole()
-    for told in (str(caught.value), judged.model.trust.origin.place):
+        replace(reader(), trust=trust).guard.require_whole()
+    for told in (str(caught.value), trust.origin.place):
         assert "example.org/net.pb" in told
         assert "password" not in told
         assert "signature" not in told

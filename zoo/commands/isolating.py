@@ -123,9 +123,32 @@ def values(
     if how.wanted is None and trust.is_full:
         model = model or library.read(found, ref, call.options).model
         return _here(replace(model, trust=trust), call, found)
+    if model is not None:
+        _refuse(replace(model, trust=trust), call)
     given: dict[str, Any] = {"heard": model is not None, "verbose": verbose()}
     bounds = isolation.Bounds(how.memory, how.by)
     return isolation.run(found, replace(call, trust=trust), bounds, library.plugins, **given)
+
+
+def _refuse(model: Model, call: Call) -> None:
+    """Refuse at once what the process would refuse, which takes seconds to start.
+
+    Raises
+    ------
+    TrustError
+        What gives the outputs goes beyond what `model` is trusted with.
+    """
+    from zoo.graph import tensor_name
+    from zoo.values import split
+
+    chosen = model.signature(call.signature)
+    known = {**chosen.outputs, **chosen.inputs}
+    asked = [*(call.outputs or chosen.outputs)], [split(one)[0] for one in call.inputs]
+    fetches, feeds = (
+        [known[name].tensor if name in known else tensor_name(name) for name in names]
+        for names in asked
+    )
+    model.guard.require_call(fetches, feeds)
 
 
 def _is_run_unseen(found: Located, library: Library, how: Isolating) -> bool:
