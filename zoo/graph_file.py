@@ -6,16 +6,17 @@ Source: ``tensorflow/core/framework/graph.proto``, ``node_def.proto``, ``attr_va
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes, output, protos, wire
+from zoo import dtypes, output, protos, weighing, wire
 from zoo.errors import FormatError, UnsupportedError
 from zoo.graph import shell
 from zoo.mapped import MappedFile
 from zoo.streams import Stream
 from zoo.tensor_protos import from_proto, header, one_value, shape_of, to_proto
-from zoo.tensors import FileTensor, FilledTensor, LazyTensor, Tensor
+from zoo.tensors import FileTensor, FilledTensor, Shape, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +29,9 @@ if TYPE_CHECKING:
     from zoo.weights import Weights
 
 _GRAPH_NODE = 1
-_NODE_NAME, _NODE_OP, _NODE_ATTR = 1, 2, 5
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_NODE_NAME, _NODE_OP, _NODE_ATTR, _ENTRY_KEY, _ENTRY_VALUE = 1, 2, 5, 1, 2
 _ATTR_TENSOR = 8
-_TENSOR_HEAD = {1, 2, 3}
-_TENSOR_CONTENT = 4
+_TENSOR_HEAD, _TENSOR_CONTENT = {1, 2, 3}, 4
 _MAPPED_LISTS = {5: "float32", 6: "float64"}
 _LARGE = 4096
 """Bytes from which on a node's value is left in the file."""
@@ -102,7 +101,9 @@ def read(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:
             large = field.number == _GRAPH_NODE and field.end - field.start > _LARGE
             reduced = _reduced(file, field, tensors) if large and field.kind == wire.BYTES else None
             parts.append(data[field.head : field.end] if reduced is None else reduced)
-        graph = protos.GraphDef.FromString(b"".join(parts))
+        small = b"".join(parts)
+        weighing.refuse_swollen(small, "GraphDef", path, len(data))
+        graph = protos.GraphDef.FromString(small)
     except (wire.Damaged, DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
     if not graph.node:
@@ -168,36 +169,41 @@ def _placed(file: MappedFile, place: wire.Field, name: str) -> tuple[bytes, Tens
             payload.append(field)
     proto = protos.TensorProto.FromString(head)
     dtype, shape = dtypes.dtype(proto.dtype), shape_of(proto.tensor_shape)
-    if len(payload) == 1 and payload[0].kind == wire.BYTES:
-        plain = FileTensorPlan(dtype, payload[0])
-        if plain.fits(shape):
-            return head, FileTensor(file, payload[0].start, dtype, shape, name)
+    if len(payload) == 1 and _is_plain(payload[0], dtype, shape):
+        return head, FileTensor(file, payload[0].start, dtype, shape, name)
+    return head, _Placed(file, place.start, place.end, dtype, shape)
 
-    def parse() -> np.ndarray:
+
+@dataclass(frozen=True, eq=False)
+class _Placed(Tensor):
+    """A constant in a list of a ``TensorProto`` that lies in a file from `start` to `end`."""
+
+    file: MappedFile
+    start: int
+    end: int
+    dtype: DType
+    shape: Shape
+
+    @property
+    def held(self) -> int:
+        """Bytes of the message."""
+        return self.end - self.start
+
+    def read(self) -> np.ndarray:
         """Return the values, read from the file now."""
-        stored = data[place.start : place.end]
+        data: Any = self.file.view()
+        stored = data[self.start : self.end]
         return from_proto(protos.TensorProto.FromString(stored)).read()
 
-    return head, LazyTensor(dtype, shape, parse)
 
-
-@dataclass(frozen=True)
-class FileTensorPlan:
-    """A payload that may be the plain bytes of a tensor of `dtype`."""
-
-    dtype: DType
-    payload: wire.Field
-
-    def fits(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether the payload is just the little-endian values of a tensor of this shape."""
-        import math
-
-        if not self.dtype.itemsize:
-            return False
-        raw = self.payload.number == _TENSOR_CONTENT
-        listed = _MAPPED_LISTS.get(self.payload.number) == self.dtype.name
-        size = math.prod(shape) * self.dtype.itemsize
-        return (raw or listed) and self.payload.end - self.payload.start == size
+def _is_plain(payload: wire.Field, dtype: DType, shape: Shape) -> bool:
+    """Tell whether `payload` is just the little-endian values of a tensor of this shape."""
+    if not dtype.itemsize or payload.kind != wire.BYTES:
+        return False
+    raw = payload.number == _TENSOR_CONTENT
+    listed = _MAPPED_LISTS.get(payload.number) == dtype.name
+    size = math.prod(shape) * dtype.itemsize
+    return (raw or listed) and payload.end - payload.start == size
 
 
 def write(path: Path, graph: protos.GraphDef, weights: Weights) -> None:

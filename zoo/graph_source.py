@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoo import graph_file, protos, wire
+from zoo import graph_file, protos, weighing, wire
 from zoo.errors import FormatError
 from zoo.graph import dangling
 from zoo.mapped import MappedFile
@@ -114,8 +114,10 @@ def read_meta_graph(path: Path) -> protos.MetaGraphDef:
     else:
         try:
             graph_file.refuse_endless(path)
-            meta_graph = protos.MetaGraphDef.FromString(path.read_bytes())
-        except (OSError, DecodeError) as error:
+            data = path.read_bytes()
+            weighing.refuse_swollen(data, "MetaGraphDef", path)
+            meta_graph = protos.MetaGraphDef.FromString(data)
+        except (OSError, wire.Damaged, DecodeError) as error:
             raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
     loose = dangling(meta_graph.graph_def)
     if loose or not meta_graph.graph_def.node:
@@ -127,7 +129,10 @@ def _parsed_text(path: Path, message: Any) -> Any:
     from google.protobuf import text_format
 
     try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), message)
+        graph_file.refuse_endless(path)
+        text = path.read_text(encoding="utf-8")
+        weighing.refuse_swollen_text(text, path)
+        return text_format.Parse(text, message)
     except (OSError, text_format.ParseError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is no graph in text form", found=str(error)) from error
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes
+from zoo import budget, dtypes, zip_members
 from zoo.errors import FormatError, UnsupportedError
 from zoo.hdf5 import SIGNATURE, Dataset, Group, Hdf5
 from zoo.keras_config import Net
@@ -29,6 +29,8 @@ _ZIP = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LOCAL_HEAD, _NAME_SIZE_AT, _EXTRA_SIZE_AT = 30, 26, 28
 _MOST_JSON = 1 << 28
+_JSON = 24
+"""Bytes that one byte of JSON may become."""
 _OPTIMIZERS = ("optimizer_weights", "optimizer")
 
 
@@ -198,6 +200,8 @@ class KerasFile:
             return None
         if info.file_size > _MOST_JSON:
             raise FormatError(f"{self.path} is damaged", found=f"{name} of {info.file_size} bytes")
+        claimed = _JSON * info.file_size
+        budget.refuse(claimed, info.compress_size, f"{name} in {self.path}, once it is read,")
         try:
             with zipfile.ZipFile(self.path) as whole:
                 return whole.read(info).decode()
@@ -235,7 +239,11 @@ _ZIP_ERRORS = (
 
 def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
     try:
+        with path.open("rb") as file:
+            next(zip_members.members(file), None)  # which refuses what `zipfile` would take in
         with zipfile.ZipFile(path) as whole:
             return {info.filename: info for info in whole.infolist()}
+    except FormatError as error:
+        raise FormatError(f"{path} is a damaged zip archive", found=error.found) from error
     except _ZIP_ERRORS as error:
         raise FormatError(f"{path} is a damaged zip archive", found=str(error)) from error

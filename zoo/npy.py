@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import dtypes
 from zoo.errors import AccessError, FormatError, UnsupportedError
-from zoo.tensors import Tensor, text_array
+from zoo.tensors import Tensor, afford, text_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,13 +51,15 @@ _LONG = re.compile(r"(?<=\d)L")
 """How Python 2 ended whole numbers."""
 
 
-def tensor(reading: Reading, size: int, label: str) -> Tensor:
+def tensor(reading: Reading, size: int, label: str, packed: int = -1) -> Tensor:
     """Return the array in a file of `size` bytes, of which only the header is read.
 
     Parameters
     ----------
     label
         What the array is called, for errors.
+    packed
+        The bytes that the file takes where it is compressed.
 
     Raises
     ------
@@ -77,7 +79,9 @@ def tensor(reading: Reading, size: int, label: str) -> Tensor:
             raise ValueError(f"{size - begin} bytes for {shape} of {descr}")
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
         raise FormatError(f"the array {label!r} is damaged", found=str(error)[:200]) from error
-    return _StreamTensor(reading, begin, size - begin, label, descr, dtype, shape, fortran)
+    length = size - begin
+    stored = length if packed < 0 else min(packed, length)
+    return _StreamTensor(reading, begin, length, label, descr, dtype, shape, fortran, stored)
 
 
 def head(dtype: DType, shape: Shape, label: str) -> bytes:
@@ -135,6 +139,12 @@ class _StreamTensor(Tensor):
     dtype: DType
     shape: Shape
     fortran: bool
+    packed: int
+
+    @property
+    def held(self) -> int:
+        """Bytes that the values take where they lie."""
+        return self.packed
 
     @property
     def nbytes(self) -> int:
@@ -145,6 +155,7 @@ class _StreamTensor(Tensor):
         """Return the values; text as bytes."""
         import numpy as np
 
+        afford([self], f"the array {self.label!r}")
         data = b"".join(self._pieces())
         if not data:
             return np.full(self.shape, b"" if self.dtype is dtypes.STRING else 0, self.dtype.numpy)

@@ -1,4 +1,4 @@
-"""How a sound file becomes a hostile one: bytes changed, messages changed and put together again."""
+"""How a sound file becomes a hostile one: bytes are changed, or messages are and fit again."""
 
 import functools
 from dataclasses import dataclass, field

@@ -13,7 +13,7 @@ from tests.fuzz.edits import NUMBERS, Specimen, trees
 from tests.fuzz.targets import Target
 from zoo import graph_source, protos, tensor_protos
 from zoo.errors import ZooError
-from zoo.samples import odd_weights, sample_model
+from zoo.samples import sample_model
 from zoo.tensors import ArrayTensor
 
 WORDS = (b"node {", b"{", b"}", b"attr {", b"dim { size: 99999999999 }", b'"', b": -1", b"[", b"<")
@@ -135,7 +135,6 @@ def test_graphs_are_read_or_refused(target):
     target.fuzz()
 
 
-
 @pytest.mark.tensorflow
 def test_constants_are_those_that_tensorflow_reads(tf):
     """What is taken of a made-up constant, TensorFlow takes for the same values."""
@@ -187,9 +186,7 @@ def test_graphs_that_are_taken_are_those_that_tensorflow_parses(tf):
         assert ours == {node.name: node.op for node in theirs.node}
         for node in theirs.node:
             if node.name in left:
-                proto = protos.TensorProto.FromString(
-                    node.attr["value"].tensor.SerializeToString()
-                )
+                proto = protos.TensorProto.FromString(node.attr["value"].tensor.SerializeToString())
                 assert left[node.name].tobytes() == tensor_protos.from_proto(proto).tobytes()
 
     only = [Specimen({"g": large_constants()}, messages=m) for m in (False, True)]

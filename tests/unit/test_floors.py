@@ -149,13 +149,15 @@ FLOORS = [  # from the roof down
     {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config", "zoo.npy"},
     {"zoo.hdf5_objects", "zoo.sources"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
-    {"zoo.libraries", "zoo.registered"},
+    {"zoo.libraries", "zoo.registered"} | {"zoo.bundle_index", "zoo.weighing"},
     {"zoo.attributes", "zoo.contrast"},
     {"zoo.op_defaults"} | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
-    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"}
+    | {"zoo.found_plugins"}
+    | {"zoo.budget"},
     {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
     {"zoo.apart", "zoo.disk", "zoo.dtypes", "zoo.mapped", "zoo.output", "zoo.protos"}
