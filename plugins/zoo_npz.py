@@ -116,6 +116,7 @@ def save(
     model, notes = carried.without_files(model, "an npz file")
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     tensors = {name: model.weights.tensor(name) for name in sorted(model.weights)}
+    afford(tensors.values(), "what is written")
     heads = {name: npy.head(one.dtype, one.shape, name) for name, one in tensors.items()}
     parts = carried.parts(model) if write_meta_graph else {}
     infos = {name: _info(zipfile.ZipInfo(f"{name}{_SUFFIX}", _MOMENT), method) for name in tensors}

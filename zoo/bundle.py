@@ -21,7 +21,7 @@ from zoo.mapped import MappedFile
 from zoo.parts import JoinedTensor, extents_of
 from zoo.streams import Stream
 from zoo.tensor_protos import shape_of
-from zoo.tensors import FileTensor, MissingTensor, Shape, Tensor
+from zoo.tensors import FileTensor, MissingTensor, Shape, Tensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,6 +179,7 @@ def write(prefix: Path, tensors: Mapping[str, Tensor], shard_size: int | None = 
         Bytes that a data file has at most, in the order of the keys; one tensor that is larger has
         a file of its own.  Without it there is one file.
     """
+    afford(tensors.values(), "what is written")
     shards = [_in_order(tensors)] if shard_size is None else _shards(tensors, shard_size)
     paths = [data_path(prefix, number, len(shards)) for number in range(len(shards))]
     with written(paths[0]):

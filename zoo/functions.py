@@ -11,7 +11,7 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from zoo import protos
+from zoo import claimed, protos
 from zoo.engine import failing, tensorflow
 from zoo.errors import InputError, UnsupportedError, some
 from zoo.graph import source
@@ -48,6 +48,8 @@ class Function:
         self._shape = outputs
         wanted = [outputs] if isinstance(outputs, str) else outputs
         self.portable = portable(meta_graph, weights, inputs, wanted)
+        held = {name: self.portable.weights.tensor(name) for name in self.portable.weights}
+        claimed.afford(self.portable.graph.node, held, "what the function computes with")
         tf = tensorflow()
         self.variables = [
             tf.Variable(

@@ -16,7 +16,7 @@ from zoo.graph import shell
 from zoo.mapped import MappedFile
 from zoo.streams import Stream
 from zoo.tensor_protos import from_proto, header, one_value, shape_of, to_proto
-from zoo.tensors import FileTensor, FilledTensor, Shape, Tensor
+from zoo.tensors import FileTensor, FilledTensor, Shape, Tensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,8 @@ _TENSOR_HEAD, _TENSOR_CONTENT = {1, 2, 3}, 4
 _MAPPED_LISTS = {5: "float32", 6: "float64"}
 _LARGE = 4096
 """Bytes from which on a node's value is left in the file."""
-
 _AROUND = 40
 """Bytes that may stand around one value: tags, and how long what follows is."""
-
 MOST = (1 << 31) - 1
 """Bytes that a serialized message may have, a rule of protobuf."""
 
@@ -255,7 +253,9 @@ def refuse_too_large(graph: protos.GraphDef, weights: Weights) -> None:
         It would be larger than `MOST`.
     """
     names = [node.name for node in graph.node if node.op == "Const" and node.name in weights]
-    values = sum(_stored_size(weights.tensor(name)) + _AROUND for name in names)
+    tensors = [weights.tensor(name) for name in names]
+    afford((t for t in tensors if not isinstance(t, FilledTensor)), "what is written")
+    values = sum(_stored_size(tensor) + _AROUND for tensor in tensors)
     size = graph.ByteSize() + values
     if size > MOST:
         raise UnsupportedError(

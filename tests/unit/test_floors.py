@@ -142,7 +142,7 @@ FLOORS = [  # from the roof down
         "zoo.store",
         "zoo.weights",
     }
-    | {"zoo.view"},
+    | {"zoo.claimed", "zoo.view"},
     {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
     | {"zoo.parts", "zoo.stored_strings"},
