@@ -95,11 +95,14 @@ def read(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:
     tensors: dict[str, Tensor] = {}
     try:
         data = file.view()
-        for field in wire.fields(data, 0, len(data)):  # type: ignore[arg-type]
+        copied = 0
+        for field in weighing.fields(data, path):
             large = field.number == _GRAPH_NODE and field.end - field.start > _LARGE
             reduced = _reduced(file, field, tensors) if large and field.kind == wire.BYTES else None
-            parts.append(data[field.head : field.end] if reduced is None else reduced)
-        small = b"".join(parts)
+            if reduced is not None:
+                parts += data[copied : field.head], reduced
+                copied = field.end
+        small = b"".join([*parts, data[copied:]])
         weighing.refuse_swollen(small, "GraphDef", path, len(data))
         graph = protos.GraphDef.FromString(small)
     except (wire.Damaged, DecodeError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ It comes without the values of its variables, which a checkpoint holds.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from zoo import graph_file, protos, weighing, wire
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _GRAPH_STARTS = (b"node {", b"node{", b"versions {", b"library {")
 _META_STARTS = (b"meta_info_def {", b"graph_def {", b"saver_def {", b"collection_def {")
-_START = 1024
+_START, _LOOK = 1024, 10_000
+"""Bytes, and fields, by which a graph is told from other files."""
 _GRAPH_OF_META, _LAST_FIELD_OF_META = 2, 8
 
 
@@ -55,7 +57,7 @@ def _holds_graph(path: Path) -> bool:
     """Tell whether one of the fields of the message at `path` is a graph."""
     try:
         data: Any = MappedFile(path).view()
-        for field in wire.fields(data, 0, len(data)):
+        for field in itertools.islice(wire.fields(data, 0, len(data)), _LOOK):
             if field.number > _LAST_FIELD_OF_META:
                 return False
             if field.number == _GRAPH_OF_META and field.kind == wire.BYTES:
@@ -133,7 +135,7 @@ def _parsed_text(path: Path, message: Any) -> Any:
         text = path.read_text(encoding="utf-8")
         weighing.refuse_swollen_text(text, path)
         return text_format.Parse(text, message)
-    except (OSError, text_format.ParseError, UnicodeDecodeError) as error:
+    except (OSError, text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"{path} is no graph in text form", found=str(error)) from error
 
 

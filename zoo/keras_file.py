@@ -17,13 +17,15 @@ from zoo.errors import FormatError, UnsupportedError
 from zoo.hdf5 import SIGNATURE, Dataset, Group, Hdf5
 from zoo.keras_config import Net
 from zoo.mapped import MappedFile
-from zoo.tensors import FileTensor, LazyTensor, Tensor
+from zoo.tensors import FileTensor, Shape, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
+
+    from zoo.dtypes import DType
 
 _ZIP = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -44,6 +46,33 @@ def recognises(path: Path) -> bool:
         return start.startswith(_ZIP) and {_CONFIG, _METADATA} <= set(_members(path))
     except (OSError, FormatError):
         return False
+
+
+@dataclass(frozen=True, eq=False)
+class _OfOtherForm(Tensor):
+    """An array in pieces, compressed or never written: nobody knows what is stored of it."""
+
+    dtype: DType
+    shape: Shape
+    label: str
+    form: str
+
+    @property
+    def held(self) -> int:
+        """Nothing that could be told."""
+        return 0
+
+    def read(self) -> np.ndarray:
+        """Say that values in this form are not read.
+
+        Raises
+        ------
+        UnsupportedError
+            Always.
+        """
+        raise UnsupportedError(
+            f"{self.label} is stored in a form that zoo does not read", found=self.form
+        )
 
 
 @dataclass(frozen=True)
@@ -181,14 +210,7 @@ class KerasFile:
                 return FileTensor(hdf5.file, at, dtype, found.shape, label)
             raise hdf5.file.cut_off(at + found.nbytes)
 
-        def refuse() -> np.ndarray:
-            """Say that values in this form are not read."""
-            raise UnsupportedError(
-                f"{label!r} in {self.path} is stored in a form that zoo does not read",
-                found=layout.kind,
-            )
-
-        return LazyTensor(dtype, found.shape, refuse)
+        return _OfOtherForm(dtype, found.shape, f"{label!r} in {self.path}", layout.kind)
 
     def _noted(self, name: str) -> str | None:
         found = self._hdf5.root.attributes.get(name)

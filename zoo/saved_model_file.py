@@ -152,5 +152,5 @@ def _parsed_text(path: Path) -> protos.SavedModel:
     weighing.refuse_swollen_text(text, path)
     try:
         return text_format.Parse(text, protos.SavedModel(), allow_unknown_field=True)
-    except text_format.ParseError as error:
+    except (text_format.ParseError, RecursionError) as error:
         raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import budget, protos, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _NODE, _MESSAGE, _TEXT = 2048, 120, 64
@@ -51,6 +52,23 @@ def refuse_swollen(data: Any, kind: str, path: Path, held: int = 0) -> None:
         if weight <= most:
             return
     raise budget.beyond(weight, held, f"{path}, once it is read,")
+
+
+def fields(data: Any, path: Path) -> Iterator[wire.Field]:
+    """Yield the fields of the message `data`, of which there are no more than may be nodes.
+
+    Raises
+    ------
+    LimitError
+        There are.
+    Damaged
+        It is no message.
+    """
+    most = budget.most(len(data)) // _NODE
+    for count, field in enumerate(wire.fields(data, 0, len(data))):
+        if count > most:
+            raise budget.beyond(count * _NODE, len(data), f"{path}, once it is read,")
+        yield field
 
 
 def refuse_swollen_text(text: str, path: Path) -> None:
