@@ -120,10 +120,6 @@ class _Stored:
         dtype, shape = dtypes.dtype(entry.dtype), shape_of(entry.shape)
         if entry.slices:
             return self._joined(key, dtype, shape)
-        if entry.offset < 0 or entry.size < 0:
-            raise bundle_index.wrong(
-                self.path, f"{key!r} has the offset {entry.offset}, size {entry.size}"
-            )
         file, label = self.shards[entry.shard_id], key.decode(errors="replace")
         if entry.shard_id in self.missing:
             return MissingTensor(dtype, shape, f"{file.path.name} is not there")

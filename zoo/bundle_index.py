@@ -74,6 +74,9 @@ def _pairs(path: Path) -> dict[bytes, bytes]:
 
 def _refuse_overlaps(path: Path, entries: Mapping[bytes, protos.BundleEntryProto]) -> None:
     """Refuse entries that share bytes, which no writer makes: a few would be many tensors."""
+    for key, entry in entries.items():
+        if entry.offset < 0 or entry.size < 0:
+            raise wrong(path, f"{key!r} has the offset {entry.offset}, size {entry.size}")
     places = sorted(
         (entry.shard_id, entry.offset, entry.size, key)
         for key, entry in entries.items()

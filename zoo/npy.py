@@ -14,9 +14,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes
+from zoo import budget, dtypes
 from zoo.errors import AccessError, FormatError, UnsupportedError
-from zoo.tensors import Tensor, afford, text_array
+from zoo.tensors import Tensor, text_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +38,8 @@ _MOST_HEADER = 10_000
 _MOST_AXES = 64
 _LARGEST = 1 << 63
 _ALIGNED, _ROOM_TO_GROW = 64, 21
+_TEXT = 48
+"""Bytes that a text takes in memory, were it empty."""
 _CODES = {
     "bool": "b1", "uint8": "u1", "int8": "i1", "uint16": "u2", "int16": "i2", "float16": "f2",
     "uint32": "u4", "int32": "i4", "float32": "f4", "uint64": "u8", "int64": "i8",
@@ -117,7 +119,7 @@ def sizes(shape: object, itemsize: int) -> Shape:
     """
     if not isinstance(shape, list | tuple) or len(shape) > _MOST_AXES:
         raise ValueError(f"no shape: {str(shape)[:100]}")
-    most = itemsize
+    most = max(itemsize, 1)
     for size in shape:
         if type(size) is not int or size < 0:
             raise ValueError(f"no size of an axis: {str(size)[:100]}")
@@ -155,7 +157,8 @@ class _StreamTensor(Tensor):
         """Return the values; text as bytes."""
         import numpy as np
 
-        afford([self], f"the array {self.label!r}")
+        claimed = self.size * _TEXT if self.dtype is dtypes.STRING else self.nbytes
+        budget.refuse(claimed, self.packed, f"the array {self.label!r}")
         data = b"".join(self._pieces())
         if not data:
             return np.full(self.shape, b"" if self.dtype is dtypes.STRING else 0, self.dtype.numpy)

@@ -17,6 +17,8 @@ from zoo.errors import ZooError
 INPUTS = Path(__file__).parent / "inputs"
 EXAMPLES = 150
 """Inputs that each target gets in `make test`, always the same."""
+BESIDE = 8 << 30
+"""Bytes for a reader of ours and one of TensorFlow."""
 SECONDS, PATIENCE, MEMORY = 2.0, 60.0, 256 << 20
 """What one input may take: of the processor, by the clock, of memory."""
 _ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  (else the usual place)
@@ -40,18 +42,21 @@ class Target:
         Reads all there is of the model in the folder it is given.
     refusals
         Errors that are answers.
+    memory
+        Bytes that one input may take; TensorFlow's threads reserve more than they use.
     """
 
     name: str
     inputs: object
     look: object
     refusals: tuple = (ZooError,)
+    memory: int = MEMORY
 
     def check(self, tree):
         """Look at `tree`; whatever is raised but a refusal is what is looked for."""
         with tempfile.TemporaryDirectory(dir=_ROOM, ignore_cleanup_errors=True) as room:
             written(tree, Path(room))
-            with limited():
+            with limited(self.memory):
                 try:
                     self.look(Path(room))
                 except self.refusals as error:
@@ -109,14 +114,14 @@ def kept(name):
 
 
 @contextmanager
-def limited():
+def limited(memory):
     """Have a block end that takes more time or memory than an input may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = [signal.signal(number, _interrupt) for number in (signal.SIGPROF, signal.SIGALRM)]
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (used + memory, hard))
     try:
         yield
     finally:

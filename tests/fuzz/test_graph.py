@@ -1,5 +1,6 @@
 """Graphs: binary and as text, with constants that lie about themselves."""
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import zoo
 from tests.fuzz.edits import NUMBERS, Specimen, trees
-from tests.fuzz.targets import Target
+from tests.fuzz.targets import BESIDE, Target
 from zoo import graph_source, protos, tensor_protos
 from zoo.errors import ZooError
 from zoo.samples import sample_model
@@ -142,14 +143,17 @@ def test_constants_are_those_that_tensorflow_reads(tf):
     def look_beside(folder):
         proto = constant(folder)
         ours = tensor_protos.from_proto(proto)
-        if ours.nbytes > 1 << 20 or ours.size > 1 << 16:
+        if ours.nbytes > 1 << 20 or math.prod(max(size, 1) for size in ours.shape) > 1 << 16:
             return
         values = ours.read()
-        theirs = _of_tensorflow(tf, proto)
+        try:
+            theirs = _of_tensorflow(tf, proto)
+        except (ValueError, tf.errors.OpError):  # a kind of constant that it does not run
+            return
         assert theirs.shape == values.shape
         assert theirs.tolist() == values.tolist() or theirs.tobytes() == values.tobytes()
 
-    Target("constant_tensorflow", tensors(), look_beside).fuzz(300)
+    Target("constant_tensorflow", tensors(), look_beside, memory=BESIDE).fuzz(300)
 
 
 def _of_tensorflow(tf, proto):
@@ -190,4 +194,4 @@ def test_graphs_that_are_taken_are_those_that_tensorflow_parses(tf):
                 assert left[node.name].tobytes() == tensor_protos.from_proto(proto).tobytes()
 
     only = [Specimen({"g": large_constants()}, messages=m) for m in (False, True)]
-    Target("graph_tensorflow", trees(lambda: only), look_beside).fuzz(150)
+    Target("graph_tensorflow", trees(lambda: only), look_beside, memory=BESIDE).fuzz(150)

@@ -8,7 +8,7 @@ from google.protobuf import text_format
 
 import zoo
 from tests.fuzz.edits import Specimen, trees
-from tests.fuzz.targets import Target
+from tests.fuzz.targets import BESIDE, Target
 from zoo import protos, saved_model_file
 from zoo.assets import asset_files, paths
 from zoo.errors import ZooError
@@ -83,4 +83,4 @@ def test_what_is_taken_is_what_tensorflow_parses(tf):
             deterministic=True
         )
 
-    Target("saved_model_tensorflow", trees(specimens, WORDS), look_beside).fuzz(150)
+    Target("saved_model_tensorflow", trees(specimens, WORDS), look_beside, memory=BESIDE).fuzz(150)
