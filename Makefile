@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
 
-.PHONY: help setup demo fast check test test-all bench clean
+.PHONY: help setup demo fast check test test-all fuzz bench clean
 
 help:      ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ test: check  ## everything but what takes minutes
 
 test-all: check  ## everything
 	pytest -q
+
+fuzz: SECONDS ?= 60
+fuzz: $(READY)  ## attack every reader: SECONDS=600 for each, TARGETS="bundle hdf5" for some
+	python -m tests.fuzz $(SECONDS) $(TARGETS)
 
 bench: $(READY)  ## speed and memory beside TensorFlow's own tools
 	python -m benchmarks

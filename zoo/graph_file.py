@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from zoo.dtypes import DType
     from zoo.weights import Weights
 
-_GRAPH_NODE = 1
-_NODE_NAME, _NODE_OP, _NODE_ATTR, _ENTRY_KEY, _ENTRY_VALUE = 1, 2, 5, 1, 2
-_ATTR_TENSOR = 8
-_TENSOR_HEAD, _TENSOR_CONTENT = {1, 2, 3}, 4
+_GRAPH_NODE, _NODE_NAME, _NODE_OP, _NODE_ATTR, _ENTRY_KEY, _ENTRY_VALUE = 1, 1, 2, 5, 1, 2
+_ATTR_TENSOR, _TENSOR_HEAD, _TENSOR_CONTENT = 8, {1, 2, 3}, 4
 _MAPPED_LISTS = {5: "float32", 6: "float64"}
 _LARGE = 4096
 """Bytes from which on a node's value is left in the file."""
@@ -118,9 +116,8 @@ def _reduced(file: MappedFile, node: wire.Field, tensors: dict[str, Tensor]) -> 
     None if it is no constant, or spelled as no serializer spells one.
     """
     data: Any = file.view()
-    name = op = b""
+    name, op, rest = b"", b"", []
     value: wire.Field | None = None
-    rest = []
     for field in wire.fields(data, node.start, node.end):
         if field.number == _NODE_ATTR and _entry_key(data, field) == b"value":
             if value is not None:

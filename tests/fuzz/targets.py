@@ -12,6 +12,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
+from zoo import budget
 from zoo.errors import ZooError
 
 INPUTS = Path(__file__).parent / "inputs"
@@ -21,6 +22,8 @@ BESIDE = 8 << 30
 """Bytes for a reader of ours and one of TensorFlow."""
 SECONDS, PATIENCE, MEMORY = 2.0, 60.0, 256 << 20
 """What one input may take: of the processor, by the clock, of memory."""
+BUDGET = "64MB"
+"""What may come of an input; on the way there, several times that is needed."""
 _ROOM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  (else the usual place)
 
 
@@ -117,6 +120,8 @@ def kept(name):
 def limited(memory):
     """Have a block end that takes more time or memory than an input may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    stated = os.environ.get(budget.VARIABLE)
+    os.environ[budget.VARIABLE] = BUDGET
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = [signal.signal(number, _interrupt) for number in (signal.SIGPROF, signal.SIGALRM)]
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
@@ -125,6 +130,9 @@ def limited(memory):
     try:
         yield
     finally:
+        os.environ.pop(budget.VARIABLE)
+        if stated is not None:
+            os.environ[budget.VARIABLE] = stated
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
