@@ -38,8 +38,8 @@ _MOST_HEADER = 10_000
 _MOST_AXES = 64
 _LARGEST = 1 << 63
 _ALIGNED, _ROOM_TO_GROW = 64, 21
-_TEXT = 48
-"""Bytes that a text takes in memory, were it empty."""
+_TEXT, _POINTER = 48, 8
+"""Bytes that a text takes in memory, were it empty, and those that say where it lies."""
 _CODES = {
     "bool": "b1", "uint8": "u1", "int8": "i1", "uint16": "u2", "int16": "i2", "float16": "f2",
     "uint32": "u4", "int32": "i4", "float32": "f4", "uint64": "u8", "int64": "i8",
@@ -76,7 +76,8 @@ def tensor(reading: Reading, size: int, label: str, packed: int = -1) -> Tensor:
         begin, facts = _header(reading)
         descr, dtype = _element(facts.pop("descr"), label)
         width = int(descr[2:]) * (4 if descr[1] == "U" else 1)
-        fortran, shape = facts.pop("fortran_order"), sizes(facts.pop("shape"), width)
+        room = max(width, _POINTER) if dtype is dtypes.STRING else width
+        fortran, shape = facts.pop("fortran_order"), sizes(facts.pop("shape"), room)
         if facts or type(fortran) is not bool or size != begin + math.prod(shape) * width:
             raise ValueError(f"{size - begin} bytes for {shape} of {descr}")
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:

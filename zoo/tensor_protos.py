@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from zoo.checksums import Piece
     from zoo.dtypes import DType
 
-_MOST_ELEMENTS = 1 << 60
+_MOST_ELEMENTS = 1 << 58
+"""Elements of which numpy can count the bytes, whatever their dtype and where there are none."""
 _MOST_REPEATED = 1 << 20
 """Strings that are spelled by leaving them out; more are no model's but an attack."""
 _LISTS = {
