@@ -104,7 +104,7 @@ def read(folder: Path, name: str = NAME) -> protos.CheckpointState | None:
         state: protos.CheckpointState = text_format.Parse(
             path.read_text(encoding="utf-8"), protos.CheckpointState()
         )
-    except (OSError, UnicodeDecodeError, text_format.ParseError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise FormatError(f"{path} cannot be read", found=str(error)) from error
     return state
 
