@@ -18,9 +18,18 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import budget, npy, protos, tensor_protos, wire
+from zoo import budget, lockfile, npy, protos, tensor_protos, wire, yaml_events
 from zoo.cli import run
-from zoo.errors import AccessError, FormatError, LimitError, UnsupportedError, UsageError, ZooError
+from zoo.errors import (
+    AccessError,
+    FormatError,
+    LimitError,
+    RegistryError,
+    UnsupportedError,
+    UsageError,
+    ZooError,
+)
+from zoo.extracting import extract
 from zoo.keras_file import KerasFile
 from zoo.model import Model
 from zoo.nodes import node
@@ -433,3 +442,39 @@ def test_what_is_honest_is_not_weighed_down(tmp_path):
     nodes = [node(f"layer_{number}/weights/read", "NoOp") for number in range(20_000)]
 
     refuse_swollen(protos.GraphDef(node=nodes).SerializeToString(), "GraphDef", tmp_path)
+
+
+BRACKETS = ["a: [" + "{}," * 9000 + "{}]", "models: {a: [" + "[]," * 9000 + "]}"]
+
+
+@pytest.mark.parametrize("text", BRACKETS, ids=["read", "parts"])
+def test_m06_registries_of_brackets_are_counted(tmp_path, monkeypatch, text):
+    """Three bytes of YAML become hundreds; entries that are read one by one count alone."""
+    monkeypatch.setenv("ZOO_BUDGET", "1MB")
+
+    with pytest.raises(RegistryError, match="ZOO_BUDGET"):
+        yaml_events.read(text.encode(), "r.yaml")
+    with pytest.raises(RegistryError, match="ZOO_BUDGET"):
+        list(yaml_events.parts(text.encode(), "r.yaml", "models"))
+    honest = "models: {" + ", ".join(f"m{n}: {{a: [b]}}" for n in range(9000)) + "}"
+    assert len(list(yaml_events.parts(honest.encode(), "r.yaml", "models"))) == 9000
+
+
+def test_m06_a_lock_without_end_is_not_read(tmp_path):
+    """Gigabytes that lie nowhere."""
+    (tmp_path / "zoo.lock").touch()
+    os.truncate(tmp_path / "zoo.lock", 3 * GIB)
+
+    with pytest.raises(RegistryError, match="not sound"):
+        lockfile.here(tmp_path / "zoo.lock")
+
+
+def test_m05_an_archive_unpacks_within_the_budget(tmp_path, monkeypatch):
+    """A megabyte of zeros in a kilobyte, where half of it may come."""
+    (tmp_path / "into").mkdir()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("zeros", bytes(1_000_000))
+    monkeypatch.setenv("ZOO_BUDGET", "500kB")
+
+    with pytest.raises(FormatError, match="ZOO_BUDGET"):
+        extract(tmp_path / "a.zip", tmp_path / "into")
