@@ -4,7 +4,7 @@ READY := .venv/ready
 # a process for each core; the tests of a file stay together, and TensorFlow is imported once in each
 BESIDE := --numprocesses auto --dist loadfile
 
-.PHONY: help setup demo fast check test test-all bench clean
+.PHONY: help setup demo fast check test test-all fuzz bench clean
 
 help:      ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,10 @@ test: check  ## everything but what takes minutes
 
 test-all: check  ## everything
 	pytest -q
+
+fuzz: SECONDS ?= 60
+fuzz: $(READY)  ## attack every reader: SECONDS=600 for each, TARGETS="bundle hdf5" for some
+	python -m tests.fuzz $(SECONDS) $(TARGETS)
 
 bench: $(READY)  ## speed and memory beside TensorFlow's own tools
 	python -m benchmarks

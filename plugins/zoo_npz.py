@@ -19,6 +19,7 @@ from zoo.formats import Option, Saved, flag
 from zoo.hookspecs import hookimpl
 from zoo.mapped import MappedFile
 from zoo.members import FILE, Member
+from zoo.tensors import afford
 
 if TYPE_CHECKING:
     import zipfile
@@ -86,8 +87,9 @@ def read(path: Path) -> Model:
             raise FormatError(f"{path} is damaged", found=f"{twice}: {member.name[:200]!r}")
         with _naming(path):
             reading = partial(_bytes_of, path, member)
-            tensors[name] = npy.tensor(reading, member.size, name)
+            tensors[name] = npy.tensor(reading, member.size, name, member.packed)
     parts = {name: tensors.pop(name) for name in [*tensors] if name.startswith(_OURS)}
+    afford(parts.values(), f"what {path} says of its graph")
     carry = {name.removeprefix(_OURS): one.tobytes() for name, one in parts.items()}
     return carried.rebuilt(carry, tensors, path)
 
@@ -114,6 +116,7 @@ def save(
     model, notes = carried.without_files(model, "an npz file")
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     tensors = {name: model.weights.tensor(name) for name in sorted(model.weights)}
+    afford(tensors.values(), "what is written")
     heads = {name: npy.head(one.dtype, one.shape, name) for name, one in tensors.items()}
     parts = carried.parts(model) if write_meta_graph else {}
     infos = {name: _info(zipfile.ZipInfo(f"{name}{_SUFFIX}", _MOMENT), method) for name in tensors}

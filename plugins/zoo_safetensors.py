@@ -20,7 +20,7 @@ from zoo.hookspecs import hookimpl
 from zoo.mapped import MappedFile
 from zoo.npy import sizes
 from zoo.streams import Stream
-from zoo.tensors import FileTensor
+from zoo.tensors import FileTensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,6 +118,7 @@ def save(model: Model, path: Path, *, write_meta_graph: bool = True) -> Saved:
     """
     model, notes = carried.without_files(model, "a safetensors file")
     tensors = {name: model.weights.tensor(name) for name in model.weights}
+    afford(tensors.values(), "what is written")
     codes = {name: _code(name, one.dtype) for name, one in tensors.items()}
     order = sorted(tensors, key=lambda name: (-_RANKS[codes[name]], name))
     parts = carried.parts(model) if write_meta_graph else {}

@@ -19,7 +19,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """Give each test a cache and a user's registry of its own."""
     path = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("ZOO_HOME", str(path))
-    for name in ("ZOO_REGISTRY", "ZOO_OFFLINE", "ZOO_PLUGINS", "ZOO_PLUGIN_TIMEOUT"):
+    for name in ("ZOO_REGISTRY", "ZOO_OFFLINE", "ZOO_PLUGINS", "ZOO_PLUGIN_TIMEOUT", "ZOO_BUDGET"):
         monkeypatch.delenv(name, raising=False)
     return path
 

@@ -6,7 +6,7 @@ Source: ``AssetFileDef`` in ``tensorflow/core/protobuf/meta_graph.proto``.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from zoo import protos
@@ -110,12 +110,19 @@ def paths(meta_graph: protos.MetaGraphDef, folder: Path) -> dict[str, Path]:
     found = {}
     for asset in asset_files(meta_graph):
         inside = Path(asset.filename)
-        if inside.is_absolute() or ".." in inside.parts:
+        if _leads_out(asset.filename):
             raise FormatError(
                 f"{folder.parent} refers to a file outside of it", found=f"asset {asset.filename!r}"
             )
         found[asset.filename] = folder / inside
     return found
+
+
+def _leads_out(name: str) -> bool:
+    """Tell whether a file of this `name` would lie elsewhere, on this system or on Windows."""
+    here, there = PurePosixPath(name), PureWindowsPath(name)
+    absolute = here.is_absolute() or bool(there.drive or there.root)
+    return absolute or ".." in here.parts or ".." in there.parts or "\0" in name
 
 
 def copy(files: Mapping[str, Path], folder: Path) -> None:

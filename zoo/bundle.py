@@ -13,15 +13,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from zoo import dtypes, ordered_code, protos, stored_strings, table, wire
+from zoo import bundle_index, dtypes, ordered_code, protos, stored_strings, table
 from zoo.checksums import crc32c, masked, unmasked
 from zoo.disk import written
-from zoo.errors import FormatError, UnsupportedError
+from zoo.errors import FormatError
 from zoo.mapped import MappedFile
 from zoo.parts import JoinedTensor, extents_of
 from zoo.streams import Stream
 from zoo.tensor_protos import shape_of
-from zoo.tensors import FileTensor, MissingTensor, Shape, Tensor
+from zoo.tensors import FileTensor, MissingTensor, Shape, Tensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from zoo.dtypes import DType
     from zoo.ordered_code import Extents
 
-_HEADER_KEY = b""
-_BIG_ENDIAN = 1
 _DATA = re.compile(r"\.data-\d{5}-of-\d{5}")
 
 
@@ -78,11 +76,11 @@ def read(prefix: Path, *, whole: bool = True) -> dict[str, Tensor]:
         damaged value is found when it is read.
     """
     path = index_path(prefix)
-    header, entries = _index(path)
+    header, entries = bundle_index.read(path)
     used = {entry.shard_id for entry in entries.values() if not entry.slices}
     wrong = [number for number in used if not 0 <= number < header.num_shards]
     if wrong:
-        raise _wrong(path, f"data file {wrong[0]} of {header.num_shards}")
+        raise bundle_index.wrong(path, f"data file {wrong[0]} of {header.num_shards}")
     shards = {i: MappedFile(data_path(prefix, i, header.num_shards)) for i in sorted(used)}
     if whole:
         _check_shards(path, [*shards.values()])
@@ -95,7 +93,7 @@ def _text(path: Path, key: bytes) -> str:
     try:
         return key.decode()
     except UnicodeDecodeError as error:
-        raise _wrong(path, f"the key {key!r} is no text") from error
+        raise bundle_index.wrong(path, f"the key {key!r} is no text") from error
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,6 @@ class _Stored:
         dtype, shape = dtypes.dtype(entry.dtype), shape_of(entry.shape)
         if entry.slices:
             return self._joined(key, dtype, shape)
-        if entry.offset < 0 or entry.size < 0:
-            raise _wrong(self.path, f"{key!r} has the offset {entry.offset}, size {entry.size}")
         file, label = self.shards[entry.shard_id], key.decode(errors="replace")
         if entry.shard_id in self.missing:
             return MissingTensor(dtype, shape, f"{file.path.name} is not there")
@@ -132,7 +128,9 @@ class _Stored:
             return stored_strings.StringsTensor(file, entry.offset, entry.size, shape, label, crc)
         tensor = FileTensor(file, entry.offset, dtype, shape, label, crc)
         if tensor.nbytes != entry.size:
-            raise _wrong(self.path, f"{key!r}: {dtype} {list(shape)} in {entry.size} bytes")
+            raise bundle_index.wrong(
+                self.path, f"{key!r}: {dtype} {list(shape)} in {entry.size} bytes"
+            )
         return tensor
 
     def _joined(self, key: bytes, dtype: DType, shape: Shape) -> Tensor:
@@ -140,38 +138,17 @@ class _Stored:
         for extents in _extents(self.entries[key]):
             name = ordered_code.slice_key(key, extents)
             if name not in self.entries or self.entries[name].slices:
-                raise _wrong(self.path, f"a slice of {key!r} is missing")
+                raise bundle_index.wrong(self.path, f"a slice of {key!r} is missing")
             parts.append((extents, self.tensor(name)))
         joined = JoinedTensor(dtype, shape, parts)
         fault = joined.fault()
         if fault:
-            raise _wrong(self.path, f"the slices of {key!r}: {fault}")
+            raise bundle_index.wrong(self.path, f"the slices of {key!r}: {fault}")
         return joined
 
 
 def _extents(entry: protos.BundleEntryProto) -> list[Extents]:
     return [extents_of(part) for part in entry.slices]
-
-
-def _index(path: Path) -> tuple[protos.BundleHeaderProto, dict[bytes, protos.BundleEntryProto]]:
-    from google.protobuf.message import DecodeError
-
-    try:
-        pairs = dict(table.entries(path.read_bytes()))
-        header = protos.BundleHeaderProto.FromString(pairs.pop(_HEADER_KEY))
-        parse = protos.BundleEntryProto.FromString
-        entries = {key: parse(value) for key, value in pairs.items()}
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read", found=str(error.strerror)) from error
-    except wire.Damaged as error:
-        raise FormatError(f"{path} is damaged, or no checkpoint", found=str(error)) from error
-    except KeyError as error:
-        raise FormatError(f"{path} is no checkpoint", found="a table without a header") from error
-    except DecodeError as error:
-        raise FormatError(f"{path} is damaged", found=f"an entry: {error}") from error
-    if header.endianness == _BIG_ENDIAN:
-        raise UnsupportedError(f"{path} was written on a big-endian machine")
-    return header, entries
 
 
 def _check_shards(path: Path, shards: list[MappedFile]) -> None:
@@ -182,10 +159,6 @@ def _check_shards(path: Path, shards: list[MappedFile]) -> None:
             found=f"no {', '.join(missing[:3])}" + (" and more" if len(missing) > 3 else ""),
             hint="copy every file of the checkpoint: .index and each .data-*",
         )
-
-
-def _wrong(path: Path, found: str) -> FormatError:
-    return FormatError(f"{path} is damaged", found=found, hint="fetch or copy the file again")
 
 
 def write(prefix: Path, tensors: Mapping[str, Tensor], shard_size: int | None = None) -> list[Path]:
@@ -202,10 +175,11 @@ def write(prefix: Path, tensors: Mapping[str, Tensor], shard_size: int | None = 
         Bytes that a data file has at most, in the order of the keys; one tensor that is larger has
         a file of its own.  Without it there is one file.
     """
+    afford(tensors.values(), "what is written")
     shards = [_in_order(tensors)] if shard_size is None else _shards(tensors, shard_size)
     paths = [data_path(prefix, number, len(shards)) for number in range(len(shards))]
     with written(paths[0]):
-        pairs = {_HEADER_KEY: _header(len(shards))}
+        pairs = {bundle_index.HEADER_KEY: _header(len(shards))}
         for number, keys in enumerate(shards):
             with Stream(paths[number]) as file:
                 for key in keys:

@@ -13,7 +13,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes, ordered_code, protos, table, wire
+from zoo import budget, dtypes, ordered_code, protos, table, weighing, wire
 from zoo.errors import FormatError
 from zoo.mapped import MappedFile
 from zoo.parts import JoinedTensor, extents_of
@@ -74,13 +74,17 @@ def read(prefix: Path) -> dict[str, Tensor]:
     _check_shards(prefix, paths)
     parts: dict[str, list[tuple[Extents, Tensor]]] = {}
     wholes: dict[str, Any] = {}
+    claimed = held = 0
     for path in paths:
         file = MappedFile(path)
+        held += file.size
         for stored in _contents(file).tensor:
             wholes[stored.name] = stored
             for piece in stored.slice:
                 part = _part(file, stored, extents_of(piece))
                 parts.setdefault(stored.name, []).append((extents_of(piece), part))
+                claimed += part.nbytes
+    budget.refuse(claimed, held, f"{prefix}, once it is read,")
     return {name: _joined(prefix, wholes[name], found) for name, found in parts.items()}
 
 
@@ -100,6 +104,7 @@ def _contents(file: MappedFile) -> Any:
         data: Any = file.view()
         stored = table.value(data, b"")
         if stored is not None:
+            weighing.refuse_swollen(stored, "SavedTensorSlices", file.path, file.size)
             return protos.SavedTensorSlices.FromString(stored).meta
     except (wire.Damaged, DecodeError) as error:
         raise FormatError(f"{file.path} is damaged, or no checkpoint", found=str(error)) from error

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zoo import assets, graph_source, joining, protos
+from zoo import assets, graph_source, joining, protos, weighing
 from zoo.attach import METADATA, check_shape
 from zoo.dtypes import STRING
 from zoo.errors import FormatError, ZooError, some
@@ -111,7 +111,9 @@ def rebuilt(parts: Mapping[str, bytes], tensors: Mapping[str, Tensor], path: Pat
     from google.protobuf.message import DecodeError
 
     try:
-        meta_graph = protos.MetaGraphDef.FromString(parts.get(GRAPH, b""))
+        data = parts.get(GRAPH, b"")
+        weighing.refuse_swollen(data, "MetaGraphDef", path)
+        meta_graph = protos.MetaGraphDef.FromString(data)
         keys = _texts(json.loads(parts.get(KEYS, b"{}")))
     except (DecodeError, ValueError, RecursionError) as error:
         raise FormatError(f"{path} has a damaged graph", found=str(error)) from error

@@ -15,6 +15,8 @@ from zoo.errors import FormatError, WriteError, some
 NAME = "checkpoint"
 _FIRST_WORD = b"model_checkpoint_path:"
 _LOOK = 64
+_LARGEST = 16 << 20
+"""Bytes that such a file has at most, which is the names of more checkpoints than a disk has."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def latest(folder: Path, name: str = NAME) -> Path:
     """Return the prefix that the file `name` of `folder` names, or the only one there is.
 
     A folder that was moved still has the checkpoint under its name, whatever path the file gives.
+    What that path names elsewhere is nobody's business: a stranger's folder must not have another
+    user's files read.
 
     Raises
     ------
@@ -57,11 +61,12 @@ def latest(folder: Path, name: str = NAME) -> Path:
     if state is not None:
         named = Path(state.model_checkpoint_path)
         here, there = folder / named.name, folder / named
-        for prefix in (here, there) if named.is_absolute() else (there, here):
-            if named.name and is_there(prefix):
+        inside = not (named.is_absolute() or ".." in named.parts)
+        for prefix in (there, here) if inside else (here,):
+            if named.name and "\0" not in str(named) and is_there(prefix):
                 return prefix
         raise FormatError(
-            f"{folder / name} names a checkpoint that is not there",
+            f"{folder / name} names a checkpoint that is not in its folder",
             found=str(named),
             hint="give the prefix of the checkpoint that you want",
         )
@@ -94,6 +99,8 @@ def read(folder: Path, name: str = NAME) -> protos.CheckpointState | None:
     from google.protobuf import text_format
 
     try:
+        if path.stat().st_size > _LARGEST:
+            raise FormatError(f"{path} cannot be read", found=f"{path.stat().st_size} bytes")
         state: protos.CheckpointState = text_format.Parse(
             path.read_text(encoding="utf-8"), protos.CheckpointState()
         )

@@ -145,5 +145,6 @@ def too_large(most: int) -> FormatError:
     return FormatError(
         f"the archive unpacks to more than {most} bytes",
         found="far more than a model of its size has",
-        hint="it was made to fill a disk, or holds no weights: `zoo inspect` lists it",
+        hint="it was made to fill a disk, or holds no weights: `zoo inspect` lists it;"
+        " if it is meant so, ZOO_BUDGET=100GiB lets as much more of it come",
     )

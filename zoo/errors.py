@@ -64,6 +64,10 @@ class FormatError(ZooError):
     """Bytes on disk are not the format they were taken for, or are damaged."""
 
 
+class LimitError(FormatError):
+    """What a file claims to be is far more than it holds; ``ZOO_BUDGET`` allows more."""
+
+
 class DataError(ZooError):
     """Examples to learn from are broken, too few, or do not fit the model."""
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import archives, work
+from zoo import archives, budget, work
 from zoo.compressed import too_large
 from zoo.errors import FormatError
 from zoo.members import FOLDER, Tree
@@ -36,16 +36,17 @@ class Limits:
     members
         Files and folders.
     ratio, spare
-        Its files may be `ratio` times as long as the archive, and `spare` bytes more.
+        Its files may be `ratio` times as long as the archive, and `spare` bytes more; what
+        `zoo.budget` says where they are not given.
     """
 
     members: int = 10_000
     ratio: int = 20
-    spare: int = 1 << 30
+    spare: int | None = None
 
     def most(self, packed: int) -> int:
         """Return the bytes that may come of an archive of `packed` bytes."""
-        return self.ratio * packed + self.spare
+        return self.ratio * packed + (budget.spare() if self.spare is None else self.spare)
 
 
 USUAL = Limits()

@@ -11,7 +11,7 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from zoo import protos
+from zoo import claimed, protos
 from zoo.engine import failing, tensorflow
 from zoo.errors import InputError, UnsupportedError, some
 from zoo.graph import source
@@ -51,6 +51,8 @@ class Function:
         wanted = [outputs] if isinstance(outputs, str) else outputs
         self.portable = portable(meta_graph, weights, inputs, wanted)
         guard.require_part(self.portable.graph, self.portable.outputs, self.portable.inputs)
+        held = {name: self.portable.weights.tensor(name) for name in self.portable.weights}
+        claimed.afford(self.portable.graph.node, held, "what the function computes with")
         tf = tensorflow()
         self.variables = [
             tf.Variable(

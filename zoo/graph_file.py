@@ -6,16 +6,17 @@ Source: ``tensorflow/core/framework/graph.proto``, ``node_def.proto``, ``attr_va
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes, output, protos, wire
+from zoo import dtypes, output, protos, weighing, wire
 from zoo.errors import FormatError, UnsupportedError
 from zoo.graph import shell
 from zoo.mapped import MappedFile
 from zoo.streams import Stream
 from zoo.tensor_protos import from_proto, header, one_value, shape_of, to_proto
-from zoo.tensors import FileTensor, FilledTensor, LazyTensor, Tensor
+from zoo.tensors import FileTensor, FilledTensor, Shape, Tensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,19 +28,13 @@ if TYPE_CHECKING:
     from zoo.dtypes import DType
     from zoo.weights import Weights
 
-_GRAPH_NODE = 1
-_NODE_NAME, _NODE_OP, _NODE_ATTR = 1, 2, 5
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
-_ATTR_TENSOR = 8
-_TENSOR_HEAD = {1, 2, 3}
-_TENSOR_CONTENT = 4
+_GRAPH_NODE, _NODE_NAME, _NODE_OP, _NODE_ATTR, _ENTRY_KEY, _ENTRY_VALUE = 1, 1, 2, 5, 1, 2
+_ATTR_TENSOR, _TENSOR_HEAD, _TENSOR_CONTENT = 8, {1, 2, 3}, 4
 _MAPPED_LISTS = {5: "float32", 6: "float64"}
 _LARGE = 4096
 """Bytes from which on a node's value is left in the file."""
-
 _AROUND = 40
 """Bytes that may stand around one value: tags, and how long what follows is."""
-
 MOST = (1 << 31) - 1
 """Bytes that a serialized message may have, a rule of protobuf."""
 
@@ -98,11 +93,16 @@ def read(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:
     tensors: dict[str, Tensor] = {}
     try:
         data = file.view()
-        for field in wire.fields(data, 0, len(data)):  # type: ignore[arg-type]
+        copied = 0
+        for field in weighing.fields(data, path):
             large = field.number == _GRAPH_NODE and field.end - field.start > _LARGE
             reduced = _reduced(file, field, tensors) if large and field.kind == wire.BYTES else None
-            parts.append(data[field.head : field.end] if reduced is None else reduced)
-        graph = protos.GraphDef.FromString(b"".join(parts))
+            if reduced is not None:
+                parts += data[copied : field.head], reduced
+                copied = field.end
+        small = b"".join([*parts, data[copied:]])
+        weighing.refuse_swollen(small, "GraphDef", path, len(data))
+        graph = protos.GraphDef.FromString(small)
     except (wire.Damaged, DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
     if not graph.node:
@@ -116,9 +116,8 @@ def _reduced(file: MappedFile, node: wire.Field, tensors: dict[str, Tensor]) -> 
     None if it is no constant, or spelled as no serializer spells one.
     """
     data: Any = file.view()
-    name = op = b""
+    name, op, rest = b"", b"", []
     value: wire.Field | None = None
-    rest = []
     for field in wire.fields(data, node.start, node.end):
         if field.number == _NODE_ATTR and _entry_key(data, field) == b"value":
             if value is not None:
@@ -168,36 +167,41 @@ def _placed(file: MappedFile, place: wire.Field, name: str) -> tuple[bytes, Tens
             payload.append(field)
     proto = protos.TensorProto.FromString(head)
     dtype, shape = dtypes.dtype(proto.dtype), shape_of(proto.tensor_shape)
-    if len(payload) == 1 and payload[0].kind == wire.BYTES:
-        plain = FileTensorPlan(dtype, payload[0])
-        if plain.fits(shape):
-            return head, FileTensor(file, payload[0].start, dtype, shape, name)
+    if len(payload) == 1 and _is_plain(payload[0], dtype, shape):
+        return head, FileTensor(file, payload[0].start, dtype, shape, name)
+    return head, _Placed(file, place.start, place.end, dtype, shape)
 
-    def parse() -> np.ndarray:
+
+@dataclass(frozen=True, eq=False)
+class _Placed(Tensor):
+    """A constant in a list of a ``TensorProto`` that lies in a file from `start` to `end`."""
+
+    file: MappedFile
+    start: int
+    end: int
+    dtype: DType
+    shape: Shape
+
+    @property
+    def held(self) -> int:
+        """Bytes of the message."""
+        return self.end - self.start
+
+    def read(self) -> np.ndarray:
         """Return the values, read from the file now."""
-        stored = data[place.start : place.end]
+        data: Any = self.file.view()
+        stored = data[self.start : self.end]
         return from_proto(protos.TensorProto.FromString(stored)).read()
 
-    return head, LazyTensor(dtype, shape, parse)
 
-
-@dataclass(frozen=True)
-class FileTensorPlan:
-    """A payload that may be the plain bytes of a tensor of `dtype`."""
-
-    dtype: DType
-    payload: wire.Field
-
-    def fits(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether the payload is just the little-endian values of a tensor of this shape."""
-        import math
-
-        if not self.dtype.itemsize:
-            return False
-        raw = self.payload.number == _TENSOR_CONTENT
-        listed = _MAPPED_LISTS.get(self.payload.number) == self.dtype.name
-        size = math.prod(shape) * self.dtype.itemsize
-        return (raw or listed) and self.payload.end - self.payload.start == size
+def _is_plain(payload: wire.Field, dtype: DType, shape: Shape) -> bool:
+    """Tell whether `payload` is just the little-endian values of a tensor of this shape."""
+    if not dtype.itemsize or payload.kind != wire.BYTES:
+        return False
+    raw = payload.number == _TENSOR_CONTENT
+    listed = _MAPPED_LISTS.get(payload.number) == dtype.name
+    size = math.prod(shape) * dtype.itemsize
+    return (raw or listed) and payload.end - payload.start == size
 
 
 def write(path: Path, graph: protos.GraphDef, weights: Weights) -> None:
@@ -249,7 +253,9 @@ def refuse_too_large(graph: protos.GraphDef, weights: Weights) -> None:
         It would be larger than `MOST`.
     """
     names = [node.name for node in graph.node if node.op == "Const" and node.name in weights]
-    values = sum(_stored_size(weights.tensor(name)) + _AROUND for name in names)
+    tensors = [weights.tensor(name) for name in names]
+    afford((t for t in tensors if not isinstance(t, FilledTensor)), "what is written")
+    values = sum(_stored_size(tensor) + _AROUND for tensor in tensors)
     size = graph.ByteSize() + values
     if size > MOST:
         raise UnsupportedError(

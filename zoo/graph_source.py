@@ -5,9 +5,10 @@ It comes without the values of its variables, which a checkpoint holds.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
-from zoo import graph_file, protos, wire
+from zoo import graph_file, protos, weighing, wire
 from zoo.errors import FormatError
 from zoo.graph import dangling
 from zoo.mapped import MappedFile
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _GRAPH_STARTS = (b"node {", b"node{", b"versions {", b"library {")
 _META_STARTS = (b"meta_info_def {", b"graph_def {", b"saver_def {", b"collection_def {")
-_START = 1024
+_START, _LOOK = 1024, 10_000
+"""Bytes, and fields, by which a graph is told from other files."""
 _GRAPH_OF_META, _LAST_FIELD_OF_META = 2, 8
 
 
@@ -55,7 +57,7 @@ def _holds_graph(path: Path) -> bool:
     """Tell whether one of the fields of the message at `path` is a graph."""
     try:
         data: Any = MappedFile(path).view()
-        for field in wire.fields(data, 0, len(data)):
+        for field in itertools.islice(wire.fields(data, 0, len(data)), _LOOK):
             if field.number > _LAST_FIELD_OF_META:
                 return False
             if field.number == _GRAPH_OF_META and field.kind == wire.BYTES:
@@ -114,8 +116,10 @@ def read_meta_graph(path: Path) -> protos.MetaGraphDef:
     else:
         try:
             graph_file.refuse_endless(path)
-            meta_graph = protos.MetaGraphDef.FromString(path.read_bytes())
-        except (OSError, DecodeError) as error:
+            data = path.read_bytes()
+            weighing.refuse_swollen(data, "MetaGraphDef", path)
+            meta_graph = protos.MetaGraphDef.FromString(data)
+        except (OSError, wire.Damaged, DecodeError) as error:
             raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
     loose = dangling(meta_graph.graph_def)
     if loose or not meta_graph.graph_def.node:
@@ -127,8 +131,11 @@ def _parsed_text(path: Path, message: Any) -> Any:
     from google.protobuf import text_format
 
     try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), message)
-    except (OSError, text_format.ParseError, UnicodeDecodeError) as error:
+        graph_file.refuse_endless(path)
+        text = path.read_text(encoding="utf-8")
+        weighing.refuse_swollen_text(text, path)
+        return text_format.Parse(text, message)
+    except (OSError, text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"{path} is no graph in text form", found=str(error)) from error
 
 

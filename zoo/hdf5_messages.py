@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import dtypes
+from zoo import budget, dtypes
 
 if TYPE_CHECKING:
     import mmap
@@ -35,12 +35,27 @@ class Damaged(ValueError):  # noqa: N818  (a state of the bytes; callers turn it
 
 
 class Reader:
-    """A buffer read at places that the buffer itself names, which may be lies."""
+    """A buffer read at places that the buffer itself names, which may be lies.
+
+    Attributes
+    ----------
+    heaps
+        The objects of each heap that was looked into: places and sizes by number.
+    """
 
     def __init__(self, data: mmap.mmap | bytes, start: int, end: int) -> None:
         self.data = data
         self.start, self.end = start, end
         self.offset_size = self.length_size = 8
+        self.heaps: dict[int, dict[int, tuple[int, int]]] = {}
+        self._left = budget.most(end - start)
+
+    def spend(self, size: int) -> None:
+        """Note that `size` bytes more are held of the file; it may say the same again and again."""
+        self._left -= size
+        if self._left < 0:
+            held = self.end - self.start
+            raise budget.beyond(budget.most(held), held, "an HDF5 file")
 
     def bytes_at(self, at: int, count: int) -> bytes:
         """Return `count` bytes from `at` on, counted from where the HDF5 begins."""

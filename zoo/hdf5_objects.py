@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _CONTINUATION = 16
 _MOST_MESSAGES = 100_000
 _LONGEST_TEXT = 1 << 28
+_MESSAGE = _TEXT = 128
+"""Bytes that a message, and a text with nothing in it, take in memory."""
 
 
 def messages(reader: Reader, address: int) -> list[tuple[int, int]]:
@@ -32,6 +34,7 @@ def messages(reader: Reader, address: int) -> list[tuple[int, int]]:
             if kind == _CONTINUATION:
                 todo.append(_continued(reader, place, new=new))
             found.append((kind, place))
+            reader.spend(_MESSAGE)
         if len(found) > _MOST_MESSAGES:
             raise Damaged("an object of too many parts")
     return found
@@ -81,28 +84,40 @@ def _within(reader: Reader, at: int, end: int, new: int | None) -> Iterator[tupl
 def text(reader: Reader, kind: Type, at: int) -> str:
     """Return the text at `at`, which may only say where the text lies."""
     if not kind.variable:
+        reader.spend(_TEXT + kind.size)
         return reader.bytes_at(at, kind.size).partition(b"\0")[0].decode(errors="replace")
     length = reader.number(at, 4)
     heap = reader.address(at + 4)
     if not length or not heap:
         return ""
-    found = _from_heap(reader, heap, reader.number(at + 4 + reader.offset_size, 4))
-    return found[:length].decode(errors="replace")
+    found = _from_heap(reader, heap, reader.number(at + 4 + reader.offset_size, 4), length)
+    return found.decode(errors="replace")
 
 
-def _from_heap(reader: Reader, heap: int, wanted: int) -> bytes:
-    """Return the object number `wanted` of the global heap at `heap`."""
+def _from_heap(reader: Reader, heap: int, wanted: int, length: int) -> bytes:
+    """Return the first `length` bytes of the object number `wanted` of the global heap at `heap`.
+
+    A heap is walked once, however many texts are in it.
+    """
+    if heap not in reader.heaps:
+        reader.heaps[heap] = dict(_objects(reader, heap))
+    if wanted not in reader.heaps[heap]:
+        raise Damaged(f"no object {wanted} in the heap at {heap}")
+    place, size = reader.heaps[heap][wanted]
+    reader.spend(_TEXT + min(size, length))
+    return reader.bytes_at(place, min(size, length))
+
+
+def _objects(reader: Reader, heap: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield number, place and size of each object of the global heap at `heap`."""
     reader.expect(heap, b"GCOL")
     end = heap + reader.length(heap + 8)
     at = heap + 8 + reader.length_size
     head = 8 + reader.length_size
     while at + head <= end:
         number, size = reader.number(at, 2), reader.length(at + 8)
-        if size > _LONGEST_TEXT:
+        if number == 0 or size > _LONGEST_TEXT:
             break
-        if number == wanted:
-            return reader.bytes_at(at + head, size)
-        if number == 0:
-            break
+        reader.spend(_TEXT)
+        yield number, (at + head, size)
         at += head + size + -size % 8
-    raise Damaged(f"no object {wanted} in the heap at {heap}")

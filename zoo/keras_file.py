@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes
+from zoo import budget, dtypes, zip_members
 from zoo.errors import FormatError, UnsupportedError
 from zoo.hdf5 import SIGNATURE, Dataset, Group, Hdf5
 from zoo.keras_config import Net
 from zoo.mapped import MappedFile
-from zoo.tensors import FileTensor, LazyTensor, Tensor
+from zoo.tensors import FileTensor, Shape, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from zoo.dtypes import DType
+
 _ZIP = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LOCAL_HEAD, _NAME_SIZE_AT, _EXTRA_SIZE_AT = 30, 26, 28
 _MOST_JSON = 1 << 28
+_JSON = 24
+"""Bytes that one byte of JSON may become."""
 _OPTIMIZERS = ("optimizer_weights", "optimizer")
 
 
@@ -42,6 +46,33 @@ def recognises(path: Path) -> bool:
         return start.startswith(_ZIP) and {_CONFIG, _METADATA} <= set(_members(path))
     except (OSError, FormatError):
         return False
+
+
+@dataclass(frozen=True, eq=False)
+class _OfOtherForm(Tensor):
+    """An array in pieces, compressed or never written: nobody knows what is stored of it."""
+
+    dtype: DType
+    shape: Shape
+    label: str
+    form: str
+
+    @property
+    def held(self) -> int:
+        """Nothing that could be told."""
+        return 0
+
+    def read(self) -> np.ndarray:
+        """Say that values in this form are not read.
+
+        Raises
+        ------
+        UnsupportedError
+            Always.
+        """
+        raise UnsupportedError(
+            f"{self.label} is stored in a form that zoo does not read", found=self.form
+        )
 
 
 @dataclass(frozen=True)
@@ -179,14 +210,7 @@ class KerasFile:
                 return FileTensor(hdf5.file, at, dtype, found.shape, label)
             raise hdf5.file.cut_off(at + found.nbytes)
 
-        def refuse() -> np.ndarray:
-            """Say that values in this form are not read."""
-            raise UnsupportedError(
-                f"{label!r} in {self.path} is stored in a form that zoo does not read",
-                found=layout.kind,
-            )
-
-        return LazyTensor(dtype, found.shape, refuse)
+        return _OfOtherForm(dtype, found.shape, f"{label!r} in {self.path}", layout.kind)
 
     def settings(self) -> list[str]:
         """Return the configurations in the file, as JSON: of the net, and of how it was trained.
@@ -213,6 +237,8 @@ class KerasFile:
             return None
         if info.file_size > _MOST_JSON:
             raise FormatError(f"{self.path} is damaged", found=f"{name} of {info.file_size} bytes")
+        claimed = _JSON * info.file_size
+        budget.refuse(claimed, info.compress_size, f"{name} in {self.path}, once it is read,")
         try:
             with zipfile.ZipFile(self.path) as whole:
                 return whole.read(info).decode()
@@ -250,7 +276,11 @@ _ZIP_ERRORS = (
 
 def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
     try:
+        with path.open("rb") as file:
+            next(zip_members.members(file), None)  # which refuses what `zipfile` would take in
         with zipfile.ZipFile(path) as whole:
             return {info.filename: info for info in whole.infolist()}
+    except FormatError as error:
+        raise FormatError(f"{path} is a damaged zip archive", found=error.found) from error
     except _ZIP_ERRORS as error:
         raise FormatError(f"{path} is a damaged zip archive", found=str(error)) from error

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from zoo import budget
 from zoo.engine import tensorflow
 from zoo.errors import FormatError, UnsupportedError, UsageError
 from zoo.keras_1 import translated
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from zoo.keras_config import Net
     from zoo.keras_file import KerasFile
 
-_TODAY = 3
+_TODAY, _WIDTH = 3, 4
+"""The Keras of today; bytes of a weight, as Keras makes them."""
 _WIDTHS = ("filters", "output_dim", "units")
 
 
@@ -53,7 +56,7 @@ def net_of(file: KerasFile) -> Any:
         config = _configured(keras, file, file.net)
         training = set(always_training(config)) if file.release < _TODAY else set()
     _refuse_larger(config, file)
-    with building(f"Keras does not build the net in {file.path}"):
+    with building(f"Keras does not build the net in {file.path}"), _affordable(keras, file):
         net = _built(keras, config)
     if not isinstance(net, keras.Model) or not net.built or not _has_ends(net):
         raise UnsupportedError(
@@ -102,6 +105,29 @@ def _refuse_larger(config: dict[str, Any], file: KerasFile) -> None:
                     f"the weights in {file.path} are not those of its net",
                     found=f"{layer.name!r} with {key}={width}, where no axis is over {widest}",
                 )
+
+
+@contextmanager
+def _affordable(keras: Any, file: KerasFile) -> Iterator[None]:
+    """Have layers refuse, in the block, to make weights far beyond those that are stored.
+
+    What a configuration says takes memory before anything is known of the weights it is for.
+    """
+    held = sum(tensor.held for tensor in file.weights.values())
+    claimed, add_weight = 0, keras.layers.Layer.add_weight
+
+    def counted(layer: Any, shape: Any = None, *others: Any, **named: Any) -> Any:
+        """Add a weight, if there is still room for it."""
+        nonlocal claimed
+        claimed += _WIDTH * math.prod(int(size) for size in shape or ())
+        budget.refuse(claimed, held, f"the net in {file.path}")
+        return add_weight(layer, shape, *others, **named)
+
+    keras.layers.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add_weight
 
 
 def application(name: str) -> Any:

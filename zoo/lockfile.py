@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 NAME = "zoo.lock"
+_LARGEST = 256 << 20
+"""Bytes that a lock has at most: as many as a registry."""
 _HEXADECIMAL = set("0123456789abcdef")
 _OTHERS = ("md5", "sha384")
 
@@ -130,6 +132,8 @@ def here(path: Path = Path(NAME)) -> Lock | None:
         It is there, and no lock, or that of a newer zoo.
     """
     try:
+        if path.stat().st_size > _LARGEST:
+            raise RegistryError(f"{path} is not sound", found=f"{path.stat().st_size} bytes")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None

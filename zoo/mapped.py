@@ -81,8 +81,10 @@ class MappedFile:
         FormatError
             The file ends before.
         """
+        if offset + length > self.size or min(offset, length) < 0:
+            raise self.cut_off(offset + length)
         found = os.pread(self._open(), length, offset)
-        if len(found) < length:
+        if len(found) < length:  # it became shorter meanwhile
             raise self.cut_off(offset + length)
         return found
 

@@ -42,12 +42,15 @@ class Member:
         ``"file"``, ``"folder"``, or what else it is in words: ``"a symbolic link"``.
     chunks
         Yields its bytes; to be asked before the next member, and once.
+    packed
+        The bytes that it takes in the archive; -1 where these are not told from others.
     """
 
     name: str
     size: int
     kind: str = FILE
     chunks: Callable[[], Iterator[bytes]] = field(default=lambda: iter(()), compare=False)
+    packed: int = field(default=-1, compare=False)
 
     @property
     def fault(self) -> str:

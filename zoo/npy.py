@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes
+from zoo import budget, dtypes
 from zoo.errors import AccessError, FormatError, UnsupportedError
 from zoo.tensors import Tensor, text_array
 
@@ -38,6 +38,8 @@ _MOST_HEADER = 10_000
 _MOST_AXES = 64
 _LARGEST = 1 << 63
 _ALIGNED, _ROOM_TO_GROW = 64, 21
+_TEXT, _POINTER = 48, 8
+"""Bytes that a text takes in memory, were it empty, and those that say where it lies."""
 _CODES = {
     "bool": "b1", "uint8": "u1", "int8": "i1", "uint16": "u2", "int16": "i2", "float16": "f2",
     "uint32": "u4", "int32": "i4", "float32": "f4", "uint64": "u8", "int64": "i8",
@@ -51,13 +53,15 @@ _LONG = re.compile(r"(?<=\d)L")
 """How Python 2 ended whole numbers."""
 
 
-def tensor(reading: Reading, size: int, label: str) -> Tensor:
+def tensor(reading: Reading, size: int, label: str, packed: int = -1) -> Tensor:
     """Return the array in a file of `size` bytes, of which only the header is read.
 
     Parameters
     ----------
     label
         What the array is called, for errors.
+    packed
+        The bytes that the file takes where it is compressed.
 
     Raises
     ------
@@ -72,12 +76,15 @@ def tensor(reading: Reading, size: int, label: str) -> Tensor:
         begin, facts = _header(reading)
         descr, dtype = _element(facts.pop("descr"), label)
         width = int(descr[2:]) * (4 if descr[1] == "U" else 1)
-        fortran, shape = facts.pop("fortran_order"), sizes(facts.pop("shape"), width)
+        room = max(width, _POINTER) if dtype is dtypes.STRING else width
+        fortran, shape = facts.pop("fortran_order"), sizes(facts.pop("shape"), room)
         if facts or type(fortran) is not bool or size != begin + math.prod(shape) * width:
             raise ValueError(f"{size - begin} bytes for {shape} of {descr}")
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
         raise FormatError(f"the array {label!r} is damaged", found=str(error)[:200]) from error
-    return _StreamTensor(reading, begin, size - begin, label, descr, dtype, shape, fortran)
+    length = size - begin
+    stored = length if packed < 0 else min(packed, length)
+    return _StreamTensor(reading, begin, length, label, descr, dtype, shape, fortran, stored)
 
 
 def head(dtype: DType, shape: Shape, label: str) -> bytes:
@@ -113,7 +120,7 @@ def sizes(shape: object, itemsize: int) -> Shape:
     """
     if not isinstance(shape, list | tuple) or len(shape) > _MOST_AXES:
         raise ValueError(f"no shape: {str(shape)[:100]}")
-    most = itemsize
+    most = max(itemsize, 1)
     for size in shape:
         if type(size) is not int or size < 0:
             raise ValueError(f"no size of an axis: {str(size)[:100]}")
@@ -135,6 +142,12 @@ class _StreamTensor(Tensor):
     dtype: DType
     shape: Shape
     fortran: bool
+    packed: int
+
+    @property
+    def held(self) -> int:
+        """Bytes that the values take where they lie."""
+        return self.packed
 
     @property
     def nbytes(self) -> int:
@@ -145,6 +158,8 @@ class _StreamTensor(Tensor):
         """Return the values; text as bytes."""
         import numpy as np
 
+        claimed = self.size * _TEXT if self.dtype is dtypes.STRING else self.nbytes
+        budget.refuse(claimed, self.packed, f"the array {self.label!r}")
         data = b"".join(self._pieces())
         if not data:
             return np.full(self.shape, b"" if self.dtype is dtypes.STRING else 0, self.dtype.numpy)

@@ -9,7 +9,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo.tensors import Shape, Tensor
+from zoo.errors import FormatError
+from zoo.tensors import Shape, Tensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from zoo.checksums import Piece
     from zoo.dtypes import DType
     from zoo.ordered_code import Extents
+
+
+_MOST = 1 << 48
+"""Places along an axis that the key of a slice can name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +62,11 @@ class ReshapedTensor(Tensor):
         """The dtype of the other tensor."""
         return self.whole.dtype
 
+    @property
+    def held(self) -> int:
+        """Bytes of the other tensor where it lies."""
+        return self.whole.held
+
     def read(self) -> np.ndarray:
         """Return the values, without a copy where they lie in one piece."""
         return self.whole.read().reshape(self.shape)
@@ -90,8 +100,14 @@ class JoinedTensor(Tensor):
         pairs = itertools.combinations(boxes, 2) if self.size else ()
         return "they overlap" if any(_overlap(*pair) for pair in pairs) else ""
 
+    @property
+    def held(self) -> int:
+        """Bytes of the parts where they lie."""
+        return sum(part.held for _, part in self.parts)
+
     def read(self) -> np.ndarray:
         """Return a new array with every part in its place."""
+        afford([self], "a tensor in parts")
         import numpy as np
 
         values = np.empty(self.shape, self.dtype.numpy)
@@ -123,5 +139,15 @@ def _index(extents: Extents) -> tuple[slice, ...]:
 
 
 def extents_of(part: protos.TensorSliceProto) -> Extents:
-    """Return the slice that `part` spells: along each axis start and length, None for all."""
-    return tuple((e.start, e.length) if e.HasField("length") else None for e in part.extent)
+    """Return the slice that `part` spells: along each axis start and length, None for all.
+
+    Raises
+    ------
+    FormatError
+        No slice lies there.
+    """
+    found = tuple((e.start, e.length) if e.HasField("length") else None for e in part.extent)
+    numbers = [number for extent in found if extent for number in extent]
+    if any(not 0 <= number < _MOST for number in numbers):
+        raise FormatError("a checkpoint is damaged", found=f"a slice at {numbers[:8]}")
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo import policy, runnable, sizes, stand_ins, waiting
+from zoo import claimed, policy, runnable, sizes, stand_ins, waiting
 from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UnsupportedError, some
 from zoo.graph import by_name, called_functions, source
@@ -62,6 +62,8 @@ class Runner:
         collections: bool = False,
         guard: Guard | None = None,
     ) -> None:
+        held = {n: weights.tensor(n) for n in weights}
+        claimed.afford((), held, "the weights of the model")
         self._meta_graph = meta_graph
         self._weights, self._assets = weights, assets
         self._nodes = by_name(meta_graph.graph_def)
@@ -190,6 +192,8 @@ class Runner:
             tensor = self._graph.get_tensor_by_name
             inner = self._called(ran)
             nodes = [*(self._nodes[name] for name in ran), *inner]
+            constants = {n: self._weights.tensor(n) for n in ran if n in self._weights}
+            claimed.afford(nodes, constants, "what this call computes with")
             initial = initial_operations(self._meta_graph)
             whole = [name for name in feeds if tensor(name).dtype.is_integer]
             unchecked = sizes.fed_sizes(self._nodes, ran, whole)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import graph_file, protos
+from zoo import graph_file, protos, weighing, wire
 from zoo.errors import FormatError, UnknownNameError, UsageError, some
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ def parse(path: Path) -> protos.SavedModel:
 
     graph_file.refuse_endless(path)
     try:
-        return protos.SavedModel.FromString(path.read_bytes())
-    except DecodeError as error:
+        data = path.read_bytes()
+        weighing.refuse_swollen(data, "SavedModel", path)
+        return protos.SavedModel.FromString(data)
+    except (wire.Damaged, DecodeError) as error:
         raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error
 
 
@@ -145,8 +147,10 @@ def _named_twice(meta_graph: protos.MetaGraphDef) -> list[str]:
 def _parsed_text(path: Path) -> protos.SavedModel:
     from google.protobuf import text_format
 
+    graph_file.refuse_endless(path)
     text = path.read_text(encoding="utf-8")
+    weighing.refuse_swollen_text(text, path)
     try:
         return text_format.Parse(text, protos.SavedModel(), allow_unknown_field=True)
-    except text_format.ParseError as error:
+    except (text_format.ParseError, RecursionError) as error:
         raise FormatError(f"{path} is damaged, or no SavedModel", found=str(error)) from error

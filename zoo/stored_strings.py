@@ -55,8 +55,9 @@ class StringsTensor(Tensor):
         """Return the strings as an array of bytes objects, after comparing both checksums."""
         import numpy as np
 
-        array = np.empty(self.size, object)
-        array[:] = self.texts()
+        texts = self.texts()  # which are counted against the shape before room is made for it
+        array = np.empty(len(texts), object)
+        array[:] = texts
         return array.reshape(self.shape)
 
     def texts(self) -> list[bytes]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import dtypes, protos, wire
 from zoo.errors import FormatError
 from zoo.mapped import CHUNK
-from zoo.tensors import FilledTensor, Shape, Tensor
+from zoo.tensors import FilledTensor, Shape, SpelledTensor, Tensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from zoo.checksums import Piece
     from zoo.dtypes import DType
 
-_MOST_ELEMENTS = 1 << 60
+_MOST_ELEMENTS = 1 << 58
+"""Elements of which numpy can count the bytes, whatever their dtype and where there are none."""
 _MOST_REPEATED = 1 << 20
 """Strings that are spelled by leaving them out; more are no model's but an attack."""
 _LISTS = {
@@ -65,6 +66,12 @@ class ProtoTensor(Tensor):
             return len(self.proto.tensor_content) + sum(map(len, self.proto.string_val))
         return super().nbytes
 
+    @property
+    def held(self) -> int:
+        """Bytes of the message."""
+        size: int = self.proto.ByteSize()
+        return size
+
     def read(self) -> np.ndarray:
         """Return the values as a read-only array.
 
@@ -75,6 +82,7 @@ class ProtoTensor(Tensor):
         """
         if self.dtype is dtypes.STRING:
             return _objects(texts(self.proto), self.shape)
+        afford([self], "a constant")
         if self.proto.tensor_content:
             return _from_content(self.proto.tensor_content, self.dtype, self.shape)
         return _from_list(self.proto, self.dtype, self.shape)
@@ -111,7 +119,7 @@ def from_proto(proto: protos.TensorProto) -> Tensor:
     """Return the tensor that `proto` spells; one number for all places stays one number."""
     tensor = ProtoTensor(proto)
     if tensor.dtype.itemsize and not proto.tensor_content and _count(proto, tensor.dtype) <= 1:
-        return FilledTensor(_element(proto, tensor.dtype), tensor.dtype, tensor.shape)
+        return SpelledTensor(_element(proto, tensor.dtype), tensor.dtype, tensor.shape)
     return tensor
 
 

@@ -12,12 +12,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo import checksums, dtypes
+from zoo import budget, checksums, dtypes
 from zoo.errors import FormatError, InputError
 from zoo.mapped import CHUNK, MappedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
 
@@ -50,6 +50,11 @@ class Tensor(ABC):
     def nbytes(self) -> int:
         """Bytes of the values as stored; for strings, 0 unless the place they lie in tells."""
         return self.size * self.dtype.itemsize
+
+    @property
+    def held(self) -> int:
+        """Bytes that the values take where they lie, which may be far fewer than they are."""
+        return self.nbytes
 
     @abstractmethod
     def read(self) -> np.ndarray:
@@ -130,6 +135,7 @@ class FileTensor(Tensor):
         import numpy as np
 
         if not self.nbytes:
+            self._compare(0 if self.crc is not None else None)
             return np.zeros(self.shape, self.dtype.numpy)
         values: np.ndarray = np.frombuffer(
             self.file.view(), np.uint8, count=self.nbytes, offset=self.offset
@@ -149,7 +155,7 @@ class FileTensor(Tensor):
             yield piece
         self._compare(crc)
 
-    def _compare(self, crc: int) -> None:
+    def _compare(self, crc: int | None) -> None:
         if crc != self.crc:
             raise damaged(self.file, self.offset, self.label)
 
@@ -182,6 +188,46 @@ class FilledTensor(Tensor):
         at_once = CHUNK // max(len(self.element), 1)
         for start in range(0, self.size, at_once):
             yield self.element * min(at_once, self.size - start)
+
+
+@dataclass(frozen=True, eq=False)
+class SpelledTensor(FilledTensor):
+    """One value that a file holds once and claims to be in every place.
+
+    Reading it is refused where that would take far more room than the file.
+    """
+
+    @property
+    def held(self) -> int:
+        """Bytes of the one value."""
+        return len(self.element)
+
+    def read(self) -> np.ndarray:
+        """Return a read-only array that holds the value once, whatever its shape."""
+        afford([self], "a value that is stated once")
+        return super().read()
+
+    def chunks(self) -> Iterator[Piece]:
+        """Yield the value again and again."""
+        afford([self], "a value that is stated once")
+        yield from super().chunks()
+
+
+def afford(tensors: Iterable[Tensor], what: str) -> None:
+    """Refuse to give `tensors` all the room that they claim, if they hold far less.
+
+    Parameters
+    ----------
+    what
+        What they are together, for the error.
+
+    Raises
+    ------
+    LimitError
+        It would be more than `zoo.budget` allows.
+    """
+    there = list(tensors)
+    budget.refuse(sum(t.nbytes for t in there), sum(t.held for t in there), what)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import gc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from zoo import budget
 from zoo.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _DEEPEST = 20
 LARGEST = 256 << 20
 """Bytes that a document may have."""
+_CONTAINER, _PAIR, _ITEM = 256, 200, 60
+"""Bytes that a mapping or a list takes in memory, and each of what is in it."""
 _NULLS = {"", "~", "null"}
 
 
@@ -61,7 +64,7 @@ def read(data: bytes, name: str) -> Mapping:
         with ``name:line``.
     """
     with uncollected(), _explained(name):
-        document = _Builder(name, _loader(data, name), plain=False).document()
+        document = _Builder(name, _loader(data, name), False, len(data)).document()
     if not isinstance(document, Mapping):
         raise RegistryError(f"{name}:1: a mapping is wanted", found=_kind(document))
     return document
@@ -79,7 +82,7 @@ def parts(data: bytes, name: str, apart: str) -> Iterator[tuple[tuple[str, ...],
         As `read`.
     """
     with _explained(name):
-        yield from _Builder(name, _loader(data, name), plain=True).parts(apart)
+        yield from _Builder(name, _loader(data, name), True, len(data)).parts(apart)
 
 
 def parse(text: str, name: str) -> Mapping:
@@ -144,7 +147,7 @@ class _Builder:
     There are a million events in a large registry: the common ones cost one call each.
     """
 
-    def __init__(self, name: str, loader: Any, plain: bool) -> None:
+    def __init__(self, name: str, loader: Any, plain: bool, size: int) -> None:
         from yaml import events
 
         self.name = name
@@ -152,6 +155,7 @@ class _Builder:
         self.take = loader.get_event
         self.plain = plain
         self.begun = False
+        self.size, self.left = size, budget.most(size)
 
     def document(self) -> Any:
         """Return the only document there is, None if there is none."""
@@ -170,6 +174,7 @@ class _Builder:
             if key == apart and begun.__class__ is self.kinds.MappingStartEvent:
                 self._refuse_extras(begun)
                 for inner, value in self._keys():
+                    self.left = budget.most(self.size)  # nothing of it is kept
                     yield (key, inner), self._value(value, 2)
             else:
                 yield (key,), self._value(begun, 1)
@@ -229,6 +234,7 @@ class _Builder:
             plain = value.__class__ is scalar and value.tag is None and value.anchor is None
             simple = plain and value.value not in _NULLS
             found[key] = value.value if simple else self._value(value, depth)
+        self._spend(_PAIR * len(found))
         return found
 
     def _list(self, depth: int) -> list[Any]:
@@ -238,7 +244,16 @@ class _Builder:
             plain = event.__class__ is scalar and event.tag is None and event.anchor is None
             simple = plain and event.value not in _NULLS
             found.append(event.value if simple else self._value(event, depth))
+        self._spend(_ITEM * len(found))
         return found
+
+    def _spend(self, size: int) -> None:
+        """Note that another container was made, whose contents take `size` bytes."""
+        self.left -= _CONTAINER + size
+        if self.left < 0:
+            claimed = budget.most(self.size) - self.left
+            error = budget.beyond(claimed, self.size, self.name)
+            raise RegistryError(error.problem, found=error.found, hint=error.hint)
 
     def _refuse_key(self, event: Any) -> None:
         """Raise an error unless `event` is text after all."""

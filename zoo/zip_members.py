@@ -75,7 +75,7 @@ def members(file: BinaryIO, most: int = _MOST_DIRECTORY) -> Iterator[Member]:
         raise _damaged("a record that ends early") from error
     for entry in entries:
         read = partial(_data, file, entry, starts[entry.start])
-        yield Member(_name(entry), entry.size, _kind(entry), read)
+        yield Member(_name(entry), entry.size, _kind(entry), read, entry.packed)
 
 
 def _directory(file: BinaryIO, most: int) -> tuple[bytes, int]:

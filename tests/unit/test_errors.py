@@ -14,6 +14,7 @@ CODES = {
     "FetchError": 69,
     "DataError": 65,
     "FormatError": 65,
+    "LimitError": 65,
     "InputError": 2,
     "IntegrityError": 76,
     "MissingError": 66,

@@ -156,7 +156,7 @@ FLOORS = [  # from the roof down
         "zoo.store",
         "zoo.weights",
     }
-    | {"zoo.view"},
+    | {"zoo.claimed", "zoo.view"},
     {"zoo.reaching"},
     {"zoo.entries", "zoo.graph", "zoo.registry_index", "zoo.tensor_protos"}
     | {"zoo.session_bundle"}
@@ -164,14 +164,15 @@ FLOORS = [  # from the roof down
     {"zoo.entry_values", "zoo.hdf5", "zoo.keras_config", "zoo.npy", "zoo.packets"},
     {"zoo.hdf5_objects", "zoo.sources"} | {"zoo.compressed", "zoo.tar_members", "zoo.zip_members"},
     {"zoo.hdf5_messages", "zoo.members"} | {"zoo_architectures.initial"},
-    {"zoo.libraries", "zoo.registered"},
+    {"zoo.libraries", "zoo.registered"} | {"zoo.bundle_index", "zoo.weighing"},
     {"zoo.attributes", "zoo.contrast"},
     {"zoo.op_defaults", "zoo.op_levels", "zoo.sightings"}
     | {"zoo.ops", "zoo.streams", "zoo.table", "zoo.tensors", "zoo.yaml_events"},
     # the ground
     {"zoo.new_plugin"},
     {"zoo.atomic", "zoo.together"} | {"zoo.folders"},
-    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"} | {"zoo.found_plugins", "zoo.trust"},
+    {"zoo.leases", "zoo.quarantine", "zoo.rooms", "zoo.usage"}
+    | {"zoo.budget", "zoo.found_plugins", "zoo.trust"},
     {"zoo.home"} | {"zoo.amounts"},
     {"zoo.drafts"},
     {"zoo.means"},

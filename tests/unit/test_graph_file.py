@@ -40,7 +40,7 @@ NUMBERS = np.linspace(0, 1, 2000, dtype=np.float32)
 SPELLINGS = {
     "content": (spelled(tensor_content=NUMBERS.tobytes()), FileTensor),
     "list": (spelled(float_val=NUMBERS.tolist()), FileTensor),
-    "short list": (spelled(float_val=NUMBERS[:1500].tolist()), LazyTensor),
+    "short list": (spelled(float_val=NUMBERS[:1500].tolist()), graph_file._Placed),
 }
 
 

@@ -26,8 +26,9 @@ def test_a_range_past_the_end_is_cut_off(tmp_path):
 
     with pytest.raises(FormatError, match="cut off"):
         list(file.chunks(1, 5))
-    with pytest.raises(FormatError, match="cut off"):
-        file.read(1, 5)
+    for offset, length in ((1, 5), (-1, 2), (1, -1), (1 << 70, 1), (0, 1 << 70)):
+        with pytest.raises(FormatError, match="cut off"):
+            file.read(offset, length)
 
 
 def test_an_empty_file_can_be_viewed(tmp_path):
