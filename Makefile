@@ -1,8 +1,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
+DOCS_READY := .venv/docs-ready
 
-.PHONY: help setup demo fast check test test-all bench clean
+.PHONY: help setup demo fast check test test-all bench docs clean
 
 help:      ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,5 +46,12 @@ test-all: check  ## everything
 bench: $(READY)  ## speed and memory beside TensorFlow's own tools
 	python -m benchmarks
 
+docs: $(DOCS_READY)  ## the pages as a site, in docs/_build; each warning is an error
+	python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
+
+$(DOCS_READY): $(READY)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $(DOCS_READY)
+
 clean:     ## remove what the other targets made
-	rm -rf .venv demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo-output docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
