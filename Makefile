@@ -47,7 +47,7 @@ bench: $(READY)  ## speed and memory beside TensorFlow's own tools
 	python -m benchmarks
 
 docs: $(DOCS_READY)  ## the pages as a site, in docs/_build; each warning is an error
-	python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
+	python -m sphinx --fresh-env --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
 
 $(DOCS_READY): $(READY)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 import zoo
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
@@ -40,3 +42,12 @@ nitpick_ignore_regex = [  # types of others, which their own pages describe, and
 
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+
+
+def setup(app: Sphinx) -> None:
+    """Leave out the empty line that ends examples, which doctest wants."""
+    app.connect("source-read", _without_last_lines)
+
+
+def _without_last_lines(_: Sphinx, __: str, source: list[str]) -> None:
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")

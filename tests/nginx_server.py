@@ -26,7 +26,10 @@ http {{
   uwsgi_temp_path {room}/uwsgi;
   scgi_temp_path {room}/scgi;
   limit_conn_zone $binary_remote_addr zone=one:1m;
-  server {{
+  {server}
+}}
+"""
+_FILES = """server {{
     listen 127.0.0.1:{port};
     root {files};
     location /slow/ {{ alias {files}/; limit_rate {rate}; }}
@@ -38,7 +41,6 @@ http {{
     location /few/ {{ alias {files}/; limit_conn one 1; limit_rate {rate}; }}
     location /page/ {{ default_type text/html; return 200 '<html>log in</html>'; }}
   }}
-}}
 """
 _PATIENCE = 10
 
@@ -49,20 +51,23 @@ def why_not():
 
 
 @contextmanager
-def running(room, rate="20m"):
+def running(room, rate="20m", server=_FILES):
     """Yield the address of an nginx that serves the folder ``room / "files"``.
 
     Parameters
     ----------
     rate
         Bytes a second for each connection below ``/slow/``.
+    server
+        The block ``server`` of its configuration, for `str.format`.
     """
     room, files = Path(room), Path(room) / "files"
     files.mkdir(exist_ok=True)
     port = _free_port()
     (room / "users").write_text("me:{PLAIN}secret\n")
     user = "user root;" if os.geteuid() == 0 else ""  # the folders of tests are private
-    text = _CONFIGURATION.format(user=user, room=room, port=port, files=files, rate=rate)
+    served = server.format(room=room, port=port, files=files, rate=rate)
+    text = _CONFIGURATION.format(user=user, room=room, server=served)
     (room / "nginx.conf").write_text(text)
     command = [shutil.which("nginx", path=_path()), "-p", str(room), "-c", str(room / "nginx.conf")]
     with (room / "error.log").open("wb") as log:

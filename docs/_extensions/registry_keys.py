@@ -1,77 +1,69 @@
 """The directive ``registry-keys``: a table of the keys that a part of a registry may have.
 
-It is made from the pydantic model by which the part is checked, so that it cannot be out of date.
+What a key holds is read from the pydantic model by which the part is checked, so that it cannot be
+out of date; what it means, from the tables of ``registry.md``.
 """
 
+import re
+from pathlib import Path
+
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from zoo import entries
 
-_COLUMNS = ("key", "holds", "when left out")
+_ROW = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \| (.*) \|$", re.MULTILINE)
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
+_WORDS = {"string": "text", "integer": "a whole number", "number": "a number"}
 
 
 class RegistryKeys(SphinxDirective):
-    """``.. registry-keys:: Entry``: a row for each key that `zoo.entries.Entry` reads."""
+    """``registry-keys`` with the name of a class of `zoo.entries`: a row for each of its keys."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        schema = getattr(entries, self.arguments[0]).model_json_schema()
-        needed = schema.get("required", [])
-        rows = [
-            (key, _holds(value), "an error" if key in needed else _without(value))
-            for key, value in schema["properties"].items()
-        ]
-        return [_table(rows)]
+        kind = getattr(entries, self.arguments[0])
+        means = _meanings(Path(self.env.srcdir, "registry.md").read_text(encoding="utf-8"))
+        lines = ["| key | holds | usual | means |", "| --- | --- | --- | --- |"]
+        schema = kind.model_json_schema()
+        for key, value in schema["properties"].items():
+            usual = "needed" if key in schema.get("required", []) else _usual(value)
+            lines.append(f"| `{key}` | {_holds(value)} | {usual} | {means.get(key, '')} |")
+        place = nodes.container()
+        self.state.nested_parse(StringList(lines), self.content_offset, place)
+        return place.children
+
+
+def _meanings(page: str) -> dict[str, str]:
+    """Return what the tables of a page say of each key, without links."""
+    rows = [(re.findall(r"\w+", keys), text) for keys, text in _ROW.findall(page)]
+    return {key: _LINK.sub(r"\1", text) for keys, text in reversed(rows) for key in keys}
 
 
 def _holds(schema: dict) -> str:
     """Return in words what a value of this JSON schema is."""
     if "$ref" in schema:
-        return "keys as below: " + schema["$ref"].rpartition("/")[2]
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
     if "anyOf" in schema:
         return " or ".join(_holds(one) for one in schema["anyOf"] if one.get("type") != "null")
     if "enum" in schema:
-        return " or ".join(schema["enum"])
+        return " or ".join(f"`{one}`" for one in schema["enum"])
     if schema["type"] == "array":
-        return f"a list: {_holds(schema['items'])}"
+        return f"list of {_holds(schema['items'])}"
     if schema["type"] == "object":
-        return f"by name: {_holds(schema['additionalProperties'])}"
-    words = {"string": "text", "integer": "a whole number", "number": "a number"}
-    return words[schema["type"]]
+        return f"names with {_holds(schema['additionalProperties'])}"
+    return _WORDS[schema["type"]]
 
 
-def _without(schema: dict) -> str:
+def _usual(schema: dict) -> str:
     """Return what counts where a key is left out."""
     default = schema.get("default")
-    return "nothing" if default in (None, [], {}) else str(default)
-
-
-def _table(rows: list[tuple[str, ...]]) -> nodes.table:
-    group = nodes.tgroup(cols=len(_COLUMNS))
-    group += [nodes.colspec(colwidth=width) for width in (20, 50, 30)]
-    head = nodes.thead()
-    head += _row([nodes.Text(name) for name in _COLUMNS])
-    body = nodes.tbody()
-    body += [_row([nodes.literal(text=key), *map(nodes.Text, rest)]) for key, *rest in rows]
-    group += [head, body]
-    table = nodes.table()
-    table += group
-    return table
-
-
-def _row(cells: list[nodes.Node]) -> nodes.row:
-    row = nodes.row()
-    for cell in cells:
-        paragraph = nodes.paragraph()
-        paragraph += cell
-        entry = nodes.entry()
-        entry += paragraph
-        row += entry
-    return row
+    return "" if default in (None, [], {}) else f"`{default}`"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
