@@ -102,7 +102,8 @@ def _answer(client):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[:0] = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [str(Path(sys.executable).parent), *filter(None, places)]  # as of a script
     code = _code(name, arguments)
     client.send(bytes([code]))
     os._exit(code)

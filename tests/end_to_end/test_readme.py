@@ -1,22 +1,17 @@
 """README and the pages of docs/ say what happens: each command is run, each answer compared."""
 
-import doctest
-import os
 import re
 import subprocess
 import sys
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from tests import warm_commands
+from tests.shown_pages import BLOCK, DOCS, ROOT, environment, in_shell, run_console, run_python
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 ELSEWHERE = {DOCS / "write-a-format.md", *(DOCS / "hooks").glob("*.md")}
 """They install plugins: test_new_plugin.py and test_hooks.py run them."""
 PAGES = sorted(
@@ -24,30 +19,8 @@ PAGES = sorted(
     for path in {ROOT / "README.md", *DOCS.rglob("*.md")} - ELSEWHERE
     if re.search(r"^```(console|python)$", path.read_text(), re.MULTILINE)
 )
-CHECKER = doctest.OutputChecker()
-BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVER = "https://models.example.org"
 """The server of a team, as pages have it; what it serves is the folder ``www`` of the page."""
-PROGRESS = re.compile(r"^features of \d+ of \d+ examples\n", re.MULTILINE)
-"""What only a slow machine prints."""
-
-
-def commands(block):
-    """Yield the commands of a console block, each with the output that is shown below it."""
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        command, _, output = part.partition("\n")
-        while command.endswith("\\"):
-            more, _, output = output.partition("\n")
-            command += f"\n{more}"
-        yield command, output
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory):
-    """Return a PATH whose commands need not import TensorFlow, since somebody has."""
-    with warm_commands.running(tmp_path_factory.mktemp("warm")) as folder:
-        places = [str(folder), str(Path(sys.executable).parent), os.environ["PATH"]]
-        yield os.pathsep.join(places)
 
 
 @contextmanager
@@ -72,46 +45,30 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing: pytest shows what is wrong."""
 
 
-def shown(command, folder, path, server):
-    """Return what `command` prints, errors and notes in front as a terminal shows them."""
-    env = {**os.environ, "PATH": path}
-    shell = ["sh", "-c", command.replace(SERVER, server)]
-    done = subprocess.run(shell, cwd=folder, capture_output=True, text=True, env=env)
-    printed = (done.stderr + done.stdout).replace(server, SERVER)
-    return PROGRESS.sub("", printed)
-
-
-def run_python(block, name, globs):
-    """Run a block of examples, and fail where it shows something else."""
-    test = doctest.DocTestParser().get_doctest(block, globs, name, name, 0)
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-    runner.run(test, clear_globs=False)
-    globs.update(test.globs)
-    assert runner.failures == 0
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_shows_happens(page, warm, tmp_path, monkeypatch):
+def test_what_a_page_shows_happens(page, warm_path, tmp_path, monkeypatch):
     """Console blocks and Python examples, in their order, in one folder."""
     monkeypatch.chdir(tmp_path)
-    globs = {}
+    env, globs = environment(warm_path), {}
     with serving(tmp_path / "www") as server:
+
+        def run(command):
+            printed = in_shell(command.replace(SERVER, server), tmp_path, env)
+            return printed.replace(server, SERVER)
+
         for kind, block in BLOCK.findall(page.read_text()):
             if kind == "python":
                 run_python(block, page.name, globs)
-                continue
-            for command, output in commands(block):
-                printed = shown(command, tmp_path, warm, server)
-                if not CHECKER.check_output(output, printed, doctest.ELLIPSIS):
-                    assert f"$ {command}\n{printed}" == f"$ {command}\n{output}"
+            else:
+                run_console(block, run)
 
 
 FILES = re.compile(r"^`(\S+\.py)`:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def test_the_plugins_that_are_shown_work(tmp_path):
+def test_the_plugins_that_are_shown_work(tmp_path, warm_path):
     """The format keeps the contract by its own test; the command is a command."""
-    files = dict(FILES.findall((ROOT / "docs" / "plugins.md").read_text()))
+    files = dict(FILES.findall((DOCS / "plugins.md").read_text()))
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     info = tmp_path / "shown-1.0.dist-info"
@@ -120,13 +77,10 @@ def test_the_plugins_that_are_shown_work(tmp_path):
     plugins = [name.removesuffix(".py") for name in files if name.startswith("zoo_")]
     entry_points = "".join(f"{name} = {name}\n" for name in plugins)
     (info / "entry_points.txt").write_text(f"[zoo]\n{entry_points}")
-    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    env = environment(warm_path, tmp_path)
 
-    def run(*command):
-        command = (sys.executable, "-m", *command)
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
-
-    contract = run("pytest", "-q", "-p", "no:cacheprovider", "test_zoo_flat.py")
-    assert contract.returncode == 0, contract.stdout
-    assert run("zoo", "convert", "toy-adder", "a.flat", "--to", "flat").returncode == 0
-    assert run("zoo", "hello", "a.flat").stdout == "hello, 1 weights\n"
+    contract = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_zoo_flat.py"]
+    done = subprocess.run(contract, cwd=tmp_path, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stdout
+    assert "a.flat: " in in_shell("zoo convert toy-adder a.flat --to flat", tmp_path, env)
+    assert in_shell("zoo hello a.flat", tmp_path, env) == "hello, 1 weights\n"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests import nginx_server
-from tests.end_to_end.test_readme import BLOCK, DOCS, SERVER, run_python
+from tests.shown_pages import BLOCK, DOCS, run_python
 from zoo.cli import run
 
 PAGE = DOCS / "howto" / "team-registry.md"
@@ -39,7 +39,6 @@ def team(tmp_path, monkeypatch):
 
 def test_a_team_has_its_names(team, capsys, monkeypatch):
     """Its list, and a model that was fetched and verified, from the server on the page."""
-    assert SERVER in PAGE.read_text()
     monkeypatch.setenv("ZOO_REGISTRY", team)
 
     assert run(["list", "team*"]) == 0

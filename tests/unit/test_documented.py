@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -10,10 +11,11 @@ import pytest
 
 import zoo
 import zoo.testing
-from zoo import cli, errors, hookspecs
+from zoo import cli, errors, hookspecs, plugins
 from zoo.entries import Entry, File, Head, Preprocessing, Weights
 from zoo.registry import Registry
 from zoo.samples import sample_model
+from zoo_finetune.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -138,6 +140,25 @@ def test_the_registry_that_is_shown_has_no_faults(tmp_path):
 
     assert registry.names() == ["vgg-tiny"]
     assert registry.faults() == []
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Recipe)])
+def test_every_key_of_a_recipe_is_documented(key):
+    """Each that `--config` reads."""
+    page = (DOCS / "finetune-results.md").read_text()
+    assert f"`{key}`" in page.partition("## recipe.yaml")[2].partition("\n## ")[0]
+
+
+FORMATS = {form.name: form for form in plugins.formats(plugins.installed()).values()}
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_every_option_of_a_format_is_documented(name):
+    """On the page on formats, or on one of its own."""
+    own = DOCS / f"{name}.md"
+    said = (DOCS / "formats.md").read_text() + (own.read_text() if own.exists() else "")
+
+    assert [one.name for one in FORMATS[name].options if f"`{one.name}`" not in said] == []
 
 
 PUBLIC = [f"zoo.{name}" for name in zoo.__all__]
