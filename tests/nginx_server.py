@@ -26,10 +26,7 @@ http {{
   uwsgi_temp_path {room}/uwsgi;
   scgi_temp_path {room}/scgi;
   limit_conn_zone $binary_remote_addr zone=one:1m;
-  {server}
-}}
-"""
-_FILES = """server {{
+  server {{
     listen 127.0.0.1:{port};
     root {files};
     location /slow/ {{ alias {files}/; limit_rate {rate}; }}
@@ -40,7 +37,9 @@ _FILES = """server {{
     location /locked/ {{ alias {files}/; auth_basic zoo; auth_basic_user_file {room}/users; }}
     location /few/ {{ alias {files}/; limit_conn one 1; limit_rate {rate}; }}
     location /page/ {{ default_type text/html; return 200 '<html>log in</html>'; }}
+    {locations}
   }}
+}}
 """
 _PATIENCE = 10
 
@@ -51,23 +50,24 @@ def why_not():
 
 
 @contextmanager
-def running(room, rate="20m", server=_FILES):
+def running(room, rate="20m", locations=""):
     """Yield the address of an nginx that serves the folder ``room / "files"``.
 
     Parameters
     ----------
     rate
         Bytes a second for each connection below ``/slow/``.
-    server
-        The block ``server`` of its configuration, for `str.format`.
+    locations
+        What else it serves, in nginx's own words.
     """
     room, files = Path(room), Path(room) / "files"
     files.mkdir(exist_ok=True)
     port = _free_port()
     (room / "users").write_text("me:{PLAIN}secret\n")
     user = "user root;" if os.geteuid() == 0 else ""  # the folders of tests are private
-    served = server.format(room=room, port=port, files=files, rate=rate)
-    text = _CONFIGURATION.format(user=user, room=room, server=served)
+    text = _CONFIGURATION.format(
+        user=user, room=room, port=port, files=files, rate=rate, locations=locations
+    )
     (room / "nginx.conf").write_text(text)
     command = [shutil.which("nginx", path=_path()), "-p", str(room), "-c", str(room / "nginx.conf")]
     with (room / "error.log").open("wb") as log:

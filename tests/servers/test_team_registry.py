@@ -12,12 +12,10 @@ from zoo.cli import run
 PAGE = DOCS / "howto" / "team-registry.md"
 
 
-def block_on(page):
-    """Return the block ``server`` of the page, without the certificates that nobody has here."""
-    block = re.search(r"^```nginx\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
-    block = re.sub(r"^ *ssl_.*\n", "", block, flags=re.MULTILINE)
-    block = block.replace("{", "{{").replace("}", "}}")
-    return block.replace("443 ssl", "127.0.0.1:{port}").replace("/srv/models", "{files}")
+def directives_on(page):
+    """Return what the page tells nginx, but for the place, which is another one here."""
+    block = re.search(r"^server \{\n(.*?)^\}$", page, re.MULTILINE | re.DOTALL)[1]
+    return re.sub(r"^ *(listen|server_name|ssl_\w+|root) .*\n", "", block, flags=re.MULTILINE)
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def team(tmp_path, monkeypatch):
         if kind == "python":
             run_python(block, PAGE.name, {})
     shutil.move("www", "files")
-    with nginx_server.running(tmp_path, server=block_on(page)) as url:
+    with nginx_server.running(tmp_path, locations=directives_on(page)) as url:
         yield f"{url}/registry.yaml"
 
 
