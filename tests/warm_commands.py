@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from select import select
 
 COMMANDS = {
     "zoo": "zoo.cli:main",
@@ -45,35 +46,34 @@ def running(room):
         client = folder / name
         client.write_text(_CLIENT.format(python=sys.executable, place=place, name=name))
         client.chmod(0o755)
-    listening, told = os.pipe()
-    command = [sys.executable, __file__, place, str(told)]
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, __file__, place, str(theirs.fileno())]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.Popen(command, pass_fds=[told], env=quiet)
-    os.close(told)
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=quiet)
+    theirs.close()
     try:
-        assert os.read(listening, 1), "the process for commands did not start"
+        assert ours.recv(1), "the process for commands did not start"
         yield folder
     finally:
-        os.close(listening)
-        process.terminate()
+        ours.close()
         process.wait()
 
 
-def _serve(place, told):
-    """Fork for each client that comes to the socket `place`; tell when it is there."""
+def _serve(place, parent):
+    """Fork for each client that comes to the socket `place`, as long as `parent` is there."""
     for module in ("zoo.cli", "tensorflow", "keras", "sklearn.datasets", *_of_ours()):
         import_module(module)
     gc.freeze()  # else its collections would copy every page in each child
     server = socket.socket(socket.AF_UNIX)
     server.bind(place)
     server.listen(16)
-    os.write(told, b"1")
-    os.close(told)
+    parent.send(b"1")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
-    while True:
+    while parent not in select([server, parent], [], [])[0]:
         client, _ = server.accept()
         if not os.fork():
             server.close()
+            parent.close()
             _answer(client)
         client.close()
 
@@ -133,4 +133,4 @@ def _code(name, arguments):
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], int(sys.argv[2]))
+    _serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))
