@@ -1,10 +1,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
+DOCS_READY := .venv/docs-ready
 # a process for each core; the tests of a file stay together, and TensorFlow is imported once in each
 BESIDE := --numprocesses auto --dist loadfile
 
-.PHONY: help setup demo fast check test test-all fuzz bench clean
+.PHONY: help setup demo fast check test test-all fuzz bench docs clean
 
 help:      ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,5 +52,12 @@ fuzz: $(READY)  ## attack every reader: SECONDS=600 for each, TARGETS="bundle hd
 bench: $(READY)  ## speed and memory beside TensorFlow's own tools
 	python -m benchmarks
 
+docs: $(DOCS_READY)  ## the pages as a site, in docs/_build; each warning is an error
+	python -m sphinx --fresh-env --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
+
+$(DOCS_READY): $(READY)
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $(DOCS_READY)
+
 clean:     ## remove what the other targets made
-	rm -rf .venv demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo-output docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

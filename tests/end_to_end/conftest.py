@@ -3,10 +3,13 @@
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+
+from tests import warm_commands
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -26,6 +29,14 @@ def tf():
     tf.get_logger().setLevel("ERROR")
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     return tf
+
+
+@pytest.fixture(scope="session")
+def warm_path(tmp_path_factory):
+    """Return a PATH whose commands need not import TensorFlow, since a process for them has."""
+    with warm_commands.running(tmp_path_factory.mktemp("warm")) as folder:
+        places = [str(folder), str(Path(sys.executable).parent), os.environ["PATH"]]
+        yield os.pathsep.join(places)
 
 
 @pytest.fixture(scope="session")

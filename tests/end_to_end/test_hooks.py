@@ -1,26 +1,19 @@
 """Each hook has a page, and the plugin that it shows does what the page says."""
 
-import doctest
-import os
 import re
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 
+from tests.shown_pages import BLOCK, DOCS, environment, in_shell, run_console
 from zoo import hookspecs
 
-ROOT = Path(__file__).parents[2]
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("zoo_"))
 FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-CHECKER = doctest.OutputChecker()
 
 
 def page_of(hook):
-    return ROOT / "docs" / "hooks" / f"{hook.removeprefix('zoo_').replace('_', '-')}.md"
+    return DOCS / "hooks" / f"{hook.removeprefix('zoo_').replace('_', '-')}.md"
 
 
 def install(files, place):
@@ -38,7 +31,7 @@ def install(files, place):
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_what_a_page_shows_happens(hook, tmp_path):
+def test_what_a_page_shows_happens(hook, tmp_path, warm_path):
     """The plugin is installed beside zoo, and the commands answer as shown."""
     text = page_of(hook).read_text()
     files, place, folder = dict(FILE.findall(text)), tmp_path / "place", tmp_path / "here"
@@ -47,22 +40,12 @@ def test_what_a_page_shows_happens(hook, tmp_path):
     for name, content in files.items():
         if not name.endswith((".py", ".toml")):
             (folder / name).write_text(content)
-    path = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PYTHONPATH": path, "PATH": programs}
+    env = environment(warm_path, place)
 
-    shown = [
-        part.partition("\n")[::2]
-        for block in CONSOLE.findall(text)
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
-    ]
+    shown = [block for kind, block in BLOCK.findall(text) if kind == "console"]
     assert shown
-    for command, output in shown:
-        shell = ["sh", "-c", command]
-        done = subprocess.run(shell, cwd=folder, capture_output=True, text=True, env=env)
-        printed = done.stderr + done.stdout
-        if not CHECKER.check_output(output, printed, doctest.ELLIPSIS):
-            assert f"$ {command}\n{printed}" == f"$ {command}\n{output}"
+    for block in shown:
+        run_console(block, lambda command: in_shell(command, folder, env))
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -70,5 +53,5 @@ def test_the_table_of_hooks_leads_to_its_page(hook):
     """Who reads of a hook finds the rest."""
     page = page_of(hook)
 
-    assert f"[`{hook}`](hooks/{page.name})" in (ROOT / "docs" / "plugins.md").read_text()
+    assert f"[`{hook}`](hooks/{page.name})" in (DOCS / "plugins.md").read_text()
     assert page.read_text().startswith(f"# `{hook}`: ")

@@ -1,15 +1,14 @@
 """What ``zoo new-plugin`` writes is installed beside zoo, and works there as the page says."""
 
-import doctest
 import json
 
 import pytest
 
-from tests.end_to_end.test_readme import BLOCK, CHECKER, ROOT, commands, run_python
 from tests.fresh_environment import FreshEnvironment, why_not
+from tests.shown_pages import BLOCK, DOCS, run_console, run_python
 
 pytestmark = pytest.mark.slow
-PAGE = ROOT / "docs" / "write-a-format.md"
+PAGE = DOCS / "write-a-format.md"
 
 
 @pytest.fixture
@@ -27,10 +26,7 @@ def test_a_format_in_ten_minutes(fresh, tmp_path):
         if kind == "python":
             run_python(block, PAGE.name, {})
             continue
-        for command, output in commands(block):
-            printed = fresh.run(command, tmp_path).stdout
-            if not CHECKER.check_output(output, printed, doctest.ELLIPSIS):
-                assert f"$ {command}\n{printed}" == f"$ {command}\n{output}"
+        run_console(block, lambda command: fresh.run(command, tmp_path).stdout)
 
 
 def test_a_built_plugin_is_found_without_its_folder(fresh, tmp_path):
