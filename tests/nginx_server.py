@@ -37,6 +37,7 @@ http {{
     location /locked/ {{ alias {files}/; auth_basic zoo; auth_basic_user_file {room}/users; }}
     location /few/ {{ alias {files}/; limit_conn one 1; limit_rate {rate}; }}
     location /page/ {{ default_type text/html; return 200 '<html>log in</html>'; }}
+    {locations}
   }}
 }}
 """
@@ -49,20 +50,24 @@ def why_not():
 
 
 @contextmanager
-def running(room, rate="20m"):
+def running(room, rate="20m", locations=""):
     """Yield the address of an nginx that serves the folder ``room / "files"``.
 
     Parameters
     ----------
     rate
         Bytes a second for each connection below ``/slow/``.
+    locations
+        What else it serves, in nginx's own words.
     """
     room, files = Path(room), Path(room) / "files"
     files.mkdir(exist_ok=True)
     port = _free_port()
     (room / "users").write_text("me:{PLAIN}secret\n")
     user = "user root;" if os.geteuid() == 0 else ""  # the folders of tests are private
-    text = _CONFIGURATION.format(user=user, room=room, port=port, files=files, rate=rate)
+    text = _CONFIGURATION.format(
+        user=user, room=room, port=port, files=files, rate=rate, locations=locations
+    )
     (room / "nginx.conf").write_text(text)
     command = [shutil.which("nginx", path=_path()), "-p", str(room), "-c", str(room / "nginx.conf")]
     with (room / "error.log").open("wb") as log:

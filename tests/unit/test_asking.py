@@ -205,7 +205,6 @@ def test_s3_a_netrc_that_others_can_read_is_said(server, tmp_path):
         assert read(f"{server.url}/net.pb") == b"a net"
 
 
-
 @pytest.mark.parametrize("stated", ["secret", "=secret", "https://h=", "https://h/path=secret"])
 def test_a_token_without_an_origin_is_refused(stated, monkeypatch):
     """It would have to be sent to everybody, or to nobody; it is not shown."""
