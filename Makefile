@@ -1,8 +1,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
+OTHERS := .venv-others/tools.json
 
-.PHONY: help setup demo fast check test test-all bench clean
+.PHONY: help setup demo fast check test test-all bench growth clean
 
 help:      ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,8 +43,14 @@ test: check  ## everything but what takes minutes
 test-all: check  ## everything
 	pytest -q
 
-bench: $(READY)  ## speed and memory beside TensorFlow's own tools
-	python -m benchmarks
+bench: $(READY) $(OTHERS)  ## speed and memory beside the tools of others; QUICK=1: in three minutes
+	python -m benchmarks $(if $(QUICK),--quick) --json benchmarks/results/$(if $(QUICK),quick,full).json
+
+growth: $(READY) $(OTHERS)  ## measure how cost grows with size, and draw the plots of docs/ anew
+	python -m benchmarks.growth
+
+$(OTHERS): benchmarks/theirs.py $(READY)
+	python -m benchmarks.theirs .venv-others
 
 clean:     ## remove what the other targets made
-	rm -rf .venv demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-others benchmarks/results demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import report
 from benchmarks.bench import Bench
 from benchmarks.machine import machine, versions
+from benchmarks.measure import Failed
 from benchmarks.parts import FURTHER, PARTS, part_named
 from benchmarks.printing import block, header, table
 from benchmarks.theirs import Theirs
@@ -57,12 +59,16 @@ def _measure(bench: Bench, asked: argparse.Namespace, about: dict[str, Any]) -> 
 
 
 def _rows(bench: Bench, part: str) -> Iterator[Row]:
-    """Yield what the part measures; a part that is not there is named as missing."""
+    """Yield what the part measures; one that is not there, or fails, is named as missing."""
     module, function = part_named(part)
     if importlib.util.find_spec(module) is None:
         bench.missing[part] = f"{module} is not in this checkout"
         return
-    yield from getattr(importlib.import_module(module), function)(bench)
+    try:
+        yield from getattr(importlib.import_module(module), function)(bench)
+    except Failed as fault:
+        print(f"{part} failed: {fault}", end="\n\n", file=sys.stderr)
+        bench.missing[part] = f"failed: {str(fault).splitlines()[-1]}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -101,7 +101,8 @@ def _loopback(bench: Bench, room: Path, url: str, sha: str, size: int) -> Row:
         os.sync()
 
     ours = _fetch(room, f"{url}/net", sha, size)
-    found = in_turn({_FETCH: ours, **_others(bench, target, url, sha)}, bench.runs, clear)
+    commands = {_FETCH: ours, **_others(bench, target, url, sha)}
+    found = in_turn(commands, bench.runs, clear, lost=bench.missing)
     subprocess.run(ours, check=True, capture_output=True)
     stored = in_turn({_STORED: ours}, bench.runs)[_STORED]
     clear()

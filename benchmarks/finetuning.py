@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.answers import answer
-from benchmarks.bench import environment, quietly
-from benchmarks.measure import calls_in_turn, in_turn
+from benchmarks.bench import environment
+from benchmarks.measure import calls_in_turn, in_turn, quietly
 from benchmarks.rows import Measured, Row
 from benchmarks.vgg16 import CONVOLUTIONS, FULL, QUICK
 from benchmarks.works import FIT, WORKS

@@ -38,7 +38,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         for path in (ours, theirs):
             path.unlink(missing_ok=True)
 
-    found = in_turn(commands, bench.runs, clear, seldom=[_LOADER])
+    found = in_turn(commands, bench.runs, clear, seldom=[_LOADER], lost=bench.missing)
     clear()
     mine = found.pop(_CONVERT)
     yield WORKS["freeze"].row(bench.subject, mine, list(found.values()))

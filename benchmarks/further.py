@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from benchmarks import others as files
-from benchmarks.bench import ZOO, quietly
+from benchmarks.bench import ZOO
 from benchmarks.looking import SAVED_MODEL_CLI
-from benchmarks.measure import in_turn
+from benchmarks.measure import in_turn, quietly
 from benchmarks.rows import Row
 
 if TYPE_CHECKING:

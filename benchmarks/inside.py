@@ -52,9 +52,14 @@ def saves(prefix: str, subject: str, rounds: str = "7") -> Iterator[Row]:
         os.sync()
 
     session, saver = _restored(prefix)
+
+    def by_saver() -> None:
+        with session.graph.as_default():
+            saver.save(session, str(room / "theirs"))
+
     ways: dict[str, Callable[[], object]] = {
         _SAVE: lambda: zoo.save(model, room / "zoo", format="checkpoint"),
-        SAVER: lambda: saver.save(session, str(room / "theirs")),
+        SAVER: by_saver,
         PLAIN_WRITE: lambda: written(synced=True),
         "a plain write": lambda: written(synced=False),
     }

@@ -37,7 +37,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     commands[_LISTED] = [*_INSPECT_CHECKPOINT, f"--file_name={bench.checkpoint}"]
     if bench.theirs.has("tf2onnx"):
         commands[_LOADED] = [bench.theirs.python, "-c", _FROM_GRAPHDEF, str(bench.frozen)]
-    found = in_turn(commands, bench.runs, seldom=(_LOADED, _LISTED))
+    found = in_turn(commands, bench.runs, seldom=(_LOADED, _LISTED), lost=bench.missing)
     own = {"inspect-frozen": _LOADED, "inspect-checkpoint": _LISTED}
     for key in files:
         ours = found[key].called("zoo inspect")

@@ -53,7 +53,7 @@ def _programs() -> dict[str, str]:
         program = shutil.which(asked[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program:
             done = subprocess.run(
-                [program, *command[1:]], capture_output=True, text=True, check=False
+                [program, *asked[1:]], capture_output=True, text=True, check=False
             )
             number = re.search(r"\d+\.\d+[.\d]*", done.stdout + done.stderr)
             found[name] = number[0] if number else "?"

@@ -24,6 +24,10 @@ _OFTEN, _SELDOM, _SHORT = 0.01, 0.05, 0.5
 """Seconds between two looks at the memory of a process, while it is young and later."""
 
 
+class Failed(Exception):  # noqa: N818  (said of a command)
+    """A command ended with an error: which one, and what it said."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a command: wall seconds, peak megabytes of it and its children, its output."""
@@ -33,27 +37,29 @@ class Run:
     said: str
 
 
-def once(command: Sequence[str], env: Mapping[str, str] | None = None) -> Run:
-    """Run `command` to its end and return what it took; it must succeed.
-
-    `env` is what its environment has beside this process's.
-    """
+def once(command: Sequence[str]) -> Run:
+    """Run `command` to its end and return what it took; `Failed` when it ends with an error."""
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=said, stderr=errors, env={**os.environ, **(env or {})}
-        )
+        process = subprocess.Popen(command, stdout=said, stderr=errors)
         with _Watch(process.pid) as watch:
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
-            told = errors.read().decode(errors="replace")
-            sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{told}")
+            raise Failed(_told(command, process.returncode, errors.read()))
         said.seek(0)
         megabytes = max(_largest(usage), watch.peak / _MEGABYTE)
         return Run(seconds, megabytes, said.read().decode())
+
+
+def quietly(command: Sequence[str]) -> None:
+    """Run `command`; `Failed` when it ends with an error."""
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, check=False, capture_output=True, env=quiet)
+    if done.returncode:
+        raise Failed(_told(command, done.returncode, done.stderr + done.stdout))
 
 
 def in_turn(
@@ -61,19 +67,32 @@ def in_turn(
     runs: int,
     before: Callable[[], object] = lambda: None,
     seldom: Sequence[str] = (),
+    lost: dict[str, str] | None = None,
 ) -> dict[str, Measured]:
-    """Return what each of `commands` takes, in turn, `runs` times; `before` clears up.
+    """Return what each of `commands` takes, in turn, `runs` times, by label.
 
-    Those whose labels are in `seldom` take minutes, and are measured in the first turn alone.
+    Parameters
+    ----------
+    before
+        Clears up, ahead of each run.
+    seldom
+        Labels of those that take minutes: they are measured in the first turn alone.
+    lost
+        Takes what the tools of others failed with, by label; these have no figures then.
     """
     taken: dict[str, list[Run]] = {label: [] for label in commands}
     for turn in range(runs):
         for label, command in commands.items():
-            if turn and label in seldom:
+            if turn and (label in seldom or not taken[label]):
                 continue
             before()
-            taken[label].append(once(command))
-    return {label: _measured(label, found) for label, found in taken.items()}
+            try:
+                taken[label].append(once(command))
+            except Failed as fault:
+                if lost is None or "zoo" in command:
+                    raise
+                lost[label] = str(fault).splitlines()[-1]
+    return {label: _measured(label, found) for label, found in taken.items() if found}
 
 
 def by_their_own_clock(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, Measured]:
@@ -101,6 +120,10 @@ def calls_in_turn(
             if one:
                 taken[label].append(time.perf_counter() - start)
     return {label: Measured(label, tuple(seconds)) for label, seconds in taken.items()}
+
+
+def _told(command: Sequence[str], code: int, said: bytes) -> str:
+    return f"{' '.join(command)} ended with {code}:\n{said.decode(errors='replace').strip()}"
 
 
 def _measured(label: str, runs: list[Run]) -> Measured:

@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from benchmarks.rows import Limit, Measured, Row
 
 _WORDS = {True: "met", False: "missed", None: "not measured"}
-_HEAD = ("work", "zoo", "beside", "time", "memory", "target")
+_HEAD = ("work", "zoo", "beside", "takes", "time", "memory", "target")
+_UNITS = {"seconds": " s", "megabytes": " MB"}
 _FEW = 10
+_ABOUT_EQUAL = 0.8
+_SMALL = 0.01
 
 
 def header(machine: dict[str, Any], versions: dict[str, str], *, quick: bool, runs: int) -> str:
@@ -40,28 +43,30 @@ def block(row: Row) -> str:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return the rows as one Markdown table, a line for each tool beside zoo."""
+    """Return the rows as one Markdown table, a line for each tool beside zoo.
+
+    Time and memory are zoo's as parts of the other's.
+    """
     cells = [_HEAD, ("---",) * len(_HEAD)]
     for row in rows:
-        met = "; ".join(f"{in_words(limit)}: {verdict(limit, row)}" for limit in row.limits)
-        about = (f"{row.work}, {row.subject}", _figures(row.ours))
-        if not row.theirs:
-            cells.append((*about, "", "", "", met))
-        for place, other in enumerate(row.theirs):
-            beside = (f"{other.label} {_figures(other)}", *_ratios(row.ours, other))
-            cells.append((*(about if not place else ("", "")), *beside, "" if place else met))
+        met = "; ".join(f"{in_words(one)}: {_WORDS[one.met(row)]}" for one in row.limits)
+        beside = [
+            (other.label, _figures(other), *_ratios(row.ours, other)) for other in row.theirs
+        ] or [("",) * 4]
+        first, *others = beside
+        cells.append((f"{row.work} ({row.subject})", _figures(row.ours), *first, met))
+        cells += [("", "", *other, "") for other in others]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def in_words(limit: Limit) -> str:
     """Return the target as people say it, ``at most 1/20 of the time of freeze_graph``."""
-    if limit.kind == "seconds":
-        return f"at most {limit.at_most:g} s"
-    if limit.kind == "megabytes":
-        return f"at most {limit.at_most:g} MB"
-    if limit.kind in ("time", "memory"):
-        return f"at most {part(limit.at_most)} the {limit.kind} of {limit.beside}"
-    return f"{limit.kind} at most {limit.at_most:g}"
+    if limit.kind in _UNITS:
+        return f"at most {limit.at_most:g}{_UNITS[limit.kind]}"
+    if limit.kind not in ("time", "memory"):
+        return f"{limit.kind}, at most {limit.at_most:g}"
+    of = "of " if limit.at_most < _ABOUT_EQUAL else ""
+    return f"at most {part(limit.at_most)} {of}the {limit.kind} of {limit.beside}"
 
 
 def verdict(limit: Limit, row: Row) -> str:
@@ -70,17 +75,16 @@ def verdict(limit: Limit, row: Row) -> str:
     if found is None:
         return word
     if limit.kind in ("time", "memory"):
-        return f"{word}, {part(found, 2)}"
-    units = {"seconds": " s", "megabytes": " MB"}
-    return f"{word}, {_number(found)}{units.get(limit.kind, '')}"
+        return f"{word}, {part(found)}"
+    return f"{word}, {_number(found)}{_UNITS.get(limit.kind, '')}"
 
 
-def part(ratio: float, digits: int = 4) -> str:
-    """Return a ratio as people say it: ``1/20 of``, ``1.2 x``."""
-    if ratio < 1:
-        turned = 1 / ratio
-        return f"1/{turned:.0f} of" if turned >= _FEW or turned % 1 == 0 else f"1/{turned:.1f} of"
-    return f"{ratio:.{digits}g} x"
+def part(ratio: float) -> str:
+    """Return a ratio as people say it: ``1/20``, ``1.2 x``."""
+    if ratio > _ABOUT_EQUAL:
+        return f"{ratio:.3g} x"
+    turned = round(1 / ratio, 1)
+    return f"1/{turned:.0f}" if turned >= _FEW or turned.is_integer() else f"1/{turned}"
 
 
 def times_theirs(ours: Measured, other: Measured) -> str:
@@ -92,8 +96,8 @@ def times_theirs(ours: Measured, other: Measured) -> str:
 
 
 def _ratios(ours: Measured, other: Measured) -> tuple[str, str]:
-    memory = part(ours.memory / other.memory, 3) if ours.memory and other.memory else ""
-    return part(ours.time / other.time, 3).removesuffix(" of"), memory.removesuffix(" of")
+    memory = part(ours.memory / other.memory) if ours.memory and other.memory else ""
+    return part(ours.time / other.time), memory
 
 
 def _figures(one: Measured) -> str:

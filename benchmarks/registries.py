@@ -32,7 +32,8 @@ _ENTRY = """  net-{n}:
     license: Apache-2.0
 """
 _LOAD = "import sys, yaml; yaml.load(open(sys.argv[1]), yaml.{})"
-FIRST, AGAIN, C_LOADER = "the first time", "from then on", "yaml.load, CSafeLoader"
+FIRST, AGAIN = "zoo list 'vgg*', the first time", "zoo list 'vgg*', from then on"
+C_LOADER = "yaml.load, CSafeLoader"
 
 
 def write(path: Path, models: int = _MODELS) -> None:
