@@ -49,7 +49,7 @@ bench: $(READY) $(OTHERS)  ## speed and memory beside the tools of others; QUICK
 growth: $(READY) $(OTHERS)  ## measure how cost grows with size, and draw the plots of docs/ anew
 	python -m benchmarks.growth
 
-$(OTHERS): benchmarks/theirs.py $(READY)
+$(OTHERS): benchmarks/theirs.py | $(READY)
 	python -m benchmarks.theirs .venv-others
 
 clean:     ## remove what the other targets made

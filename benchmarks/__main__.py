@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.rows import Row
 
 _RUNS, _QUICK_RUNS = 5, 2
+_FAILED = "failed"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,6 +58,8 @@ def _measure(bench: Bench, asked: argparse.Namespace, about: dict[str, Any]) -> 
     if asked.json:
         report.write(asked.json, report.document(bench, about, rows, parts))
         print(f"as JSON: {asked.json}")
+    if any(why.startswith(_FAILED) for why in bench.missing.values()):
+        sys.exit(1)
 
 
 def _rows(bench: Bench, part: str) -> Iterator[Row]:
@@ -65,10 +69,10 @@ def _rows(bench: Bench, part: str) -> Iterator[Row]:
         bench.missing[part] = f"{module} is not in this checkout"
         return
     try:
-        yield from getattr(importlib.import_module(module), function)(bench)
+        yield from getattr(import_module(module), function)(bench)
     except Failed as fault:
         print(f"{part} failed: {fault}", end="\n\n", file=sys.stderr)
-        bench.missing[part] = f"failed: {str(fault).splitlines()[-1]}"
+        bench.missing[part] = f"{_FAILED}: {str(fault).splitlines()[-1]}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ def export(prefix: str, target: str) -> None:
         names = [name for name, _ in tf.train.list_variables(prefix)]
         variables = {variable.op.name: variable for variable in v1.global_variables()}
         v1.train.Saver({name: variables[name] for name in names}).restore(session, prefix)
-        ends = [graph.get_tensor_by_name(name) for name in ("x:0", "y0:0")]
+        ends = [graph.get_tensor_by_name(name) for name in ("x:0", "y:0")]
         v1.saved_model.simple_save(session, target, {"x": ends[0]}, {"y": ends[1]})
 
 

@@ -22,9 +22,11 @@ from benchmarks.theirs import Theirs
 from benchmarks.works import SAFE_LOAD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.rows import Measured
+
+    Points = Iterator[tuple[int, Measured]]
 
 SCHEMA = 1
 _BYTES = (10**7, 10**8, 10**9, 6 * 10**9)
@@ -32,16 +34,15 @@ _COUNTS = (10, 100, 1000, 10_000, 100_000)
 _LARGE_BYTES, _LARGE_COUNT = 10**9, 10_000
 """From here on each command is run once; TensorFlow exports no more than this."""
 _RUNS = 3
+_FIGURES = Path("docs/growth/growth.json")
 _INSPECT, _CONVERT = "zoo inspect", "zoo convert --to saved_model"
 _EXPORT, _LIST = "TensorFlow: restore, export", "tf.train.list_variables"
 _LISTED = "import sys, tensorflow as tf; print(len(tf.train.list_variables(sys.argv[1])))"
 _EXPORTED = (sys.executable, "-m", "benchmarks.exporting")
-Points = list[tuple[int, "Measured"]]
 
 
 def of_bytes(room: Path, sizes: Sequence[int] = _BYTES) -> Points:
     """Measure checkpoints of so many bytes of weights, in six tensors."""
-    points: Points = []
     for size in sizes:
         if shutil.disk_usage(room).free < 4 * size:
             print(f"  {size / 1e6:,.0f} MB left out: the disk has no room for four times as much")
@@ -55,14 +56,12 @@ def of_bytes(room: Path, sizes: Sequence[int] = _BYTES) -> Points:
         }
         if size <= _LARGE_BYTES:
             commands[_EXPORT] = [*_EXPORTED, str(prefix), copy]
-        points += _measured(room, size, commands, once=size >= _LARGE_BYTES)
+        yield from _measured(room, size, commands, once=size >= _LARGE_BYTES)
         shutil.rmtree(prefix.parent)
-    return points
 
 
 def of_tensors(room: Path, counts: Sequence[int] = _COUNTS) -> Points:
     """Measure checkpoints of so many tensors of six numbers each."""
-    points: Points = []
     for count in counts:
         prefix = room / "many" / "model"
         synthetic.write(prefix, tensors=count, columns=6)
@@ -70,20 +69,17 @@ def of_tensors(room: Path, counts: Sequence[int] = _COUNTS) -> Points:
         commands[_LIST] = [sys.executable, "-c", _LISTED, str(prefix)]
         if count < _LARGE_COUNT:
             commands[_EXPORT] = [*_EXPORTED, str(prefix), str(room / "target")]
-        points += _measured(room, count, commands, once=count >= _LARGE_COUNT)
+        yield from _measured(room, count, commands, once=count >= _LARGE_COUNT)
         shutil.rmtree(prefix.parent)
-    return points
 
 
 def of_entries(room: Path, counts: Sequence[int] = _COUNTS) -> Points:
     """Measure registries of so many models."""
-    points: Points = []
     for count in counts:
         runs = 1 if count > _LARGE_COUNT else _RUNS
         loaders = (SAFE_LOAD, registries.C_LOADER)
         found = registries.of_size(room, count, runs, loaders)
-        points += [(count, one) for one in found.values()]
-    return points
+        yield from ((count, one) for one in found.values())
 
 
 SERIES: dict[str, tuple[str, Callable[..., Points]]] = {
@@ -112,7 +108,7 @@ def _measured(room: Path, size: int, commands: dict[str, list[str]], *, once: bo
     clear()
     for label, why in lost.items():
         print(f"  {label} at {size:,}: {why}")
-    return [(size, one) for one in found.values()]
+    yield from ((size, one) for one in found.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -161,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("series", nargs="*", choices=[[], *SERIES], metavar="SERIES",
                         help=f"{', '.join(SERIES)}; all of them without")  # fmt: skip
-    parser.add_argument("--json", type=Path, metavar="FILE", default=Path("docs/growth/growth.json"),
+    parser.add_argument("--json", type=Path, default=_FIGURES, metavar="FILE",
                         help="where the figures go, and the plots beside it")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="the two smallest sizes of each")
     parser.add_argument("--draw", action="store_true", help="measure nothing, draw FILE again")

@@ -13,7 +13,7 @@ _PIECE = 8 << 20
 
 
 def write(prefix: Path, tensors: int, columns: int, *, hole: bool = False) -> None:
-    """Write the checkpoint `prefix` with a graph that multiplies an input by each tensor.
+    """Write the checkpoint `prefix` with a graph that multiplies by one tensor after the other.
 
     The tensors are float32 of shape (1, `columns`), and all of them alike.
     With `hole` all numbers are zeros in a file that takes no room on the disk.
@@ -66,14 +66,16 @@ def _write_graph(path: Path, tensors: int, columns: int) -> None:
     from zoo.variables import declare, handle
 
     kind, meta_graph = dtypes.named("float32"), protos.MetaGraphDef()
-    nodes, shapes = [placeholder("x", kind, [None, 1])], {}
-    for place, name in enumerate(_names(tensors)):
+    nodes, shapes, last = [placeholder("x", kind, [None, 1])], {}, "x"
+    for name in _names(tensors):
         shapes[name] = (1, columns)
         nodes += [
             handle(name, kind, shapes[name]),
             node(f"{name}/read", "ReadVariableOp", [name], dtype=kind),
-            node(f"y{place}", "MatMul", ["x", f"{name}/read"], T=kind),
+            node(f"{name}/Mul", "Mul", [last, f"{name}/read"], T=kind),
         ]
+        last = f"{name}/Mul"
+    nodes.append(node("y", "Identity", [last], T=kind))
     meta_graph.graph_def.node.extend(nodes)
     declare(meta_graph, shapes, set(shapes))
     path.write_bytes(meta_graph.SerializeToString())
