@@ -41,7 +41,7 @@ _LISTED = "import sys, tensorflow as tf; print(len(tf.train.list_variables(sys.a
 _EXPORTED = (sys.executable, "-m", "benchmarks.exporting")
 
 
-def of_bytes(room: Path, sizes: Sequence[int] = _BYTES) -> Points:
+def of_bytes(room: Path, runs: int, sizes: Sequence[int] = _BYTES) -> Points:
     """Measure checkpoints of so many bytes of weights, in six tensors."""
     for size in sizes:
         if shutil.disk_usage(room).free < 4 * size:
@@ -56,11 +56,11 @@ def of_bytes(room: Path, sizes: Sequence[int] = _BYTES) -> Points:
         }
         if size <= _LARGE_BYTES:
             commands[_EXPORT] = [*_EXPORTED, str(prefix), copy]
-        yield from _measured(room, size, commands, once=size >= _LARGE_BYTES)
+        yield from _measured(room, size, commands, 1 if size >= _LARGE_BYTES else runs)
         shutil.rmtree(prefix.parent)
 
 
-def of_tensors(room: Path, counts: Sequence[int] = _COUNTS) -> Points:
+def of_tensors(room: Path, runs: int, counts: Sequence[int] = _COUNTS) -> Points:
     """Measure checkpoints of so many tensors of six numbers each."""
     for count in counts:
         prefix = room / "many" / "model"
@@ -69,16 +69,15 @@ def of_tensors(room: Path, counts: Sequence[int] = _COUNTS) -> Points:
         commands[_LIST] = [sys.executable, "-c", _LISTED, str(prefix)]
         if count < _LARGE_COUNT:
             commands[_EXPORT] = [*_EXPORTED, str(prefix), str(room / "target")]
-        yield from _measured(room, count, commands, once=count >= _LARGE_COUNT)
+        yield from _measured(room, count, commands, 1 if count >= _LARGE_COUNT else runs)
         shutil.rmtree(prefix.parent)
 
 
-def of_entries(room: Path, counts: Sequence[int] = _COUNTS) -> Points:
+def of_entries(room: Path, runs: int, counts: Sequence[int] = _COUNTS) -> Points:
     """Measure registries of so many models."""
     for count in counts:
-        runs = 1 if count > _LARGE_COUNT else _RUNS
         loaders = (SAFE_LOAD, registries.C_LOADER)
-        found = registries.of_size(room, count, runs, loaders)
+        found = registries.of_size(room, count, 1 if count > _LARGE_COUNT else runs, loaders)
         yield from ((count, one) for one in found.values())
 
 
@@ -95,7 +94,7 @@ def _commands(prefix: Path, target: Path) -> dict[str, list[str]]:
     return {_INSPECT: [*ZOO, "inspect", str(prefix)], _CONVERT: convert}
 
 
-def _measured(room: Path, size: int, commands: dict[str, list[str]], *, once: bool) -> Points:
+def _measured(room: Path, size: int, commands: dict[str, list[str]], runs: int) -> Points:
     target = room / "target"
 
     def clear() -> None:
@@ -104,7 +103,7 @@ def _measured(room: Path, size: int, commands: dict[str, list[str]], *, once: bo
         target.unlink(missing_ok=True)
 
     lost: dict[str, str] = {}
-    found = in_turn(commands, 1 if once else _RUNS, clear, lost=lost)
+    found = in_turn(commands, runs, clear, lost=lost)
     clear()
     for label, why in lost.items():
         print(f"  {label} at {size:,}: {why}")
@@ -122,7 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         axis, measure = SERIES[name]
         print(f"{axis}:", flush=True)
         with tempfile.TemporaryDirectory(prefix="zoo-bench-", dir=asked.room) as room:
-            points = [_point(*one) for one in measure(Path(room), **_fewer(asked, name))]
+            points = [
+                _point(*one) for one in measure(Path(room), asked.runs, **_fewer(asked, name))
+            ]
         document["series"][name] = {"axis": axis, "points": points}
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         asked.json.write_text(json.dumps(document, indent=1) + "\n")
@@ -159,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
                         help=f"{', '.join(SERIES)}; all of them without")  # fmt: skip
     parser.add_argument("--json", type=Path, default=_FIGURES, metavar="FILE",
                         help="where the figures go, and the plots beside it")  # fmt: skip
+    parser.add_argument("--runs", type=int, default=_RUNS, help="of each command that is short")
     parser.add_argument("--quick", action="store_true", help="the two smallest sizes of each")
     parser.add_argument("--draw", action="store_true", help="measure nothing, draw FILE again")
     parser.add_argument("--others", type=Path, default=Path(".venv-others"), metavar="DIR",

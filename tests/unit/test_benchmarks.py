@@ -19,13 +19,17 @@ from benchmarks.works import WORKS
 
 FILES = sorted(Path(benchmarks.__file__).parent.glob("*.py"))
 PAGE = (Path(benchmarks.__file__).parents[1] / "docs" / "benchmarks.md").read_text()
+INSPECT = [
+    "at most 0.3 s",
+    "at most 60 MB",
+    "at most 1/20 of the time of saved_model_cli show",
+]
 TARGETS = {
     "list": ["at most 0.15 s", "at most 1/20 of the time of import tensorflow"],
     "help": ["at most 0.15 s", "at most 1/20 of the time of import tensorflow"],
-    **dict.fromkeys(
-        ("inspect-frozen", "inspect-checkpoint", "inspect-saved-model"),
-        ["at most 0.3 s", "at most 60 MB", "at most 1/20 of the time of saved_model_cli show"],
-    ),
+    "inspect-frozen": INSPECT,
+    "inspect-checkpoint": INSPECT,
+    "inspect-saved-model": INSPECT,
     "freeze": [
         "at most 1/15 of the time of freeze_graph",
         "at most 1/15 of the memory of freeze_graph",
@@ -65,7 +69,7 @@ ROW = Row(
 
 @pytest.fixture
 def bench(tmp_path):
-    """A quick run without any tool of others."""
+    """Return a quick run without any tool of others."""
     return Bench(tmp_path, 1, theirs.Theirs.at(tmp_path), quick=True)
 
 
@@ -79,10 +83,8 @@ def test_every_promise_is_measured_with_its_target():
 @pytest.mark.parametrize("key", WORKS)
 def test_every_work_is_in_a_part(key):
     """What no part measures would be a promise alone."""
-    modules = {
-        f"{parts.part_named(part)[0].removeprefix('benchmarks.')}.py" for part in parts.PARTS
-    }
-    text = "".join(path.read_text() for path in FILES if path.name in {*modules, "inside.py"})
+    modules = {parts.part_named(part)[0].removeprefix("benchmarks.") for part in parts.PARTS}
+    text = "".join(path.read_text() for path in FILES if path.stem in {*modules, "inside"})
 
     assert f'"{key}"' in text
 
