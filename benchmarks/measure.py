@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -170,14 +171,14 @@ class _Watch:
 
 
 def _tree(pid: int) -> Iterator[int]:
+    """Yield the process and what came from it; those that end meanwhile are left out."""
     yield pid
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = file.read_text().split()
-        except OSError:
-            continue
-        for child in children:
-            yield from _tree(int(child))
+    children: list[str] = []
+    with contextlib.suppress(OSError):
+        for file in Path(f"/proc/{pid}/task").glob("*/children"):
+            children += file.read_text().split()
+    for child in children:
+        yield from _tree(int(child))
 
 
 def _resident(pid: int) -> int:

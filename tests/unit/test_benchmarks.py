@@ -186,6 +186,18 @@ def test_the_memory_of_a_small_process_is_not_that_of_this_one():
     assert measure.once(["sleep", "0.05"]).megabytes < 10
 
 
+def test_processes_that_end_while_they_are_looked_at_are_left_out(monkeypatch):
+    """What is gone has no children and no memory; the look at the others goes on."""
+
+    def gone(*_):
+        raise ProcessLookupError
+
+    monkeypatch.setattr(Path, "glob", gone)
+
+    assert list(measure._tree(1)) == [1]
+    assert measure._resident(2**30) == 0
+
+
 def test_commands_are_run_in_turn(tmp_path):
     """What slows the machine down for a while slows all of them down."""
     said = tmp_path / "said"
