@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import report
+from benchmarks.answers import one_of
 from benchmarks.bench import Bench
 from benchmarks.machine import machine, versions
 from benchmarks.measure import Failed
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure zoo beside the tools that one would take otherwise, in turn.",
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", choices=[[], *PARTS, *FURTHER],
+        "parts", nargs="*", metavar="PART", type=one_of({**PARTS, **FURTHER}),
         help=f"{', '.join((*PARTS, *FURTHER))}; all of them without",
     )  # fmt: skip
     parser.add_argument(

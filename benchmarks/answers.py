@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING
 from benchmarks.printing import block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from benchmarks.rows import Row
+
+
+def one_of(names: Collection[str]) -> Callable[[str], str]:
+    """Return what takes a word of the command line that is one of `names`, and refuses others."""
+
+    def known(word: str) -> str:
+        if word not in names:
+            raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(names)}")
+        return word
+
+    return known
 
 
 def answer(questions: Mapping[str, Callable[..., Iterator[Row]]]) -> None:
@@ -20,7 +31,7 @@ def answer(questions: Mapping[str, Callable[..., Iterator[Row]]]) -> None:
 
     Each of `questions` is a function that takes the further arguments, as text.
     """
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description="Measure one thing in this process.")
     parser.add_argument("question", choices=questions)
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--rows", type=Path, help="where the rows go as JSON")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import registries, synthetic
+from benchmarks.answers import one_of
 from benchmarks.bench import ZOO
 from benchmarks.machine import machine, versions
 from benchmarks.measure import Failed, in_turn, quietly
@@ -155,8 +156,9 @@ def _draw(theirs: Theirs, figures: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("series", nargs="*", choices=[[], *SERIES], metavar="SERIES",
+    about = "Measure how cost grows with size, and draw it."
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=about)
+    parser.add_argument("series", nargs="*", type=one_of(SERIES), metavar="SERIES",
                         help=f"{', '.join(SERIES)}; all of them without")  # fmt: skip
     parser.add_argument("--json", type=Path, default=_FIGURES, metavar="FILE",
                         help="where the figures go, and the plots beside it")  # fmt: skip
