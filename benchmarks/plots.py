@@ -33,7 +33,7 @@ def draw(figures: Path) -> None:
 def _figure(series: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
     panels = figure.subplots(1, len(_PANELS))
     for panel, (key, title) in zip(panels, _PANELS, strict=True):
         for label in dict.fromkeys(point["label"] for point in series["points"]):
@@ -44,9 +44,10 @@ def _figure(series: dict[str, Any], path: Path) -> None:
                 label=label, marker="o" if ours else "x", linestyle="-" if ours else "--", ms=4,
             )  # fmt: skip
         panel.set(xscale="log", yscale="log", xlabel=series["axis"], title=title)
+        panel.minorticks_off()
         panel.grid(visible=True, alpha=0.3)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     figure.savefig(path, metadata={"Date": None})
 
 
