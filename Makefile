@@ -2,10 +2,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
 DOCS_READY := .venv/docs-ready
+OTHERS := .venv-others/tools.json
 # a process for each core; the tests of a file stay together, and TensorFlow is imported once in each
 BESIDE := --numprocesses auto --dist loadfile
 
-.PHONY: help setup demo fast check test test-all fuzz bench docs clean
+.PHONY: help setup demo fast check test test-all fuzz bench growth docs clean
 
 help:      ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,8 +50,14 @@ fuzz: SECONDS ?= 60
 fuzz: $(READY)  ## attack every reader: SECONDS=600 for each, TARGETS="bundle hdf5" for some
 	python -m tests.fuzz $(SECONDS) $(TARGETS)
 
-bench: $(READY)  ## speed and memory beside TensorFlow's own tools
-	python -m benchmarks
+bench: $(READY) $(OTHERS)  ## speed and memory beside the tools of others; QUICK=1: in three minutes
+	python -m benchmarks $(if $(QUICK),--quick) --json benchmarks/results/$(if $(QUICK),quick,full).json
+
+growth: $(READY) $(OTHERS)  ## measure how cost grows with size, and draw the plots of docs/ anew
+	python -m benchmarks.growth
+
+$(OTHERS): benchmarks/theirs.py | $(READY)
+	python -m benchmarks.theirs .venv-others
 
 docs: $(DOCS_READY)  ## the pages as a site, in docs/_build; each warning is an error
 	python -m sphinx --fresh-env --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
@@ -60,4 +67,5 @@ $(DOCS_READY): $(READY)
 	@touch $(DOCS_READY)
 
 clean:     ## remove what the other targets made
-	rm -rf .venv demo-output docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-others benchmarks/results demo-output docs/_build
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,143 +1,104 @@
-"""Print the figures: ``python -m benchmarks [RUNS]``.  It asserts nothing."""
+"""Print the table: ``python -m benchmarks [--quick] [PART...]``; it asserts nothing."""
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import os
-import platform
-import shutil
-import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
+import time
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from benchmarks import fetching, finetuning, large, others, registries, scanning, vgg16
-from benchmarks.measure import in_turn, show
+from benchmarks import report
+from benchmarks.answers import one_of
+from benchmarks.bench import Bench
+from benchmarks.machine import machine, versions
+from benchmarks.measure import Failed
+from benchmarks.parts import FURTHER, PARTS, part_named
+from benchmarks.printing import block, header, table
+from benchmarks.theirs import Theirs
 
-_ZOO = [sys.executable, "-m", "zoo"]
-_FREEZE_GRAPH = [sys.executable, "-m", "tensorflow.python.tools.freeze_graph"]
-_SAVED_MODEL_CLI = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.rows import Row
+
+_RUNS, _QUICK_RUNS = 5, 2
+_FAILED = "failed"
 
 
-def main(runs: int) -> None:
-    """Measure everything, each command `runs` times, and print the medians."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the parts that are asked for; print each row, then all of them as a table."""
+    asked = _parser().parse_args(arguments)
+    runs = asked.runs or (_QUICK_RUNS if asked.quick else _RUNS)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled already
-    print(f"Python {platform.python_version()}, TensorFlow {version('tensorflow')},", end=" ")
-    print(f"{platform.machine()}, medians of {runs} runs of whole processes")
-    with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
-        _start_up(runs)
-        registries.measure(Path(name), runs)
-        _inspect_others(Path(name), runs)
-        _vgg16(Path(name), runs)
-        large.measure(Path(name))
-    scanning.measure(runs, None)
-    fetching.measure(runs)
-    finetuning.measure()
+    with tempfile.TemporaryDirectory(prefix="zoo-bench-", dir=asked.room) as name:
+        theirs = Theirs.at(asked.others)
+        bench = Bench(Path(name), runs, theirs, asked.quick, dict(theirs.missing))
+        about = {"machine": machine(), "versions": versions(theirs.versions)}
+        print(header(about["machine"], about["versions"], quick=bench.quick, runs=runs), end="\n\n")
+        _measure(bench, asked, about)
 
 
-def _start_up(runs: int) -> None:
-    commands = {
-        "zoo list": [*_ZOO, "list"],
-        "zoo --help": [*_ZOO, "--help"],
-        "import tensorflow": [sys.executable, "-c", "import tensorflow"],
-    }
-    show("start-up", in_turn(commands, runs, lambda: None))
+def _measure(bench: Bench, asked: argparse.Namespace, about: dict[str, Any]) -> None:
+    rows, parts = [], {}
+    for part in asked.parts or (PARTS if bench.quick else (*PARTS, *FURTHER)):
+        start = time.perf_counter()
+        for row in _rows(bench, part):
+            print(block(row), end="\n\n", flush=True)
+            rows.append(row)
+        parts[part] = round(time.perf_counter() - start, 1)
+    print(table(rows), end="\n\n")
+    for name, why in bench.missing.items():
+        print(f"missing: {name}: {why}")
+    took = ", ".join(f"{part} {seconds:.0f} s" for part, seconds in parts.items())
+    print(f"took {sum(parts.values()):.0f} s: {took}")
+    if asked.json:
+        report.write(asked.json, report.document(bench, about, rows, parts))
+        print(f"as JSON: {asked.json}")
+    if any(why.startswith(_FAILED) for why in bench.missing.values()):
+        sys.exit(1)
 
 
-def _inspect_others(room: Path, runs: int) -> None:
-    subprocess.run([sys.executable, "-m", "benchmarks.others", str(room)], check=True)
-    for made in others.MADE:
-        path = str(room / made.name)
-        theirs = [*_SAVED_MODEL_CLI, "show", "--all", "--dir", path]
-        if not made.is_saved_model:
-            theirs = [sys.executable, "-c", made.reads, path]
-        commands = {"zoo inspect": [*_ZOO, "inspect", path], made.tool: theirs}
-        show(f"{made.what}: what is in this file?", in_turn(commands, runs, lambda: None))
+def _rows(bench: Bench, part: str) -> Iterator[Row]:
+    """Yield what the part measures; one that is not there, or fails, is named as missing."""
+    module, function = part_named(part)
+    if importlib.util.find_spec(module) is None:
+        bench.missing[part] = f"{module} is not in this checkout"
+        return
+    try:
+        yield from getattr(import_module(module), function)(bench)
+    except Failed as fault:
+        print(f"{part} failed: {fault}", end="\n\n", file=sys.stderr)
+        bench.missing[part] = f"{_FAILED}: {str(fault).splitlines()[-1]}"
 
 
-def _vgg16(room: Path, runs: int) -> None:
-    prefix, ours, theirs = room / "vgg16", room / "ours.pb", room / "theirs.pb"
-    subprocess.run([sys.executable, "-m", "benchmarks.vgg16", str(prefix)], check=True)
-    freeze = [
-        f"--input_meta_graph={prefix}.meta",
-        f"--input_checkpoint={prefix}",
-        "--input_binary=true",
-        f"--output_graph={theirs}",
-        f"--output_node_names={vgg16.OUTPUT}",
-    ]
-    commands = {
-        "zoo convert --to frozen": _convert(prefix, ours, "frozen"),
-        "freeze_graph": [*_FREEZE_GRAPH, *freeze],
-    }
-
-    def clear() -> None:
-        for path in (ours, theirs):
-            path.unlink(missing_ok=True)
-
-    show(
-        "VGG16, 138,357,544 parameters: checkpoint to frozen graph", in_turn(commands, runs, clear)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure zoo beside the tools that one would take otherwise, in turn.",
     )
-    saved_model = room / "saved_model"
-    for target, form in ((ours, "frozen"), (saved_model, "saved_model")):
-        subprocess.run(_convert(prefix, target, form), check=True, capture_output=True)
-    _copies(room, runs, {"saved_model": ours, "checkpoint": saved_model})
-    commands = {
-        "zoo inspect, frozen graph": [*_ZOO, "inspect", str(ours)],
-        "zoo inspect, checkpoint": [*_ZOO, "inspect", str(prefix)],
-        "zoo inspect, SavedModel": [*_ZOO, "inspect", str(saved_model)],
-        "saved_model_cli show --all": [
-            *_SAVED_MODEL_CLI,
-            "show",
-            "--all",
-            "--dir",
-            str(saved_model),
-        ],
-    }
-    show("VGG16: what is in this file?", in_turn(commands, runs, lambda: None))
-    shutil.rmtree(saved_model)
-    _inside(prefix, room / "small.pb")
-
-
-def _convert(source: Path, target: Path, form: str) -> list[str]:
-    return [*_ZOO, "convert", str(source), str(target), "--to", form]
-
-
-def _copies(room: Path, runs: int, sources: dict[str, Path]) -> None:
-    """Measure conversions beside copies of as many bytes, from `sources` by the new format.
-
-    What zoo wrote is on the disk when it ends; what `cp` wrote is not.
-    """
-    target = room / "target"
-
-    def clear() -> None:
-        """Remove what was written, and have nobody wait for the bytes of another."""
-        target.mkdir(exist_ok=True)
-        shutil.rmtree(target)
-        target.mkdir()
-        os.sync()
-
-    data, copy = str(room / "vgg16.data-00000-of-00001"), str(target / "copy")
-    for form, source in sources.items():
-        commands = {
-            f"zoo convert --to {form}": _convert(source, target / "model", form),
-            "cp": ["cp", data, copy],
-            "cp, then sync": ["sh", "-c", 'cp "$0" "$1" && sync "$1"', data, copy],
-        }
-        show(f"VGG16: {source.name} to {form}", in_turn(commands, runs, clear))
-    shutil.rmtree(target)
-
-
-def _inside(prefix: Path, small: Path) -> None:
-    """Measure what goes on in one process, in a process of its own for each question."""
-    for what, path in (
-        ("weights", prefix), ("saves", prefix), ("calls", prefix), ("build", small),
-        ("memory", small),
-    ):  # fmt: skip
-        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [sys.executable, "-m", "benchmarks.inside", what, str(path)]
-        sys.stdout.flush()
-        subprocess.run(command, check=True, env=quiet, stderr=subprocess.DEVNULL)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", type=one_of({**PARTS, **FURTHER}),
+        help=f"{', '.join((*PARTS, *FURTHER))}; all of them without",
+    )  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true", help="small models and few runs: three minutes"
+    )
+    parser.add_argument("--runs", type=int, help=f"of each command; {_RUNS}, or {_QUICK_RUNS}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the document there too")
+    parser.add_argument(
+        "--others", type=Path, default=Path(".venv-others"), metavar="DIR",
+        help="where the tools of others are: `python -m benchmarks.theirs DIR` makes it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--room", type=Path, metavar="DIR", help="where models are made; 4 GB, 20 GB with `large`"
+    )
+    return parser
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main()

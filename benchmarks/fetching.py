@@ -1,25 +1,32 @@
-"""A fetch beside what one would do otherwise: curl and sha256sum, pooch; one connection and eight.
+"""A fetch beside what one would do otherwise: curl and sha256sum, pooch, huggingface_hub.
 
-``python -m benchmarks.fetching [RUNS]`` starts nginx on a loopback port; without nginx there is
-nothing to measure.  pooch is measured where it is installed, or where ``POOCH_PYTHON`` names a
-Python that has it.
+``python -m benchmarks.fetching`` by itself.  The server is nginx on a loopback port; without nginx
+there is nothing to measure.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.measure import in_turn, show
+from benchmarks.bench import ZOO, Bench, environment
+from benchmarks.measure import in_turn
+from benchmarks.printing import block
+from benchmarks.theirs import Theirs
+from benchmarks.works import CURL, ONE_CONNECTION, WORKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.rows import Row
 
 _MEGABYTE = 1 << 20
-_SIZE = 512
+_FULL, _QUICK = 512, 128
 """Megabytes of the file."""
 _REGISTRY = """version: 1
 models:
@@ -29,45 +36,61 @@ models:
       bytes: {{format: frozen, urls: ["{url}"], sha256: {sha}, size: {size}}}
 """
 _POOCH = "import sys, pooch; pooch.retrieve(sys.argv[1], 'sha256:' + sys.argv[2], path=sys.argv[3])"
+_HUB = (
+    "import sys; from huggingface_hub import hf_hub_download;"
+    "hf_hub_download('zoo/net', 'net', cache_dir=sys.argv[1])"
+)
+_HUB_PATHS = """
+    location /zoo/net/resolve/main/ {{
+      alias {files}/;
+      add_header X-Repo-Commit {commit};
+      add_header ETag '"{sha}"';
+    }}
+"""
+"""What huggingface_hub asks for: a file of a repository, with the commit and the digest."""
+_FETCH, _STORED = "zoo fetch", "zoo fetch, in the store already"
 
 
-def measure(runs: int) -> None:
-    """Measure everything, each command `runs` times, and print the medians."""
+def rows(bench: Bench) -> Iterator[Row]:
+    """Measure a file of 512 MB from a server as fast as the machine, then from one that is slow."""
     from tests import nginx_server
 
     if reason := nginx_server.why_not():
-        print(f"\nfetching: not measured, {reason}")
+        bench.missing["fetch"] = reason
         return
-    with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
-        room = Path(name)
-        sha = _made(room / "files" / "net")
-        with nginx_server.running(room, rate="20m") as url:
-            _loopback(room, url, sha, runs)
-            _slow(room, url, sha)
+    room = bench.room / "fetching"
+    (room / "files").mkdir(parents=True)
+    size = _QUICK if bench.quick else _FULL
+    sha = _made(room / "files" / "net", size)
+    paths = _HUB_PATHS.format(files=room / "files", commit="0" * 40, sha=sha)
+    with (
+        nginx_server.running(room, rate="20m", locations=paths) as url,
+        environment(ZOO_HOME=str(room / "home"), HF_ENDPOINT=url, NO_PROXY="127.0.0.1"),
+    ):
+        yield _loopback(bench, room, url, sha, size)
+        yield _slow(room, url, sha, size)
+    shutil.rmtree(room)
 
 
-def _made(path: Path) -> str:
+def _made(path: Path, megabytes: int) -> str:
     """Write the file, and return its sha256."""
-    path.parent.mkdir()
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for _ in range(_SIZE):
+        for _ in range(megabytes):
             chunk = os.urandom(_MEGABYTE)
             digest.update(chunk)
             file.write(chunk)
     return digest.hexdigest()
 
 
-def _fetch(room: Path, url: str, sha: str, connections: int = 1) -> list[str]:
+def _fetch(room: Path, url: str, sha: str, size: int, connections: int = 1) -> list[str]:
     registry = room / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}.yaml"
-    registry.write_text(_REGISTRY.format(url=url, sha=sha, size=_SIZE * _MEGABYTE))
-    command = [sys.executable, "-m", "zoo", "fetch", "net", "--registry", str(registry), "-q"]
+    registry.write_text(_REGISTRY.format(url=url, sha=sha, size=size * _MEGABYTE))
+    command = [*ZOO, "fetch", "net", "--registry", str(registry), "-q"]
     return [*command, "--connections", str(connections)]
 
 
-def _loopback(room: Path, url: str, sha: str, runs: int) -> None:
-    """Measure a server that is as fast as the machine."""
-    os.environ["ZOO_HOME"] = str(room / "home")
+def _loopback(bench: Bench, room: Path, url: str, sha: str, size: int) -> Row:
     target = room / "target"
 
     def clear() -> None:
@@ -77,41 +100,47 @@ def _loopback(room: Path, url: str, sha: str, runs: int) -> None:
         target.mkdir()
         os.sync()
 
-    file = f"{url}/net"
-    by_curl = f"curl -sf -o {target}/net {file} && sha256sum {target}/net"
-    commands = {
-        "zoo fetch": _fetch(room, file, sha),
-        "curl, then sha256sum": ["sh", "-c", by_curl],
-        "curl, then sha256sum, then sync": ["sh", "-c", f"{by_curl} && sync {target}/net"],
-    }
-    if python := _with_pooch():
-        commands["pooch.retrieve"] = [python, "-c", _POOCH, file, sha, str(target)]
-    show(f"{_SIZE} MB from nginx on loopback", in_turn(commands, runs, clear))
-    subprocess.run(commands["zoo fetch"], check=True, capture_output=True)
-    again = in_turn({"zoo fetch": commands["zoo fetch"]}, runs, lambda: None)
-    show("the same, in the store already", again)
+    ours = _fetch(room, f"{url}/net", sha, size)
+    commands = {_FETCH: ours, **_others(bench, target, url, sha)}
+    found = in_turn(commands, bench.runs, clear, lost=bench.missing)
+    subprocess.run(ours, check=True, capture_output=True)
+    stored = in_turn({_STORED: ours}, bench.runs)[_STORED]
     clear()
+    mine = found.pop(_FETCH)
+    facts = {"seconds when it is in the store already": stored.time}
+    return WORKS["fetch"].row(f"{size} MB from nginx", mine, list(found.values()), facts)
 
 
-def _slow(room: Path, url: str, sha: str) -> None:
+def _others(bench: Bench, target: Path, url: str, sha: str) -> dict[str, list[str]]:
+    """Return what others run; huggingface_hub alone does not hash what it got."""
+    file, commands = f"{url}/net", {}
+    by_curl = f"curl -sf -o {target}/net {file} && sha256sum {target}/net"
+    if shutil.which("curl"):
+        commands[CURL] = ["sh", "-c", by_curl]
+        commands[f"{CURL}, then sync"] = ["sh", "-c", f"{by_curl} && sync {target}/net"]
+    else:
+        bench.missing["curl"] = "not installed"
+    python = bench.theirs.python
+    if bench.theirs.has("pooch"):
+        commands["pooch.retrieve"] = [python, "-c", _POOCH, file, sha, str(target)]
+    if bench.theirs.has("huggingface_hub"):
+        commands["huggingface_hub, not verified"] = [python, "-c", _HUB, str(target)]
+    return commands
+
+
+def _slow(room: Path, url: str, sha: str, size: int) -> Row:
     """Measure a server that gives 20 MB/s to each connection, once."""
     commands = {
-        f"zoo fetch --connections {count}": _fetch(room, f"{url}/slow/net", sha, count)
-        for count in (8, 1)
+        label: _fetch(room, f"{url}/slow/net", sha, size, count)
+        for label, count in (("zoo fetch --connections 8", 8), (ONE_CONNECTION, 1))
     }
     home = room / "home"
-    show(
-        f"{_SIZE} MB at 20 MB/s for each connection",
-        in_turn(commands, 1, lambda: shutil.rmtree(home, ignore_errors=True)),
-    )
-
-
-def _with_pooch() -> str | None:
-    """Return a Python that has pooch."""
-    if importlib.util.find_spec("pooch") is not None:
-        return sys.executable
-    return os.environ.get("POOCH_PYTHON")
+    found = in_turn(commands, 1, lambda: shutil.rmtree(home, ignore_errors=True))
+    ours, theirs = found.values()
+    return WORKS["fetch-slow"].row(f"{size} MB", ours, [theirs])
 
 
 if __name__ == "__main__":
-    measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
+        for row in rows(Bench(Path(name), 5, Theirs.at(Path(".venv-others")))):
+            print(block(row), end="\n\n")

@@ -1,7 +1,7 @@
-"""What a program pays that has zoo loaded: reading weights, saving, calling, loading again.
+"""What a program pays that has zoo loaded: saving, calling, loading again.
 
-Each function measures zoo beside what a user would call otherwise, in turn, in one process, and
-prints medians with zoo's first; ``python -m benchmarks.inside FUNCTION PATH``.
+``python -m benchmarks.inside QUESTION ARGUMENT... [--rows FILE]``: each question in a process of
+its own, which holds the model; the rows are printed, or written to FILE.
 """
 
 from __future__ import annotations
@@ -9,154 +9,124 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measure import Measured, show
+from benchmarks.answers import answer
+from benchmarks.measure import calls_in_turn
+from benchmarks.rows import Row
+from benchmarks.vgg16 import OUTPUT
+from benchmarks.works import PLAIN_WRITE, SAVER, SESSION, WORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-_READINGS = 7
-_TIMED = (
-    "import sys, time; import {}; prefix = sys.argv[1]; start = time.perf_counter(); {};"
-    "print(time.perf_counter() - start)"
-)
-_MAP = "data = np.memmap(prefix + '.data-00000-of-00001', np.uint8, 'r')"
-_READS = {
-    "zoo: weights[name]": (
-        "zoo; zoo.load('toy-adder')",
-        "w = zoo.load(prefix).weights; x = {n: w[n] for n in w}",
-    ),
-    "load_checkpoint, get_tensor": (
-        "tensorflow as tf",
-        "r = tf.train.load_checkpoint(prefix);"
-        "x = {n: r.get_tensor(n) for n in r.get_variable_to_shape_map()}",
-    ),
-    "zoo: numpy.array(weights[name])": (
-        "zoo, numpy as np; zoo.load('toy-adder')",
-        "w = zoo.load(prefix).weights; x = {n: np.array(w[n]) for n in w}",
-    ),
-    "numpy.array(mapped)": (
-        "numpy as np",
-        f"{_MAP}; x = [np.array(part) for part in np.array_split(data, 32)]",
-    ),
-}
-"""What is imported, and what is timed."""
-_ROUNDS, _SAVES = 15, 7
-_CALLS = 200
-_LOADS = 100
+_SAVE, _RUN, _LAYER = "zoo.save", "zoo: model.run", "Keras TFSMLayer, of a SavedModel"
+_CALLS, _LOADS = 200, 100
 _PAGE = 4096
+_SMALL = {"toy-adder": {"w1": 1.0, "w2": 2.0}}
 
 
-def weights(prefix: str) -> None:
-    """Measure how long all weights of the checkpoint `prefix` take into memory, as a first thing.
-
-    Each reading is done in a process of its own: later ones would find the memory of the first.
-    What zoo imports when a first model is loaded is in, as TensorFlow is.
-    """
-    taken: dict[str, list[float]] = {label: [] for label in _READS}
-    for _ in range(_READINGS):
-        for label, program in _READS.items():
-            command = [sys.executable, "-c", _TIMED.format(*program), prefix]
-            taken[label].append(float(subprocess.check_output(command)))
-    _medians("all weights of VGG16 into memory, all modules imported", taken)
-
-
-def saves(prefix: str) -> None:
+def saves(prefix: str, subject: str, rounds: str = "7") -> Iterator[Row]:
     """Measure how long the checkpoint `prefix`, loaded, takes to be saved as another one.
 
     Every way has done it once before.  What zoo and ``fsync`` wrote is on the disk then.
     """
-    import tensorflow as tf
-
     import zoo
 
-    model, v1 = zoo.load(prefix), tf.compat.v1
+    model = zoo.load(prefix)
     room = Path(prefix).with_name("saves")
     data = Path(f"{prefix}.data-00000-of-00001").read_bytes()
-    with tf.Graph().as_default(), v1.Session() as session:
-        saver = v1.train.import_meta_graph(f"{prefix}.meta")
-        saver.restore(session, prefix)
 
-        def written(*, synced: bool) -> None:
-            """Write the bytes of the weights."""
-            with (room / "plain").open("wb") as file:
-                file.write(data)
-                if synced:
-                    os.fsync(file.fileno())
+    def written(*, synced: bool) -> None:
+        """Write the bytes of the weights."""
+        with (room / "plain").open("wb") as file:
+            file.write(data)
+            if synced:
+                os.fsync(file.fileno())
 
-        def clear() -> None:
-            """Remove what was written, and have nobody wait for the bytes of another."""
-            shutil.rmtree(room, ignore_errors=True)
-            room.mkdir()
-            os.sync()
+    def clear() -> None:
+        """Remove what was written, and have nobody wait for the bytes of another."""
+        shutil.rmtree(room, ignore_errors=True)
+        room.mkdir()
+        os.sync()
 
-        _show(
-            "VGG16, loaded, saved as a checkpoint",
-            {
-                "zoo.save": lambda: zoo.save(model, room / "zoo", format="checkpoint"),
-                "Saver.save": lambda: saver.save(session, str(room / "theirs")),
-                "a plain write": lambda: written(synced=False),
-                "a plain write, then fsync": lambda: written(synced=True),
-            },
-            clear,
-            _SAVES,
-        )
+    session, saver = _restored(prefix)
+
+    def by_saver() -> None:
+        with session.graph.as_default():
+            saver.save(session, str(room / "theirs"))
+
+    ways: dict[str, Callable[[], object]] = {
+        _SAVE: lambda: zoo.save(model, room / "zoo", format="checkpoint"),
+        SAVER: by_saver,
+        PLAIN_WRITE: lambda: written(synced=True),
+        "a plain write": lambda: written(synced=False),
+    }
+    found = calls_in_turn(ways, int(rounds), clear)
     shutil.rmtree(room)
+    yield WORKS["save"].row(subject, found.pop(_SAVE), list(found.values()))
 
 
-def calls(path: str) -> None:
-    """Measure calls of the checkpoint `path`, VGG16, and of a model that computes nothing."""
+def calls(prefix: str, subject: str, rounds: str, saved_model: str, size: str) -> Iterator[Row]:
+    """Measure calls of the checkpoint `prefix`, and of a model that computes nothing."""
+    import keras
     import numpy as np
+
+    import zoo
+
+    model = zoo.load(prefix)
+    images = np.random.default_rng(0).random((4, int(size), int(size), 3), np.float32)
+    session, _ = _restored(prefix)
+    layer = keras.layers.TFSMLayer(saved_model, call_endpoint="serving_default")
+    ways: dict[str, Callable[[], object]] = {
+        _RUN: lambda: model.run(OUTPUT, {"images": images}),
+        SESSION: lambda: session.run(f"{OUTPUT}:0", {"images:0": images}),
+        _LAYER: lambda: [value.numpy() for value in layer(images).values()],
+    }
+    found = calls_in_turn(ways, 2 * int(rounds) + 1)
+    about = f"{subject}, a batch of 4 images"
+    yield WORKS["run"].row(about, found.pop(_RUN), list(found.values()))
+    yield _small_calls(int(rounds))
+
+
+def _small_calls(rounds: int) -> Row:
+    """Measure what a call costs beside what it computes."""
     import tensorflow as tf
 
     import zoo
 
-    big = zoo.load(path)
-    images = np.random.default_rng(0).random((4, 224, 224, 3), np.float32)
-    with big.session() as session:
-        _show(
-            "VGG16, a batch of 4 images",
-            {
-                "zoo: model.run": lambda: big.run("prob", {"images": images}),
-                "Session.run": lambda: session.run("prob:0", {"images:0": images}),
-            },
-        )
-    small, bias = zoo.load("toy-adder"), tf.Variable(2.0)
+    adder, bias = zoo.load("toy-adder"), tf.Variable(2.0)
     function = tf.function(lambda w1, w2: (w1 + w2) * bias)
     one, other = tf.constant(13.0), tf.constant(17.0)
-    _show(
-        f"an addition, {_CALLS} times",
+    found = calls_in_turn(
         {
-            "zoo: model(w1=13.0, w2=17.0)": lambda: _again(lambda: small(w1=13.0, w2=17.0)),
+            "zoo: model(w1=13.0, w2=17.0)": lambda: _again(lambda: adder(w1=13.0, w2=17.0)),
             "a tf.function, .numpy()": lambda: _again(lambda: function(one, other).numpy()),
         },
+        rounds,
     )
+    ours, theirs = found.values()
+    return Row("run-small", "an addition", f"{_CALLS} times", ours, (theirs,))
 
 
-def memory(path: str) -> None:
+def left_behind(path: str) -> Iterator[Row]:
     """Measure what each further load, call and drop leaves behind, of two models."""
     import zoo
 
-    print("\nmemory that a load, a call and a drop leave behind, after 100 of them")
-    for ref in ("toy-adder", path):
-        feeds = {"w1": 1.0, "w2": 2.0} if ref == "toy-adder" else {"x": [[0.5] * 784]}
+    for ref, feeds in {**_SMALL, path: {"x": [[0.5] * 784]}}.items():
         ways: dict[str, Callable[[], object]] = {
             "load": lambda ref=ref: zoo.load(ref),
             "load, run": lambda ref=ref, feeds=feeds: zoo.load(ref)(**feeds),
             "load, function": lambda ref=ref, feeds=feeds: zoo.load(ref).function()(**feeds),
         }
-        for label, way in ways.items():
-            name = "toy-adder" if ref == "toy-adder" else "3 MB of weights"
-            print(f"  {name + ': ' + label:42} {_left_behind(way):8.3f} MB each")
+        subject = ref if ref in _SMALL else "a frozen graph with 3 MB of weights"
+        facts = {f"MB left behind by each {label}": _grown(way) for label, way in ways.items()}
+        timed = calls_in_turn({"zoo: load": ways["load"]}, _LOADS)["zoo: load"]
+        yield Row("left-behind", f"load it {_LOADS} times and more", subject, timed, facts=facts)
 
 
-def build(path: str) -> None:
+def build(path: str) -> Iterator[Row]:
     """Write the frozen graph `path` with 3 MB of weights."""
     import numpy as np
     import tensorflow as tf
@@ -169,9 +139,22 @@ def build(path: str) -> None:
             net = tf.nn.relu(tf.matmul(net, tf.constant(kernel)))
         tf.identity(net, name="y")
     Path(path).write_bytes(graph.as_graph_def().SerializeToString())
+    return iter(())
 
 
-def _left_behind(way: Callable[[], object]) -> float:
+def _restored(prefix: str):  # noqa: ANN202
+    """Return a session of TensorFlow 1 with the checkpoint in it, and its saver."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph:
+        saver = v1.train.import_meta_graph(f"{prefix}.meta")
+        session = v1.Session(graph=graph)
+        saver.restore(session, prefix)
+    return session, saver
+
+
+def _grown(way: Callable[[], object]) -> float:
     """Return the megabytes by which the process grows each time, once it has warmed up."""
     sizes = []
     for _ in range(3):
@@ -192,33 +175,5 @@ def _again(call: Callable[[], object]) -> None:
         call()
 
 
-def _show(
-    title: str,
-    ways: dict[str, Callable[[], object]],
-    before: Callable[[], object] = lambda: None,
-    rounds: int = _ROUNDS,
-) -> None:
-    """Print the medians of `ways`, each called in turn, and `before` ahead of each call."""
-    taken: dict[str, list[float]] = {label: [] for label in ways}
-    for way in ways.values():
-        before()
-        way()
-    for _ in range(rounds):
-        for label, way in ways.items():
-            before()
-            start = time.perf_counter()
-            way()
-            taken[label].append(time.perf_counter() - start)
-    _medians(title, taken)
-
-
-def _medians(title: str, taken: dict[str, list[float]]) -> None:
-    rows = [Measured(label, statistics.median(times), 0) for label, times in taken.items()]
-    show(title, rows)
-
-
 if __name__ == "__main__":
-    _QUESTIONS = {
-        "weights": weights, "saves": saves, "calls": calls, "memory": memory, "build": build
-    }  # fmt: skip
-    _QUESTIONS[sys.argv[1]](sys.argv[2])
+    answer({"saves": saves, "calls": calls, "left-behind": left_behind, "build": build})

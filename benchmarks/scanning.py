@@ -1,68 +1,76 @@
-"""Scanning a SavedModel of Keras: ``python -m benchmarks.scanning [RUNS] [BIN]``.
-
-Beside zoo it runs modelscan and modelaudit, which are not among its own requirements: BIN is the
-folder of programs of an environment in which they are installed (modelscan with TensorFlow, else it
-skips such models).  Which models each of them flags is printed too: one that only computes, and
-three that do not.
-"""
+"""Scanning a SavedModel of Keras, beside scanners of others; and what of harm each of them finds."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import others
-from benchmarks.measure import Measured, show
+from benchmarks.bench import ZOO
+from benchmarks.measure import in_turn
+from benchmarks.works import WORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.bench import Bench
+    from benchmarks.rows import Row
 
 _TOOLS = {"modelscan": ["-p"], "modelaudit": ["scan"]}
 _QUIET = {"PROMPTFOO_DISABLE_TELEMETRY": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+_INNOCENT = "mobilenet"
 _CLEAN = 0
+_ENDS = ["sh", "-c", '"$0" "$@"; true']
+"""Runs a command whose exit code is its answer, and no failure."""
 
 
-def measure(runs: int, programs: Path | None) -> None:
-    """Measure zoo, and what is installed in the folder `programs`, in turn."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled already
-    commands = {"zoo scan": [sys.executable, "-m", "zoo", "scan"]}
+def rows(bench: Bench) -> Iterator[Row]:
+    """Measure the scan of a net that only computes; count what each tool says of it and of harm."""
+    room = bench.room / "scanned"
+    room.mkdir()
+    _make(room)
+    commands = {"zoo scan": [*ZOO, "scan"], **_of_others(bench)}
+    found = in_turn(
+        {label: [*_ENDS, *command, str(room / _INNOCENT)] for label, command in commands.items()},
+        bench.runs,
+        lost=bench.missing,
+    )
+    harm = sorted(path for path in room.iterdir() if path.name != _INNOCENT)
+    facts: dict[str, Any] = {}
+    for label, command in commands.items():
+        passed = sum(_says(command, path) == _CLEAN for path in harm)
+        facts[f"{label} passes of {len(harm)} models that do harm"] = passed
+        facts[f"{label} flags the net"] = int(_says(command, room / _INNOCENT) != _CLEAN)
+    ours, *theirs = found.values()
+    yield WORKS["scan"].row("MobileNetV2, a SavedModel of Keras of 1.6 MB", ours, theirs, facts)
+
+
+def _of_others(bench: Bench) -> dict[str, list[str]]:
+    """Return the commands of the tools that are there; the others are noted as missing."""
+    programs = Path(bench.theirs.python).absolute().parent
+    found = {}
     for tool, options in _TOOLS.items():
-        if programs is not None and (programs / tool).is_file():
-            commands[tool] = [str(programs / tool), *options]
-    with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name:
-        room = Path(name)
-        _make(room)
-        seconds: dict[str, list[float]] = {label: [] for label in commands}
-        for _ in range(runs):
-            for label, command in commands.items():
-                seconds[label].append(_run([*command, str(room / "mobilenet")])[0])
-        rows = [Measured(label, median(taken), 0.0) for label, taken in seconds.items()]
-        show("MobileNetV2, a SavedModel of Keras of 1.6 MB: what would it do?", rows)
-        for label, command in commands.items():
-            said = {path.name: _run([*command, str(path)])[1] for path in sorted(room.iterdir())}
-            words = (f"{name}: {'clean' if code == _CLEAN else 'flagged'}"
-                     for name, code in said.items())  # fmt: skip
-            print(f"  {label:42} {', '.join(words)}")
+        if bench.theirs.has(tool):
+            found[tool] = [str(programs / tool), *options]
+    return found
 
 
-def _run(command: list[str]) -> tuple[float, int]:
-    """Return the seconds that `command` takes, and its exit code."""
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, env={**os.environ, **_QUIET}, check=False)
-    return time.perf_counter() - start, done.returncode
+def _says(command: list[str], path: Path) -> int:
+    """Return the exit code of `command` for the model at `path`."""
+    environment = {**os.environ, **_QUIET}
+    done = subprocess.run([*command, str(path)], capture_output=True, env=environment, check=False)
+    return done.returncode
 
 
 def _make(room: Path) -> None:
     """Write the models into `room`, in a process of its own, which imports TensorFlow."""
     program = "import sys; from benchmarks.scanning import build; build(sys.argv[1])"
     quiet = {**os.environ, **_QUIET}
-    subprocess.run([sys.executable, "-c", program, str(room)], check=True, env=quiet)
+    done = [sys.executable, "-c", program, str(room)]
+    subprocess.run(done, check=True, env=quiet, capture_output=True)
 
 
 def build(folder: str) -> None:
@@ -91,9 +99,3 @@ def _after(function: Callable[[Any], object]) -> Callable[[Any], dict[str, Any]]
         return {"y": x}
 
     return run
-
-
-if __name__ == "__main__":
-    words = sys.argv[1:]
-    count = int(words.pop(0)) if words and words[0].isdigit() else 3
-    measure(count, Path(words[0]) if words else None)
