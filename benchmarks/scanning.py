@@ -1,4 +1,4 @@
-"""Scanning a SavedModel of Keras, beside scanners of others; and what of harm each of them finds."""
+"""Scanning a SavedModel of Keras beside scanners of others, and what of harm each of them finds."""
 
 from __future__ import annotations
 
