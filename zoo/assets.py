@@ -105,17 +105,38 @@ def paths(meta_graph: protos.MetaGraphDef, folder: Path) -> dict[str, Path]:
     Raises
     ------
     FormatError
-        A name leads out of the folder.
+        A name, or a link of that name, leads out of the model.
     """
     found = {}
+    homes = _homes(folder.parent)
     for asset in asset_files(meta_graph):
-        inside = Path(asset.filename)
-        if _leads_out(asset.filename):
-            raise FormatError(
-                f"{folder.parent} refers to a file outside of it", found=f"asset {asset.filename!r}"
-            )
-        found[asset.filename] = folder / inside
+        path = folder / asset.filename
+        end = path if _leads_out(asset.filename) else path.resolve()
+        if end is path or not any(end.is_relative_to(home) for home in homes):
+            told = f"asset {asset.filename!r}" + (f", a link to {end}" if end is not path else "")
+            raise FormatError(f"{folder.parent} refers to a file outside of it", found=told)
+        found[asset.filename] = path
     return found
+
+
+def links_out(folder: Path) -> dict[str, Path]:
+    """Return where links in the ``assets`` of the SavedModel at `folder` lead that leave it."""
+    homes = _homes(folder)
+    ends = {path: path.resolve() for path in sorted((folder / "assets").rglob("*"))}
+    return {
+        path.relative_to(folder).as_posix(): end
+        for path, end in ends.items()
+        if not any(end.is_relative_to(home) for home in homes)
+    }
+
+
+def _homes(folder: Path) -> set[Path]:
+    """Return where the files of the SavedModel at `folder` may lie.
+
+    Caches keep files elsewhere, all in one place, and make links to them: where the graph is.
+    """
+    graphs = (folder / name for name in ("saved_model.pb", "saved_model.pbtxt"))
+    return {folder.resolve(), *(path.resolve().parent for path in graphs if path.exists())}
 
 
 def _leads_out(name: str) -> bool:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import protos, saved_model_file
 from zoo.engine import failing, tensorflow
-from zoo.policy import harmless
 from zoo.trust import granted
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ JUDGES = (checkpoint, frozen, saved_model)
 
 
 def _allowed(meta_graph: protos.MetaGraphDef) -> protos.MetaGraphDef:
+    from zoo.policy import harmless  # late: formats are imported by every command
+
     return harmless(meta_graph, granted())
 
 

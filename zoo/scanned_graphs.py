@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from zoo import graph_file, graph_source, keras_findings, protos, wire
+from zoo import graph_file, graph_source, keras_findings, protos, weighing, wire
+from zoo.assets import links_out
 from zoo.errors import FormatError
+from zoo.findings import Finding
 from zoo.scanning import look
 from zoo.sightings import Sightings
 
@@ -40,7 +42,7 @@ def of_graph(path: Path) -> Sightings | None:
         if file.read(1) not in [bytes([byte]) for byte in _FIRST_BYTES]:
             return None
     graph_file.refuse_endless(path)
-    return _of_bytes(path.read_bytes())
+    return _of_bytes(path.read_bytes(), path)
 
 
 def of_saved_model(path: Path) -> Sightings:
@@ -54,6 +56,9 @@ def of_saved_model(path: Path) -> Sightings:
     found = of_text(path) if path.suffix == ".pbtxt" else of_graph(path)
     if found is None:
         raise FormatError("it is damaged, or no SavedModel")
+    for name, end in links_out(path.parent).items():
+        why = f"is a link to a file outside of the model: {end}"
+        found.add([Finding("asset", name, why, "io", "", ("assets",))])
     return found
 
 
@@ -74,6 +79,7 @@ def of_text(path: Path) -> Sightings | None:
 
     graph_file.refuse_endless(path)
     data = path.read_bytes()
+    weighing.refuse_swollen_text(data.decode("utf-8", "replace"), path)
     why = ""
     for kind in (protos.SavedModel, protos.MetaGraphDef, protos.GraphDef):
         try:
@@ -111,15 +117,16 @@ def of_keras_metadata(path: Path) -> Sightings:
     return seen
 
 
-def _of_bytes(data: bytes) -> Sightings | None:
+def _of_bytes(data: bytes, path: Path) -> Sightings | None:
     """Return what is in the message `data`, taken for each that it can be; None for none."""
     from google.protobuf.message import DecodeError
 
     seen = Sightings()
     for kind in (protos.SavedModel, protos.MetaGraphDef, protos.GraphDef):
         try:
+            weighing.refuse_swollen(data, kind.DESCRIPTOR.name, path)
             meta_graphs = _meta_graphs(kind.FromString(data))
-        except DecodeError:
+        except (DecodeError, wire.Damaged):
             continue
         if meta_graphs:
             seen.join(_of_meta_graphs(meta_graphs))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo import bringing, detect, names, placing, plugins
+from zoo import detect, names, placing, plugins
 from zoo.errors import UnknownNameError, did_you_mean
 from zoo.sources import is_url
 
@@ -51,6 +51,8 @@ def whereabouts(library: Library, ref: str | Path) -> Whereabouts:
 
 
 def _registered(library: Library, name: names.Reference) -> Whereabouts:
+    from zoo import bringing  # late: what lies at a path needs nothing of the network
+
     entry = library.catalogue.entry(name.name)
     architecture = entry.architecture or ""
     if not entry.weights and name.tag is None:

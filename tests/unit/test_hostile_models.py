@@ -344,6 +344,41 @@ def test_m13_a_file_of_a_model_lies_in_its_folder(tmp_path, name, collection):
         zoo.load(folder)
 
 
+@pytest.fixture
+def looking_up(tmp_path):
+    """Return the folder of a SavedModel with a vocabulary, and the file of that."""
+    stored = protos.SavedModel()
+    stored.meta_graphs.add().asset_file_def.add(filename="words.txt").tensor_info.name = "w:0"
+    stored.meta_graphs[0].graph_def.node.add(name="w", op="Const")
+    (tmp_path / "m" / "assets").mkdir(parents=True)
+    (tmp_path / "m" / "saved_model.pb").write_bytes(stored.SerializeToString())
+    return tmp_path / "m", tmp_path / "m" / "assets" / "words.txt"
+
+
+def test_m13_a_link_leads_nowhere_else(looking_up, tmp_path):
+    """What a model calls its own may be the user's keys; a conversion would copy them."""
+    folder, asset = looking_up
+    (tmp_path / "secret").write_text("secret")
+    asset.symlink_to(tmp_path / "secret")
+
+    with pytest.raises(FormatError, match="outside"):
+        zoo.load(folder)
+    assert [one["level"] for one in zoo.scan(folder)["findings"]] == ["io"]
+
+
+def test_m13_links_into_the_place_of_the_graph_are_a_caches(looking_up, tmp_path):
+    """As hubs lay them out: all files in one folder, links to them where the model is."""
+    folder, asset = looking_up
+    (tmp_path / "blobs").mkdir()
+    (folder / "saved_model.pb").rename(tmp_path / "blobs" / "00")
+    (folder / "saved_model.pb").symlink_to("../blobs/00")
+    (tmp_path / "blobs" / "11").write_text("a\n")
+    asset.symlink_to("../../blobs/11")
+
+    assert zoo.load(folder).assets["words.txt"].read_text() == "a\n"
+    assert zoo.scan(folder)["verdict"] == "clean"
+
+
 def test_m17_a_checkpoint_for_a_newer_tensorflow_says_so(prefix):
     """Its header states which reader it needs."""
     with_entries(prefix, lambda entries: setattr(entries[b""].version, "min_consumer", 2))

@@ -282,6 +282,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_m06_ten_megabytes_of_nodes_are_refused_unparsed(look, tmp_path, bomb):
     """5 M nodes of two bytes would be 550 MB of messages and 10 GB of what is told of them."""

@@ -427,3 +427,18 @@ def test_a_graph_that_a_plugin_builds_is_said_to_be():
 
     assert (document["verdict"], document["levels"]) == ("clean", {})
     assert document["notes"] == ["its graph is built by a plugin: toy-adder"]
+
+
+def test_m06_what_would_swell_is_unknown(scan, monkeypatch):
+    """Nodes without end are not parsed to be judged, whatever file they are in."""
+    monkeypatch.setenv("ZOO_BUDGET", "1MB")
+    nodes = wire.field(1, wire.field(1, b"n") + wire.field(2, b"NoOp")) * 30_000
+
+    for content, name in (
+        (nodes, "model.pb"),
+        (b"\x08\x01" + wire.field(2, wire.field(2, nodes)), "saved_model.pb"),
+        (b"node {}\n" * 60_000, "model.pbtxt"),
+    ):
+        document = scan(content, name)
+        assert document["verdict"] == "unknown"
+        assert "would take more room" in document["unread"][0]
