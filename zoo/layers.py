@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zoo.ends import is_backward
@@ -176,10 +177,22 @@ class Layers:
 
     def _uses(self, kernel: str, last: str) -> int:
         """Return how many products that the layer's node `last` needs multiply by `kernel`."""
+        products = self._products.get(kernel, [])
+        if len(products) < 2:
+            return len(products)
         needed = self.view.upstream([last], control=False)
-        products = [name for name in self.view.named(*PRODUCTS) if name in needed]
-        edges = [edge for name in products for edge in self.view.data_inputs(name)[1:2]]
-        return sum(self._weight(edge, _SAME | PASS_ON) == kernel for edge in edges)
+        return sum(name in needed for name in products)
+
+    @cached_property
+    def _products(self) -> dict[str, list[str]]:
+        """The products of the graph by the weight that they multiply by."""
+        found: dict[str, list[str]] = {}
+        for name in self.view.named(*PRODUCTS):
+            for edge in self.view.data_inputs(name)[1:2]:
+                kernel = self._weight(edge, _SAME | PASS_ON)
+                if kernel is not None:
+                    found.setdefault(kernel, []).append(name)
+        return found
 
     def _before_form(self, edge: str, form: Collection[str] = FORM) -> tuple[str, list[str]]:
         """Return the edge that `edge` shows in another form, and the operations in between."""
