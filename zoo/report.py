@@ -70,6 +70,9 @@ def _head(facts: dict[str, Any]) -> Iterator[list[str]]:
         count = counted(sum(facts["ops"].values()), "operation")
         inner = f", {counted(facts['functions'], 'function')}" if facts.get("functions") else ""
         yield ["graph", f"{count} of {counted(len(facts['ops']), 'kind')}{inner}"]
+    if facts["findings"]:
+        ops = sorted({one["op"] for one in facts["findings"]})
+        yield ["beware", f"it does more than compute: {some(ops)}; `zoo scan` says where and why"]
     yield from _besides(facts)
 
 

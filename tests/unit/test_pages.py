@@ -9,7 +9,8 @@ import sys
 import pytest
 
 import zoo
-from zoo import pages, report
+from zoo import pages, protos, report
+from zoo.cli import run
 from zoo.samples import sample_model
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -85,3 +86,14 @@ def test_more_than_fits_is_counted(net):
 
     assert (len(short.rows), short.rest) == (report.SHOWN, "and 8 more: --all")
     assert (len(whole.rows), whole.rest) == (20, "")
+
+
+def test_what_does_more_than_compute_is_told(tmp_path, capsys):
+    """Who looks before running sees it at the top; where and why is another command's."""
+    graph = protos.GraphDef()
+    graph.node.add(name="path", op="Placeholder")
+    graph.node.add(name="read", op="ReadFile", input=["path"])
+    (tmp_path / "m.pb").write_bytes(graph.SerializeToString())
+
+    assert run(["inspect", str(tmp_path / "m.pb")]) == 0
+    assert "beware  it does more than compute: ReadFile; `zoo scan`" in capsys.readouterr().out
