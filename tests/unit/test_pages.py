@@ -91,7 +91,7 @@ def test_more_than_fits_is_counted(net):
 def test_what_does_more_than_compute_is_told(tmp_path, capsys):
     """Who looks before running sees it at the top; where and why is another command's."""
     graph = protos.GraphDef()
-    graph.node.add(name="path", op="Placeholder")
+    graph.node.add(name="path", op="Placeholder").attr["dtype"].type = 7
     graph.node.add(name="read", op="ReadFile", input=["path"])
     (tmp_path / "m.pb").write_bytes(graph.SerializeToString())
 
