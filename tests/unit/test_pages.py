@@ -96,4 +96,4 @@ def test_what_does_more_than_compute_is_told(tmp_path, capsys):
     (tmp_path / "m.pb").write_bytes(graph.SerializeToString())
 
     assert run(["inspect", str(tmp_path / "m.pb")]) == 0
-    assert "beware  it does more than compute: ReadFile; `zoo scan`" in capsys.readouterr().out
+    assert "beware   it does more than compute: ReadFile; `zoo scan`" in capsys.readouterr().out
