@@ -55,6 +55,11 @@ def read(path: Path) -> tuple[protos.BundleHeaderProto, dict[bytes, protos.Bundl
             f"{path} was written for a newer TensorFlow",
             found=f"version {header.version.min_consumer} is needed, where {_VERSION} is known",
         )
+    if _VERSION in header.version.bad_consumers:
+        raise UnsupportedError(
+            f"{path} is not for readers of version {_VERSION}, as TensorFlow and zoo are",
+            found="its header says that they would read it wrongly",
+        )
     _refuse_overlaps(path, entries)
     return header, entries
 

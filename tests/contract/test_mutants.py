@@ -366,7 +366,7 @@ def test_the_sound_format_passes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.long] * (n == TIMED)) for n in TESTS]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == TIMED)) for n in TESTS]
 )
 def test_only_its_own_test_catches_a_mutant(name, tmp_path):
     """Breaking one promise fails the one test of that promise.

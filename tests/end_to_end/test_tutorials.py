@@ -317,5 +317,5 @@ def test_bad_uses_are_one_error_each(tf, theirs, tmp_path):
     with pytest.raises(FormatError, match="holds no model"):
         zoo.load(tmp_path / "empty")
     (tmp_path / "empty" / "checkpoint").write_text('model_checkpoint_path: "gone"\n')
-    with pytest.raises(FormatError, match="not there"):
+    with pytest.raises(FormatError, match="not in its folder"):
         zoo.load(tmp_path / "empty", format="checkpoint")

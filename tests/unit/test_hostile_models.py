@@ -387,6 +387,14 @@ def test_m17_a_checkpoint_for_a_newer_tensorflow_says_so(prefix):
         bundle.read(prefix)
 
 
+def test_m17_a_checkpoint_that_forbids_our_version_says_so(prefix):
+    """TensorFlow refuses it too: who wrote it knew of a fault in readers of this version."""
+    with_entries(prefix, lambda entries: entries[b""].version.bad_consumers.append(1))
+
+    with pytest.raises(UnsupportedError, match="not for readers of version 1"):
+        bundle.read(prefix)
+
+
 def test_m17_a_graph_for_a_newer_tensorflow_is_explained(tmp_path, capsys):
     """``zoo doctor`` says which version the graph needs and which is here; looking works."""
     model = sample_model()
