@@ -232,10 +232,16 @@ def functions_named_by(node: protos.NodeDef) -> Iterator[str]:
     if GRADIENT in node.attr:
         yield node.attr[GRADIENT].s.decode(errors="replace")
     for value in node.attr.values() if ops.may_call(node.op) else ():
-        if value.HasField("func"):
-            yield value.func.name
-        elif value.HasField("list"):
-            yield from (func.name for func in value.list.func)
+        yield from _functions_in(value)
+
+
+def _functions_in(value: protos.AttrValue) -> Iterator[str]:
+    """Yield the functions that an attribute names; one may be given others, to any depth."""
+    kind = value.WhichOneof("value")
+    for func in [value.func] if kind == "func" else value.list.func if kind == "list" else ():
+        yield func.name
+        for inner in func.attr.values():
+            yield from _functions_in(inner)
 
 
 def called_functions(graph: protos.GraphDef, nodes: Iterable[protos.NodeDef]) -> set[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from zoo.findings import LEVELS
 from zoo.graph import data_inputs, source
-from zoo.named_files import ASSET, COMPUTED, CONSTANT, FED, SAVER, NamedFiles, Origin
+from zoo.name_origins import ASSET, COMPUTED, CONSTANT, FED, SAVER, USUAL_NAME, Origin
+from zoo.named_files import NamedFiles
 from zoo.op_levels import PURE
 from zoo.op_levels import SAVER as OF_SAVERS
 from zoo.reaching import LOOSE, RESTORE, SAVE
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from zoo import protos
-    from zoo.named_files import Origins
+    from zoo.name_origins import Origins
     from zoo.op_levels import Judgement
     from zoo.reaching import Program
 
@@ -41,9 +42,12 @@ _ENDS = {
 """What a saver does with what it read, and when it has written."""
 _PASS_ON = {"Cast", "Identity", "MergeV2Checkpoints", "Pack", "Reshape", "ShardedFilename"}
 """Those of them that give somebody what they take."""
-_USUAL_NAME = re.compile(rb"(model)?(\.part|_temp(_[0-9a-f]+)?/part)?")
-"""What a saver of TensorFlow 1 calls its file where nobody tells it."""
-_HARMLESS = re.compile(rb"|stdout|stderr|log\((info|warning|error)\)|local://|bytes://.*", re.S)
+_NO_NAME = re.compile(b"")
+_HARMLESS = {
+    "descriptor_source": re.compile(rb"|local://|bytes://.*", re.S),
+    "output_stream": re.compile(rb"|stdout|stderr|log\((info|warning|error)\)"),
+}
+"""What attributes hold that name no file, by the attribute; others are empty then."""
 _ELSEWHERE = re.compile(rb"[a-zA-Z][\w+.-]*://")
 _HERE = (b"file://", b"ram://")
 _SHOWN = 60
@@ -99,7 +103,7 @@ class Context:
         nothing uses it but what savers consist of.
         """
         usual = all(
-            one.kind in (FED, SAVER) or (one.kind == CONSTANT and _USUAL_NAME.fullmatch(one.value))
+            one.kind in (FED, SAVER) or (one.kind == CONSTANT and USUAL_NAME.fullmatch(one.value))
             for one in origins
         )
         return usual and bool(origins) and self._ends(name)
@@ -164,8 +168,11 @@ def _by_attribute(node: protos.NodeDef, said: Judgement) -> Said:
     """Return the level of `node`, an attribute of which names its files."""
     value = node.attr.get(said.attribute)  # asked like this, it is not made
     names = [] if value is None else [*value.list.s] or [value.s]
+    if value is not None and value.WhichOneof("value") == "placeholder":
+        return _gravest(node.op, frozenset({Origin(COMPUTED)}), said)  # each call fills it in
     if said.optional:
-        names = [name for name in names if not _HARMLESS.fullmatch(name)]
+        harmless = _HARMLESS.get(said.attribute, _NO_NAME)
+        names = [name for name in names if not harmless.fullmatch(name)]
     if not names and said.optional:
         return PURE, ""
     return _gravest(node.op, frozenset(Origin(CONSTANT, name) for name in names), said)
@@ -173,10 +180,8 @@ def _by_attribute(node: protos.NodeDef, said: Judgement) -> Said:
 
 def _gravest(op: str, origins: Origins, said: Judgement) -> Said:
     """Return the gravest level that one of `origins` gives to `op`, of which `said` is, and why."""
-    if said.optional:
-        origins = frozenset(one for one in origins if one != Origin(CONSTANT))
-        if not origins:
-            return PURE, ""
+    if said.optional and origins and origins == {Origin(CONSTANT)}:
+        return PURE, ""
     judged = [_with(op, origin, said) for origin in _sorted(origins)]
     return max(judged or [(_NETWORK, said.why)], key=lambda one: LEVELS.index(one[0]))
 

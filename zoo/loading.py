@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zoo import protos
 from zoo.assets import asset_files
 from zoo.engine import tensorflow
-from zoo.graph import tensor_name, waits
+from zoo.graph import source, tensor_name, waits
+from zoo.nodes import text
 from zoo.saver import restored_tables
 from zoo.variables import VARIABLES
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from zoo import protos
     from zoo.weights import Weights
 
 _AT_ONCE = 64 << 20
@@ -148,6 +149,25 @@ def asset_feeds(meta_graph: protos.MetaGraphDef, assets: Mapping[str, Path]) -> 
         tensor_name(asset.tensor_info.name): str(assets.get(asset.filename, _NOWHERE))
         for asset in asset_files(meta_graph)
     }
+
+
+def with_paths(meta_graph: protos.MetaGraphDef, paths: Mapping[str, str]) -> protos.MetaGraphDef:
+    """Return `meta_graph` with `paths`, by tensor, in the constants that stand for assets.
+
+    TensorFlow evaluates constants while it imports a graph, which may read what the author's path
+    names on this machine.
+    """
+    named = {source(tensor): path for tensor, path in paths.items()}
+    if not any(node.op == "Const" and node.name in named for node in meta_graph.graph_def.node):
+        return meta_graph
+    changed = protos.MetaGraphDef()
+    changed.CopyFrom(meta_graph)
+    for node in changed.graph_def.node:
+        if node.op == "Const" and node.name in named:
+            node.attr["value"].tensor.CopyFrom(
+                text(node.name, named[node.name]).attr["value"].tensor
+            )
+    return changed
 
 
 def _has_its_value(node: protos.NodeDef) -> bool:

@@ -80,6 +80,22 @@ class Guard:
             self._require(found)
         return bool(found)
 
+    def refuse_saving(self, ran: Iterable[str]) -> None:
+        """Check that the nodes `ran`, which a call asks for, are none of the saver's.
+
+        Raises
+        ------
+        TrustError
+            One is: what a saver may do when it is told to, no call of the model does.
+        """
+        if not self.trust.is_full and self._savers:
+            self.require_nodes(ran, self._savers)
+
+    @cached_property
+    def _savers(self) -> dict[str, Finding]:
+        found = (one for one in self._found if one.level == "saver")
+        return barred(self._meta_graph.graph_def, found)
+
     def require_call(self, fetches: Iterable[str], feeds: Iterable[str]) -> None:
         """Check that what gives the tensors `fetches` from `feeds` may run.
 
@@ -89,8 +105,11 @@ class Guard:
             It may not.
         """
         those = self.barred()
-        nodes = by_name(self._meta_graph.graph_def) if those else {}
-        self.require_nodes(executed(nodes, fetches, feeds), those)
+        watched = those or (not self.trust.is_full and self._savers)
+        nodes = by_name(self._meta_graph.graph_def) if watched else {}
+        ran = executed(nodes, fetches, feeds)
+        self.require_nodes(ran, those)
+        self.refuse_saving(ran)
 
     def require_part(
         self, part: protos.GraphDef, fetches: Iterable[str], feeds: Iterable[str]

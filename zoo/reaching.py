@@ -27,6 +27,7 @@ _INIT_COLLECTIONS = {
     "init_op", "legacy_init_op", "local_init_op", "saved_model_main_op", "table_initializer",
 }  # fmt: skip
 _SAVERS = "savers"
+_VARIABLES = {"AutoReloadVariable", "VarHandleOp", "Variable", "VariableV2"}
 _ORDER = (USER, INIT, RESTORE, SAVE, LOOSE)
 _THE_GRAPH = "the graph"
 
@@ -191,6 +192,8 @@ def _named(value: protos.AttrValue) -> Iterator[str]:
 
 def _starts(meta_graph: protos.MetaGraphDef) -> Iterator[Start]:
     """Yield what may be started in `meta_graph`, wherever it says so."""
+    held = tuple(one.name for one in meta_graph.graph_def.node if _is_held(one.op))
+    yield Start(USER, "loading a variable", held)
     for saver in savers(meta_graph):
         yield Start(SAVE, "saver", (saver.save_tensor_name,))
         yield Start(RESTORE, "restore", (saver.restore_op_name,))
@@ -209,6 +212,11 @@ def _starts(meta_graph: protos.MetaGraphDef) -> Iterator[Start]:
         yield Start(USER, f"gradient of {one.function_name}", (), one.gradient_func)
     for one in library.registered_gradients:
         yield Start(USER, f"gradient of {one.registered_op_type}", (), one.gradient_func)
+
+
+def _is_held(op: str) -> bool:
+    """Tell whether loading gives a value to what the operation `op` makes."""
+    return op in _VARIABLES or "HashTable" in op
 
 
 def savers(meta_graph: protos.MetaGraphDef) -> list[protos.SaverDef]:

@@ -15,7 +15,7 @@ from zoo.engine import failing, imported, tensorflow
 from zoo.errors import UnsupportedError, some
 from zoo.graph import by_name, called_functions, source
 from zoo.importable import importable
-from zoo.loading import Loading, asset_feeds, initial_operations
+from zoo.loading import Loading, asset_feeds, initial_operations, with_paths
 from zoo.state import keeps_state, may_change_state
 from zoo.variables import is_resource
 
@@ -87,7 +87,7 @@ class Runner:
         self._guard.require_nodes(ran, self._guard.barred())
         self._left_out = {} if collections else self._guard.barred()
         found = [] if collections else self._guard.beyond
-        there = stand_ins.without(meta_graph, self._left_out, found)
+        there = stand_ins.without(with_paths(meta_graph, self._own), self._left_out, found)
         self._there = runnable.without(there, self._missing)
         self._graph = imported(importable(self._there, self._weights), collections)
         with failing("TensorFlow does not take the weights"), self._graph.as_default():
@@ -107,6 +107,8 @@ class Runner:
         TrustError
             The call needs what the model is not trusted with.
         """
+        ran = list(ran)
+        self._guard.refuse_saving(ran)
         if not self._left_out:
             return
         there = by_name(self._there.graph_def)

@@ -118,6 +118,7 @@ FLOORS = [  # from the roof down
     {"zoo.scanning"},
     {"zoo.levels"},
     {"zoo.named_files"},
+    {"zoo.name_origins"},
     {"zoo.fillers", "zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
