@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _ZIP = b"PK\x03\x04"
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+MEMBERS = frozenset({_CONFIG, _METADATA, _WEIGHTS})
+"""The files in a ``.keras`` file that Keras writes for every net."""
 _LOCAL_HEAD, _NAME_SIZE_AT, _EXTRA_SIZE_AT = 30, 26, 28
 _MOST_JSON = 1 << 28
 _JSON = 24

@@ -26,6 +26,7 @@ _OPERATORS = {
     "mod": operator.mod, "mul": operator.mul, "ne": operator.ne, "neg": operator.neg,
     "pow": operator.pow, "sub": operator.sub, "truediv": operator.truediv,
 }  # fmt: skip
+_GETITEM = "__operators__.getitem"
 _FUNCTIONS = {
     "": (
         "abs add argmax argmin broadcast_to cast clip_by_value concat convert_to_tensor "
@@ -99,14 +100,22 @@ def operation(name: str) -> Any:
     UnsupportedError
         It is not among those that only compute.
     """
-    module, _, last = name.rpartition(".")
-    if name == "__operators__.getitem":
-        return _piece
-    if module == "__operators__" and last in _OPERATORS:
-        return functools.partial(_applied, _OPERATORS[last])
-    if last not in _FUNCTIONS.get(module, "").split():
+    if not only_computes(name):
         raise UnsupportedError(f"tf.{name} is not known to compute and to do no more")
+    if name == _GETITEM:
+        return _piece
+    module, _, last = name.rpartition(".")
+    if module == "__operators__":
+        return functools.partial(_applied, _OPERATORS[last])
     return functools.reduce(getattr, name.split("."), tensorflow())
+
+
+def only_computes(name: str) -> bool:
+    """Tell whether the function that TensorFlow's Keras called `name` is known to do no more."""
+    module, _, last = name.rpartition(".")
+    if module == "__operators__":
+        return name == _GETITEM or last in _OPERATORS
+    return last in _FUNCTIONS.get(module, "").split()
 
 
 def _applied(function: Any, *values: Any, **named: Any) -> Any:

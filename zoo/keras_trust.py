@@ -21,11 +21,24 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "keras.activations", "keras.constraints", "keras.dtype_policies", "keras.initializers",
-    "keras.layers", "keras.models", "keras.ops", "keras.quantizers", "keras.regularizers",
+    "keras.layers", "keras.ops", "keras.quantizers", "keras.regularizers",
 )  # fmt: skip
-_OWN_CLASSES = {"keras": ("DTypePolicy", "Functional", "Model", "Sequential", "Variable")}
-_INNER = ("keras.src.applications.", "keras.src.models.", "keras.src.ops.")
-_OURS = "zoo>"
+_NETS = ("Functional", "Model", "Sequential")
+_OWN_CLASSES = {
+    "keras": ("DTypePolicy", *_NETS, "Variable"),
+    "keras.models": _NETS,
+    "keras.src.applications.convnext": ("LayerScale", "StochasticDepth"),
+    "keras.src.applications.inception_resnet_v2": ("CustomScaleLayer",),
+    "keras.src.models.functional": _NETS,
+    "keras.src.models.model": _NETS,
+    "keras.src.models.sequential": _NETS,
+}
+_INNER = "keras.src.ops."
+_MAKING = ("clone_model", "deserialize", "get", "load_model", "model_from_json", "save_model")
+"""Functions of Keras that make objects of what they are given, or files."""
+OURS = ("zoo>GraphLayer", "zoo>SlicingOpLambda", "zoo>TFOpLambda", "zoo>hard_sigmoid")
+"""What `zoo.keras_layer` and `zoo.keras_older` register with Keras."""
+_OUR_MODULES = (None, "builtins", "zoo", "zoo.keras_layer", "zoo.keras_older")
 _REACHING = ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper")
 """Layers that run another library, or open a model that lies somewhere else."""
 _DEEPEST = 100
@@ -88,7 +101,7 @@ def _object(value: dict[str, Any]) -> Iterator[str]:
     registered = value.get("registered_name")
     if kind in _REACHING or kind == "__lambda__":
         yield kind
-    elif isinstance(registered, str) and registered.startswith(_OURS):
+    elif is_ours(value):
         return
     elif isinstance(registered, str) and ">" in registered:
         yield registered
@@ -96,11 +109,30 @@ def _object(value: dict[str, Any]) -> Iterator[str]:
         return  # Keras looks it up among its own activations, losses and the like
     elif module is None and "module" in value and not kind.startswith("__"):
         yield f"the class {kind}"
-    elif module is not None and not is_known(str(module), kind):
-        named = value.get("config")
-        yield f"{module}.{named if isinstance(named, str) else kind}"
+    elif module is not None and not is_known(str(module), named(value)):
+        yield f"{module}.{named(value)}"
 
 
-def is_known(module: str, kind: str) -> bool:
-    """Tell whether the class or function `kind` of `module` is one of Keras's that only compute."""
-    return module in _MODULES or kind in _OWN_CLASSES.get(module, ()) or module.startswith(_INNER)
+def is_ours(value: dict[str, Any]) -> bool:
+    """Tell whether the object that `value` describes is one of ours, by all that it says.
+
+    Keras goes by the registered name only while something is registered by it, else by the module.
+    """
+    registered, name = value.get("registered_name"), named(value)
+    if registered not in OURS or value.get("module") not in _OUR_MODULES:
+        return False
+    return name in (registered, registered.removeprefix("zoo>"))
+
+
+def named(value: dict[str, Any]) -> str:
+    """Return the name of the class, or of the function, that `value` describes."""
+    kind, settings = value.get("class_name"), value.get("config")
+    return settings if kind == "function" and isinstance(settings, str) else str(kind)
+
+
+def is_known(module: str, name: str) -> bool:
+    """Tell whether the class or function `name` of `module` is Keras's and only computes."""
+    if not name.isidentifier() or name in _MAKING or name in _REACHING:
+        return False
+    inside = module.startswith(_INNER) or module in _MODULES
+    return inside or name in _OWN_CLASSES.get(module, ())

@@ -17,19 +17,18 @@ from zoo.errors import FormatError, ZooError, counted
 from zoo.extracting import USUAL as LIMITS
 from zoo.file_types import file_type
 from zoo.findings import Finding
-from zoo.members import FILE
 from zoo.saved_model_file import BINARY, TEXT, folder_of
+from zoo.scanned_archives import unpack
 from zoo.scanning import look
 from zoo.sightings import Sightings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
-    from zoo.members import Member
     from zoo.model import Model
 
 _KERAS_METADATA, _HUB, _FINGERPRINT = "keras_metadata.pb", "tfhub_module.pb", "fingerprint.pb"
-_DATA = re.compile(r".+\.data-\d{5}-of-\d{5}")
+_DATA = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
 _MODELS = (
     ".ckpt", ".h5", ".hdf5", ".index", ".keras", ".meta", ".mlir", ".onnx", ".pb", ".tflite",
 )  # fmt: skip
@@ -73,6 +72,13 @@ class Look:
         return seen
 
     def _folder(self, folder: Path) -> Sightings:
+        seen = self.within(folder)
+        if not seen.models and not seen.found:
+            seen.unread.append("no model that can be read")
+        return seen
+
+    def within(self, folder: Path) -> Sightings:
+        """Return what is seen in the files in `folder`, be there a model among them or not."""
         seen, passed = Sightings(), 0
         for number, file in enumerate(sorted(folder.rglob("*"))):
             if number >= _MOST_FILES:
@@ -81,8 +87,6 @@ class Look:
             if file.is_dir() and not file.is_symlink():
                 continue
             passed += not self._file(seen, file, file.relative_to(folder).as_posix(), alone=False)
-        if not seen.models and not seen.found:
-            seen.unread.append("no model that can be read")
         if passed:
             seen.notes.append(f"not looked into, as no graph or net: {counted(passed, 'file')}")
         return seen
@@ -109,7 +113,7 @@ class Look:
             start = file.read(_START)
         if not start and not alone and path.suffix not in (*_MODELS, ".pbtxt"):
             return None  # such as an __init__.py
-        for question in (_named, _code, _keras, self._arrays, self._archive, _graph, _weights):
+        for question in (_named, _code, self._keras, self._arrays, self._archive, _graph, _weights):
             found = question(path, start)
             if found is not None:
                 return found
@@ -144,14 +148,30 @@ class Look:
     def _archive(self, path: Path, start: bytes) -> Sightings | None:  # noqa: ARG002
         if not archives.recognises(path):
             return None
+        return self._unpacked(path)
+
+    def _unpacked(self, path: Path, known: Collection[str] = ()) -> Sightings:
+        """Return what is in the members of the archive at `path`, those that are `known` apart."""
         if self.depth >= _DEEPEST:
             return Sightings(unread=["an archive within archives, which was not unpacked"])
-        seen = Sightings()
+        seen, inner = Sightings(), Look(self.model_at, self.depth + 1)
         with tempfile.TemporaryDirectory(prefix="zoo-scan-") as room:
-            seen.add(_unpack(path, Path(room)))
+            seen.add(unpack(path, Path(room), known))
             seen.models = 0
-            inner = Look(self.model_at, self.depth + 1).through(Path(room))
-        seen.join(inner)
+            seen.join(inner.within(Path(room)) if known else inner.through(Path(room)))
+        return seen
+
+    def _keras(self, path: Path, start: bytes) -> Sightings | None:
+        """Look into a file of Keras, and at what else was put into it."""
+        seen = _of_keras(path, start)
+        if seen is None or not start.startswith(b"PK"):
+            return seen
+        own = keras_file.MEMBERS
+        try:
+            if any(one.name not in own for one in archives.members(path)):
+                seen.join(self._unpacked(path, own))
+        except ZooError as error:
+            seen.unread.append(_said(error))
         return seen
 
 
@@ -176,35 +196,6 @@ def _is_part(name: str, prefix: str) -> bool:
     return rest != name and (rest in (".index", ".meta") or rest.startswith((".data-", "-0")))
 
 
-def _unpack(path: Path, room: Path) -> Iterator[Finding]:
-    """Write the files in the archive at `path` into `room`; yield what would lie elsewhere."""
-    left = LIMITS.most(path.stat().st_size)
-    with archives.opened(path, left) as members:
-        for number, member in enumerate(members):
-            if number >= LIMITS.members:
-                raise FormatError("too many members", found=f"more than {LIMITS.members}")
-            if member.fault:
-                why = f"would be unpacked to elsewhere, or to what is no file: it {member.fault}"
-                yield Finding("archive member", member.name[:200], why, "io")
-            elif member.kind == FILE:
-                left -= _write(member, room.joinpath(*member.parts), left)
-
-
-def _write(member: Member, target: Path, most: int) -> int:
-    written = 0
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            for chunk in member.chunks():
-                written += len(chunk)
-                if written > most:
-                    raise FormatError("the archive unpacks to more than a model has")
-                file.write(chunk)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise FormatError("two members for one place", found=repr(member.name[:200])) from error
-    return written
-
-
 def _named(path: Path, start: bytes) -> Sightings | None:
     """Look into what is known by its name in a SavedModel."""
     if path.name in (BINARY, TEXT):
@@ -213,7 +204,8 @@ def _named(path: Path, start: bytes) -> Sightings | None:
         return scanned_graphs.of_keras_metadata(path)
     if path.name in (_HUB, _FINGERPRINT):
         return scanned_graphs.of_graph(path) or Sightings()
-    if _DATA.fullmatch(path.name) and not start.startswith(b"\x80"):
+    shard = _DATA.fullmatch(path.name)
+    if shard and not start.startswith(b"\x80") and bundle.recognises(path.with_name(shard[1])):
         return Sightings()
     return None
 
@@ -245,7 +237,7 @@ def _one(finding: Finding) -> Sightings:
     return seen
 
 
-def _keras(path: Path, start: bytes) -> Sightings | None:
+def _of_keras(path: Path, start: bytes) -> Sightings | None:
     """Look into a file of Keras, its configuration as JSON among it."""
     if path.suffix == ".json" and b'"class_name"' in start:
         return _settings(path.read_bytes())

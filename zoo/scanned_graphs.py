@@ -12,17 +12,20 @@ from zoo import graph_file, graph_source, keras_findings, protos, weighing, wire
 from zoo.assets import links_out
 from zoo.errors import FormatError
 from zoo.findings import Finding
+from zoo.mapped import MappedFile
 from zoo.scanning import look
 from zoo.sightings import Sightings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _TEXTS = (".pbtxt", ".pb.txt", ".prototxt", ".pbtext")
 _NODES = re.compile(rb"\bop\s*:\s*[\"']|\bnode\s*:?\s*[{<]|\bnode_def\s*:?\s*[{<]")
 _FIRST_BYTES = b"\x08\x0a\x12\x1a\x22"
 """What the messages of graphs begin with: the tags of their first fields."""
+_GRAPH_NODE = 1
+_SEVERAL = "it is several messages at once: what loads it may take it for any of them"
 _METADATA = 5
 """The field of a ``SavedObject`` in ``keras_metadata.pb`` that holds its settings as JSON."""
 
@@ -36,8 +39,7 @@ def of_graph(path: Path) -> Sightings | None:
         It is a graph, and damaged.
     """
     if graph_source.is_graph(path) and not graph_source.is_text(path):
-        graph, _ = graph_file.read(path)
-        return _of_meta_graphs([protos.MetaGraphDef(graph_def=graph)])
+        return _of_frozen(path)
     with path.open("rb") as file:
         if file.read(1) not in [bytes([byte]) for byte in _FIRST_BYTES]:
             return None
@@ -117,20 +119,61 @@ def of_keras_metadata(path: Path) -> Sightings:
     return seen
 
 
-def _of_bytes(data: bytes, path: Path) -> Sightings | None:
-    """Return what is in the message `data`, taken for each that it can be; None for none."""
+def _of_frozen(path: Path) -> Sightings:
+    """Return what is in the file at `path`, which begins as a frozen graph.
+
+    Raises
+    ------
+    FormatError
+        It is damaged, and no other message.
+    """
+    other = _beside_nodes(path)
+    try:
+        graph, _ = graph_file.read(path)
+    except FormatError:
+        if other is None:
+            raise
+        seen = Sightings()
+    else:
+        seen = _of_meta_graphs([protos.MetaGraphDef(graph_def=graph)])
+    if other is not None:
+        seen.join(other)
+        seen.unread.append(_SEVERAL)
+    return seen
+
+
+def _beside_nodes(path: Path) -> Sightings | None:
+    """Return what another reader would find in the file at `path`, a frozen graph; None if nothing.
+
+    Its nodes are nothing to the other messages, whose graphs are in the field of its library: only
+    what is not a node is parsed, however large the graph is.
+    """
+    data: Any = MappedFile(path).view()
+    try:
+        whole = weighing.fields(data, path)
+        rest = b"".join(data[one.head : one.end] for one in whole if one.number != _GRAPH_NODE)
+    except wire.Damaged:
+        return None
+    return _of_bytes(rest, path, (protos.SavedModel, protos.MetaGraphDef))
+
+
+def _of_bytes(data: bytes, path: Path, kinds: Sequence[Any] = ()) -> Sightings | None:
+    """Return what is in the message `data`, taken for each of `kinds`; None for none of them."""
     from google.protobuf.message import DecodeError
 
-    seen = Sightings()
-    for kind in (protos.SavedModel, protos.MetaGraphDef, protos.GraphDef):
+    seen, readings = Sightings(), 0
+    for kind in kinds or (protos.SavedModel, protos.MetaGraphDef, protos.GraphDef):
         try:
-            weighing.refuse_swollen(data, kind.DESCRIPTOR.name, path)
+            weighing.refuse_swollen(data, kind.DESCRIPTOR.name, path, path.stat().st_size)
             meta_graphs = _meta_graphs(kind.FromString(data))
         except (DecodeError, wire.Damaged):
             continue
         if meta_graphs:
             seen.join(_of_meta_graphs(meta_graphs))
-    return seen if seen.models else None
+            readings += 1
+    if readings > 1 and not kinds:
+        seen.unread.append(_SEVERAL)
+    return seen if readings else None
 
 
 def _meta_graphs(message: Any) -> list[protos.MetaGraphDef]:

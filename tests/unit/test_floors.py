@@ -82,6 +82,7 @@ FLOORS = [  # from the roof down
     {"zoo.carried", "zoo.compare", "zoo.describe"},
     {"zoo.unpacked"},
     {"zoo.scanned_files"},
+    {"zoo.scanned_archives"},
     {"zoo.extracting"},
     {"zoo.archives", "zoo.detect", "zoo.joining", "zoo.samples"}
     | {"zoo.scan_rules", "zoo.transforms"}
@@ -115,6 +116,7 @@ FLOORS = [  # from the roof down
     {"zoo.endpoints", "zoo.loading", "zoo.sizes", "zoo.supervision"}
     | {"zoo.scanned_graphs"}
     | {"zoo.stand_ins"},
+    {"zoo.keras_findings"},
     {"zoo.scanning"},
     {"zoo.levels"},
     {"zoo.named_files"},
@@ -122,7 +124,6 @@ FLOORS = [  # from the roof down
     {"zoo.fillers", "zoo.references", "zoo.saver", "zoo.state", "zoo.waiting"},
     {"zoo.assets", "zoo.devices", "zoo.feeds", "zoo.freeze", "zoo.graph_source"}
     | {"zoo.importable", "zoo.resources", "zoo.runnable", "zoo.thaw"},
-    {"zoo.keras_findings"},
     {"zoo.keras_file", "zoo.saved_model_file"} | {"zoo.keras_repairs", "zoo.keras_trust"},
     {"zoo.branches", "zoo.loop_reads", "zoo.tensor_lists"} | {"zoo.keras_1", "zoo.keras_older"},
     {"zoo.keras_errors", "zoo.keras_names", "zoo.keras_nodes"},
