@@ -91,7 +91,11 @@ def of_text(path: Path) -> Sightings | None:
             continue
         meta_graphs = _meta_graphs(found)
         if meta_graphs:
-            return _of_meta_graphs(meta_graphs)
+            seen, other = _of_meta_graphs(meta_graphs), _of_bytes(data, path)
+            if other is not None:
+                seen.join(other)
+                seen.unread.append(_SEVERAL)
+            return seen
     if _NODES.search(data):
         raise FormatError("it has nodes, and is no graph that can be read", found=why[:200])
     return None

@@ -51,6 +51,17 @@ def test_m01_a_message_behind_the_nodes_of_another_is_read(scan, name, form):
     assert any("several messages" in one for one in document["unread"])
 
 
+def test_m01_a_message_in_a_comment_of_a_text_is_read(scan):
+    """A text may begin as a message does, and have the rest of one behind a #."""
+    start = b'ode { name: "a" op: "NoOp" } #'
+    text = b"\nn" + start.ljust(ord("n"), b" ")
+    node = wire.field(1, b"#12345678") + wire.field(2, b"ReadFile") + wire.field(15, b" " * 12)
+    assert len(node) == ord("#")  # so that each line which a tag begins is a comment
+    data = text + wire.field(2, wire.field(2, wire.field(1, node)))
+
+    assert ops(scan(data, "model.meta")) == {"ReadFile": "network"}  # a file nobody names
+
+
 def test_m01_a_graph_with_functions_is_one_message(scan):
     """Its library is no graph to anybody."""
     graph = protos.GraphDef()
