@@ -48,6 +48,13 @@ def read(path: Path) -> tuple[protos.BundleHeaderProto, dict[bytes, protos.Bundl
         raise FormatError(f"{path} is no checkpoint", found="a table without a header") from error
     except DecodeError as error:
         raise FormatError(f"{path} is damaged", found=f"an entry: {error}") from error
+    _refuse_others(path, header)
+    _refuse_overlaps(path, entries)
+    return header, entries
+
+
+def _refuse_others(path: Path, header: protos.BundleHeaderProto) -> None:
+    """Refuse an index that another machine or another release wrote for readers of its own."""
     if header.endianness == _BIG_ENDIAN:
         raise UnsupportedError(f"{path} was written on a big-endian machine")
     if header.version.min_consumer > _VERSION:
@@ -55,13 +62,15 @@ def read(path: Path) -> tuple[protos.BundleHeaderProto, dict[bytes, protos.Bundl
             f"{path} was written for a newer TensorFlow",
             found=f"version {header.version.min_consumer} is needed, where {_VERSION} is known",
         )
+    if header.version.producer < 0:
+        raise FormatError(
+            f"{path} is damaged", found=f"written by version {header.version.producer}"
+        )
     if _VERSION in header.version.bad_consumers:
         raise UnsupportedError(
             f"{path} is not for readers of version {_VERSION}, as TensorFlow and zoo are",
             found="its header says that they would read it wrongly",
         )
-    _refuse_overlaps(path, entries)
-    return header, entries
 
 
 def _pairs(path: Path) -> dict[bytes, bytes]:

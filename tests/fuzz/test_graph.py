@@ -17,7 +17,7 @@ from zoo.errors import ZooError
 from zoo.samples import sample_model
 from zoo.tensors import ArrayTensor
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*unicode_escape:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
 WORDS = (b"node {", b"{", b"}", b"attr {", b"dim { size: 99999999999 }", b'"', b": -1", b"[", b"<")
 
 

@@ -387,6 +387,14 @@ def test_m17_a_checkpoint_for_a_newer_tensorflow_says_so(prefix):
         bundle.read(prefix)
 
 
+def test_m17_no_checkpoint_was_written_before_the_first_version(prefix):
+    """TensorFlow refuses it too."""
+    with_entries(prefix, lambda entries: setattr(entries[b""].version, "producer", -1))
+
+    with pytest.raises(FormatError, match="damaged"):
+        bundle.read(prefix)
+
+
 def test_m17_a_checkpoint_that_forbids_our_version_says_so(prefix):
     """TensorFlow refuses it too: who wrote it knew of a fault in readers of this version."""
     with_entries(prefix, lambda entries: entries[b""].version.bad_consumers.append(1))
