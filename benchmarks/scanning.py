@@ -38,11 +38,12 @@ def rows(bench: Bench) -> Iterator[Row]:
         bench.runs,
         lost=bench.missing,
     )
-    harm = sorted(path for path in room.iterdir() if path.name != _INNOCENT)
+    harm = sorted(path for path in room.iterdir() if path.name != _INNOCENT and not bench.quick)
     facts: dict[str, Any] = {}
     for label, command in commands.items():
         passed = sum(_says(command, path) == _CLEAN for path in harm)
-        facts[f"{label} passes of {len(harm)} models that do harm"] = passed
+        if harm:
+            facts[f"{label} passes of {len(harm)} models that do harm"] = passed
         facts[f"{label} flags the net"] = int(_says(command, room / _INNOCENT) != _CLEAN)
     ours, *theirs = found.values()
     yield WORKS["scan"].row("MobileNetV2, a SavedModel of Keras of 1.6 MB", ours, theirs, facts)
