@@ -29,20 +29,26 @@ def in_shell(command, folder, env):
 
 
 def run_console(block, run):
-    """Give each command of a block to `run`, and fail where it prints something else."""
-    for command, output in commands(block):
+    """Give each command of a block to `run`, and fail where it prints something else.
+
+    Returns how many there were.
+    """
+    shown = [*commands(block)]
+    for command, output in shown:
         printed = _PROGRESS.sub("", run(command))
         if not _CHECKER.check_output(output, printed, doctest.ELLIPSIS):
             assert f"$ {command}\n{printed}" == f"$ {command}\n{output}"
+    return len(shown)
 
 
 def run_python(block, name, globs):
-    """Run a block of examples, and fail where it shows something else."""
+    """Run a block of examples, and fail where it shows something else; return how many."""
     test = doctest.DocTestParser().get_doctest(block, globs, name, name, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     runner.run(test, clear_globs=False)
     globs.update(test.globs)
     assert runner.failures == 0
+    return runner.tries
 
 
 def environment(path, *places):

@@ -99,11 +99,12 @@ class Reader:
 def _head(line: bytes) -> dict[str, Any]:
     try:
         facts = json.loads(line)
-        if type(facts["kind"]) is str and type(facts["bytes"]) is int and facts["bytes"] >= 0:
-            return dict(facts)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise _unreadable(repr(line[:100]))
+        sound = type(facts["kind"]) is str and type(facts["bytes"]) is int and facts["bytes"] >= 0
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _unreadable(repr(line[:100])) from error
+    if not sound:
+        raise _unreadable(repr(line[:100]))
+    return dict(facts)
 
 
 def of_array(name: str, value: Any) -> Packet:

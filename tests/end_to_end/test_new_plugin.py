@@ -24,9 +24,9 @@ def test_a_format_in_ten_minutes(fresh, tmp_path):
     """The page, typed line by line by somebody who has never seen zoo."""
     for kind, block in BLOCK.findall(PAGE.read_text()):
         if kind == "python":
-            run_python(block, PAGE.name, {})
-            continue
-        run_console(block, lambda command: fresh.run(command, tmp_path).stdout)
+            assert run_python(block, PAGE.name, {})
+        else:
+            assert run_console(block, lambda command: fresh.run(command, tmp_path).stdout)
 
 
 def test_a_built_plugin_is_found_without_its_folder(fresh, tmp_path):

@@ -56,11 +56,13 @@ def test_what_a_page_shows_happens(page, warm_path, tmp_path, monkeypatch):
             printed = in_shell(command.replace(SERVER, server), tmp_path, env)
             return printed.replace(server, SERVER)
 
-        for kind, block in BLOCK.findall(page.read_text()):
-            if kind == "python":
-                run_python(block, page.name, globs)
-            else:
-                run_console(block, run)
+        text = page.read_text()
+        files = dict(FILES.findall(text)).values()
+        for kind, block in BLOCK.findall(text):
+            if kind == "console":
+                assert run_console(block, run)
+            elif block not in files:
+                assert run_python(block, page.name, globs)
 
 
 FILES = re.compile(r"^`(\S+\.py)`:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -197,6 +197,29 @@ def test_an_import_reads_nothing(tf, tmp_path, effect):
         assert runner._graph.get_tensor_by_name("y:0").shape.as_list() == shape
 
 
+def test_m01_an_import_reads_no_path_of_an_author(tf, tmp_path, effect):
+    """Where an asset stands, its author's graph has a path of his; the model's own is read."""
+    effect.write_text("7")
+    (tmp_path / "own").write_text("3")
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, [None], name="x")
+        path = tf.constant(str(effect), name="path")
+        filled = tf.fill([tf.strings.to_number(tf.io.read_file(path), tf.int32)], 1.0)
+        tf.compat.v1.add_to_collection("saved_model_main_op", tf.group(filled, name="init"))
+        tf.negative(x, name="z")
+        written = tf.compat.v1.train.export_meta_graph().SerializeToString()
+    meta_graph = MetaGraphDef.FromString(written)
+    meta_graph.collection_def["saved_model_main_op"].node_list.value.append("init")
+    meta_graph.asset_file_def.add(filename="own").tensor_info.name = "path:0"
+    model = Model(meta_graph, {}, {"own": tmp_path / "own"})
+
+    model.run("z", {"x": [1.0]})
+
+    (runner,) = model._calls._runners
+    assert runner._graph.get_tensor_by_name("Fill:0").shape.as_list() == [3]
+
+
 def test_a_new_head_reads_nothing(tf, tmp_path, effect):
     """The width of what it stands on is not looked up in a file, by nobody's leave."""
     effect.write_text("7")

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import tempfile
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,10 @@ class Target:
     memory: int = MEMORY
 
     def check(self, tree):
-        """Look at `tree`; whatever is raised but a refusal is what is looked for."""
+        """Look at `tree` and tell whether it was read.
+
+        Whatever is raised but a refusal is what is looked for.
+        """
         with tempfile.TemporaryDirectory(dir=_ROOM, ignore_cleanup_errors=True) as room:
             written(tree, Path(room))
             with limited(self.memory):
@@ -64,16 +68,20 @@ class Target:
                     self.look(Path(room))
                 except self.refusals as error:
                     str(error)
+                    return False
+        return True
 
     def fuzz(self, examples=EXAMPLES, number=None):
         """Check `examples` inputs: those of every run, or with `number` those of that seed.
 
+        Returns how many were read, and how many refused.
         The smallest input that fails is kept as `failing`.
         """
+        answers = Counter()
 
         def attempt(tree):
             try:
-                self.check(tree)
+                answers[self.check(tree)] += 1
             except BaseException:
                 failing[self.name] = tree
                 raise
@@ -85,6 +93,20 @@ class Target:
             derandomize=number is None, suppress_health_check=list(HealthCheck),
         )(given(self.inputs)(attempt))  # fmt: skip
         (test if number is None else seeded(number)(test))()
+        return answers[True], answers[False]
+
+
+def read_all(tensors):
+    """Read `tensors` as far as they let themselves be read."""
+    for tensor in tensors:
+        try:
+            _ = tensor.nbytes
+            tensor.read()
+            if tensor.dtype.itemsize:
+                for _ in tensor.chunks():
+                    pass
+        except ZooError as error:
+            str(error)
 
 
 failing = {}

@@ -85,4 +85,7 @@ TARGETS = [Target("archive", trees(specimens, WORDS), look)]
 
 def test_archives_are_unpacked_or_refused():
     """Into their folder, and nowhere else."""
-    TARGETS[0].fuzz()
+    read, refused = TARGETS[0].fuzz()
+
+    assert read
+    assert refused

@@ -36,4 +36,7 @@ TARGETS = [Target("lock", trees(lambda: SPECIMENS, WORDS), look)]
 
 def test_locks_are_read_or_refused():
     """And what is read is written as it was read."""
-    TARGETS[0].fuzz()
+    read, refused = TARGETS[0].fuzz()
+
+    assert read
+    assert refused

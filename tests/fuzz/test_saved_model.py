@@ -68,7 +68,10 @@ TARGETS = [
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_saved_models_are_read_or_refused(target):
     """The graph, its signatures and weights, whatever the files say."""
-    target.fuzz()
+    read, refused = target.fuzz()
+
+    assert read
+    assert refused
 
 
 @pytest.mark.tensorflow
@@ -78,9 +81,15 @@ def test_what_is_taken_is_what_tensorflow_parses(tf):
 
     def look_beside(folder):
         ours = saved_model_file.read(folder / "m")
-        theirs = parse_saved_model(str(folder / "m"))
+        try:
+            theirs = parse_saved_model(str(folder / "m"))
+        except OSError as error:
+            # text may be of a newer TensorFlow for us, as messages may for both
+            assert "has no field named" in str(error)
+            return
         assert theirs.SerializeToString(deterministic=True) == ours.SerializeToString(
             deterministic=True
         )
 
-    Target("saved_model_tensorflow", trees(specimens, WORDS), look_beside, memory=BESIDE).fuzz(150)
+    inputs = trees(specimens, WORDS)
+    assert Target("saved_model_tensorflow", inputs, look_beside, memory=BESIDE).fuzz(150)[0]

@@ -438,11 +438,15 @@ def test_m18_pickles_are_never_loaded(tmp_path, monkeypatch):
     assert not (tmp_path / "was-unpickled").exists()
 
 
-def test_what_is_honest_is_not_weighed_down(tmp_path):
+def test_what_is_honest_is_not_weighed_down(tmp_path, monkeypatch):
     """Messages that are as large as their nodes are far below what may come of them."""
-    nodes = [node(f"layer_{number}/weights/read", "NoOp") for number in range(20_000)]
+    named = [node(f"layer_{number}/weights/read", "NoOp") for number in range(20_000)]
+    bare = [protos.NodeDef()] * 20_000
+    monkeypatch.setenv("ZOO_BUDGET", "35MB")
 
-    refuse_swollen(protos.GraphDef(node=nodes).SerializeToString(), "GraphDef", tmp_path)
+    refuse_swollen(protos.GraphDef(node=named).SerializeToString(), "GraphDef", tmp_path)
+    with pytest.raises(LimitError):
+        refuse_swollen(protos.GraphDef(node=bare).SerializeToString(), "GraphDef", tmp_path)
 
 
 BRACKETS = ["a: [" + "{}," * 9000 + "{}]", "models: {a: [" + "[]," * 9000 + "]}"]

@@ -1,15 +1,14 @@
 """Files that are several things, and things with the names of others, are seen through."""
 
 import base64
-import io
 import json
 import pickle
-import zipfile
 
 import pytest
 
 import zoo
 from tests import hostile_graphs as hostile
+from tests.packed import zipped
 from zoo import keras_findings, keras_trust, protos, wire
 
 EVIL, GOOD = hostile.in_function(), hostile.meta_graph()
@@ -30,14 +29,6 @@ def scan(tmp_path):
 
 def ops(document):
     return {one["op"]: one["level"] for one in document["findings"]}
-
-
-def zipped(files):
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return data.getvalue()
 
 
 @pytest.mark.parametrize("name", ["saved_model.pb", "model.meta", "model.pb", "model"])

@@ -6,14 +6,13 @@ import io
 import json
 import os
 import pickle
-import tarfile
-import zipfile
 
 import pytest
 
 import zoo
 from tests import hostile_graphs as hostile
 from tests.made_plugins import BUNDLED, offers, plugin
+from tests.packed import tarred, zipped
 from zoo import keras_findings, plugins, protos, wire
 from zoo.cli import main
 from zoo.errors import UnknownNameError
@@ -123,7 +122,7 @@ def test_a_graph_that_is_carried_among_arrays_is_read(tmp_path, form):
         ("model.onnx", b"\x08\x07\x12\x07pytorch\x1a\x03"),
         ("model.index", b"no table"),
         ("model.bin", b"anything at all"),
-        ("net.tar.gz", gzip.compress(b"no tar")),
+        ("net.tar.gz", gzip.compress(b"no tar", mtime=0)),
     ],
 )
 def test_m04_what_cannot_be_read_is_unknown(scan, name, data):
@@ -197,26 +196,6 @@ def test_a_library_beside_a_model_is_custom_code(scan):
 
     document = scan(files)
     assert (document["verdict"], ops(document)) == ("unknown", {"library": "custom-op"})
-
-
-def zipped(files):
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return data.getvalue()
-
-
-def tarred(files, mode="w:gz"):
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode=mode) as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            if content is None:
-                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-            info.size = len(content or b"")
-            archive.addfile(info, io.BytesIO(content or b""))
-    return data.getvalue()
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, "w")])
