@@ -23,6 +23,17 @@ CHOICE = "ZOO_PLUGINS"
 
 _OURS = "zoo"
 """The distribution whose plugins are the bundled ones."""
+_HOOKS_OF_OURS = {
+    "architectures": {"zoo_architectures"},
+    "checkpoint": {"zoo_formats"},
+    "finetune": {"zoo_commands"},
+    "frozen": {"zoo_formats"},
+    "keras": {"zoo_architectures", "zoo_formats"},
+    "npz": {"zoo_formats"},
+    "safetensors": {"zoo_formats"},
+    "saved_model": {"zoo_formats"},
+}
+"""What each bundled plugin implements: it is imported for nothing else."""
 _ENTRIES = "entry_points.txt"
 _UNNAMED = re.compile(r"[-_.]+")
 
@@ -40,6 +51,10 @@ class Plugin:
     def bundled(self) -> bool:
         """Tell whether it comes with zoo."""
         return self.distribution == _OURS
+
+    def may_implement(self, hook: str) -> bool:
+        """Tell whether it may have an answer to `hook`; what others bring, only an import tells."""
+        return not self.bundled or hook in _HOOKS_OF_OURS.get(self.name, {hook})
 
     @property
     def root(self) -> str:

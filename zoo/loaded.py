@@ -198,6 +198,8 @@ class Loaded:
         for plugin in self.found:
             if plugin.bundled != bundled or plugin in self.left_out or plugin in self.broken:
                 continue
+            if not plugin.may_implement(hook):
+                continue
             function = self.hooks(plugin).get(hook)
             if function is None:
                 continue

@@ -75,6 +75,16 @@ def test_the_bundled_ones_come_in_by_the_same_door():
     assert loaded.broken == {}
 
 
+def test_the_bundled_ones_are_imported_only_for_what_they_implement():
+    """What is said of them is what they do: ``zoo --help`` need not import formats to ask them."""
+    loaded = plugins.load(BUNDLED)
+    hooks = {hook for one in loaded.found for hook in loaded.hooks(one)}
+
+    for one in loaded.found:
+        assert set(loaded.hooks(one)) == {hook for hook in hooks if one.may_implement(hook)}
+        assert not one.may_implement("zoo_sources")
+
+
 def test_a_strangers_format_comes_beside_them():
     """One more entry point, one more format."""
     loaded = plugins.load([*BUNDLED, plugin("onnx", zoo_formats=offering("onnx"))])

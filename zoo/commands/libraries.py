@@ -9,7 +9,6 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from zoo.catalogue import is_url
 from zoo.commands.options import quiet
 from zoo.patience import Manner, Watch
 from zoo.transfer_progress import watching
@@ -24,6 +23,8 @@ class _Registry(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a URL as it is, anything else as the path of a file."""
+        from zoo.catalogue import is_url
+
         return value if is_url(value) else super().convert(value, param, ctx)
 
 
