@@ -10,8 +10,9 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zoo import keras_file, protos
+from zoo import protos
 from zoo.architectures import Architecture
+from zoo.file_types import file_type
 from zoo.formats import Format, read_only
 from zoo.hookspecs import hookimpl
 from zoo.matching import Report
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from zoo.keras_file import KerasFile
+
 zoo_api = 1
 
 _BY_PATH = "/vars/"
+_KINDS = ("hdf5", "zip")
 
 APPLICATIONS = (
     "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge",
@@ -43,7 +47,7 @@ APPLICATIONS = (
 def zoo_formats() -> Iterable[Format]:
     """Offer the ``keras`` format."""
     summary = ".h5 and .keras files: a Keras model, or its weights alone"
-    return [Format("keras", summary, keras_file.recognises, load, read_only, facts=facts)]
+    return [Format("keras", summary, recognises, load, read_only, facts=facts)]
 
 
 @hookimpl
@@ -59,6 +63,18 @@ def zoo_architectures() -> Iterable[Architecture]:
         )
         for name in APPLICATIONS
     ]
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether the file at `path` is one that Keras writes; never raises."""
+    try:
+        if file_type(path).name not in _KINDS:
+            return False
+    except OSError:
+        return False
+    from zoo import keras_file
+
+    return keras_file.recognises(path)
 
 
 def facts(path: Path, tensors: str | None = None) -> dict[str, Any]:
@@ -82,7 +98,9 @@ def load(path: Path) -> Model:
     FormatError
         The file is damaged.
     """
-    file = keras_file.KerasFile(path)
+    from zoo.keras_file import KerasFile
+
+    file = KerasFile(path)
     if file.net is None:
         return Model(protos.MetaGraphDef(), _alone(file))
     from zoo.keras_net import net_of
@@ -90,7 +108,7 @@ def load(path: Path) -> Model:
     return _traced(net_of(file), None)
 
 
-def _alone(file: keras_file.KerasFile) -> Weights:
+def _alone(file: KerasFile) -> Weights:
     from zoo.keras_facts import called
 
     tensors = {key: one for key, one in file.weights.items() if not file.is_slot(key)}
