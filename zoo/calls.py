@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo import signatures, waiting
-from zoo.errors import UnknownNameError, UnsupportedError, did_you_mean, some
+from zoo.errors import UnknownNameError, UnsupportedError, counted, did_you_mean, some
 from zoo.feeds import Checks
 from zoo.graph import tensor_name
 from zoo.objects import function_names
@@ -135,7 +135,7 @@ def require_graph(meta_graph: protos.MetaGraphDef, weights: Weights) -> None:
     if not meta_graph.graph_def.node:
         raise UnsupportedError(
             "the model has no graph, only weights",
-            found=f"{len(weights)} weights",
+            found=counted(len(weights), "weight"),
             hint="the graph of a checkpoint is in its .meta file; --graph attaches one",
         )
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from zoo import ops, protos
-from zoo.errors import UnknownNameError, did_you_mean
+from zoo.errors import UnknownNameError, counted, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -160,7 +160,7 @@ def require(nodes: dict[str, protos.NodeDef], tensors: Iterable[str]) -> None:
         if source(name) not in nodes or not _TENSOR.fullmatch(name):
             raise UnknownNameError(
                 f"the graph has no tensor {name!r}",
-                found=f"{len(nodes)} nodes",
+                found=counted(len(nodes), "node"),
                 hint=did_you_mean(
                     source(name), nodes, "`zoo inspect` lists the inputs and outputs"
                 ),

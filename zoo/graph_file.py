@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo import dtypes, output, protos, weighing, wire
-from zoo.errors import FormatError, UnsupportedError
+from zoo.errors import FormatError, UnsupportedError, counted
 from zoo.graph import shell
 from zoo.mapped import MappedFile
 from zoo.streams import Stream
@@ -106,7 +106,7 @@ def read(path: Path) -> tuple[protos.GraphDef, dict[str, Tensor]]:
     except (wire.Damaged, DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is damaged, or no graph", found=str(error)) from error
     if not graph.node:
-        raise FormatError(f"{path} is no graph", found=f"no nodes in {len(data)} bytes")
+        raise FormatError(f"{path} is no graph", found=f"no nodes in {counted(len(data), 'byte')}")
     return graph, tensors
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import protos, ranking, signatures
-from zoo.errors import UnsupportedError, ZooError, some
+from zoo.errors import UnsupportedError, ZooError, counted, some
 from zoo.graph import source
 from zoo.inline import expanded
 from zoo.signatures import DEFAULT, Signature
@@ -36,7 +36,7 @@ def outputs(meta_graph: protos.MetaGraphDef) -> list[str]:
     if not found:
         raise UnsupportedError(
             "the model has no outputs",
-            found=f"{len(meta_graph.graph_def.node)} nodes",
+            found=counted(len(meta_graph.graph_def.node), "node"),
             hint="name the tensors that you want",
         )
     return sorted(found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import AccessError, UnsupportedError, some
+from zoo.errors import AccessError, UnsupportedError, counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +143,7 @@ def _joined(kind: str, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
     order = _GATES[kind]
     if len(weights) != _PARTS * len(order):
         raise UnsupportedError(
-            f"{len(weights)} weights in a {kind} of Keras 1",
+            f"{counted(len(weights), 'weight')} in a {kind} of Keras 1",
             found=some(str(one.shape) for one in weights),
         )
     return [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoo import dtypes, ops, protos
-from zoo.errors import UnknownNameError, UnsupportedError
+from zoo.errors import UnknownNameError, UnsupportedError, counted
 from zoo.graph import by_name, port, source, tensor_name
 from zoo.variables import is_variable
 
@@ -59,7 +59,8 @@ def spec_of(
     number = port(tensor)
     if number >= len(given):
         raise UnknownNameError(
-            f"the graph has no tensor {tensor!r}", found=f"{node.op} with {len(given)} outputs"
+            f"the graph has no tensor {tensor!r}",
+            found=f"{node.op} with {counted(len(given), 'output')}",
         )
     return TensorSpec(tensor_name(tensor), given[number], _shape(graph, node, number))
 
