@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import budget, dtypes
 from zoo.errors import AccessError, FormatError, UnsupportedError
-from zoo.tensors import Tensor, text_array
+from zoo.tensors import MOST_AXES, Tensor, text_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,6 @@ _LENGTHS = {1: (2, "latin1"), 2: (4, "latin1"), 3: (4, "utf-8")}
 """By version: bytes that state how long the header is, and how it is encoded."""
 _LENGTH_AT, _LEAST = 8, 12
 _MOST_HEADER = 10_000
-_MOST_AXES = 64
 _LARGEST = 1 << 63
 _ALIGNED, _ROOM_TO_GROW = 64, 21
 _TEXT, _POINTER = 48, 8
@@ -118,7 +117,7 @@ def sizes(shape: object, itemsize: int) -> Shape:
     ValueError
         No array has it.
     """
-    if not isinstance(shape, list | tuple) or len(shape) > _MOST_AXES:
+    if not isinstance(shape, list | tuple) or len(shape) > MOST_AXES:
         raise ValueError(f"no shape: {str(shape)[:100]}")
     most = max(itemsize, 1)
     for size in shape:

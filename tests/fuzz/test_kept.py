@@ -5,7 +5,11 @@ import pytest
 from tests.fuzz.__main__ import targets
 from tests.fuzz.targets import INPUTS, kept
 
-FOUND = [(path.name, number) for path in INPUTS.iterdir() for number in range(len(kept(path.name)))]
+FOUND = [
+    (path.name, number)
+    for path in sorted(INPUTS.iterdir())
+    for number in range(len(kept(path.name)))
+]
 
 
 @pytest.mark.parametrize(("name", "number"), sorted(FOUND))

@@ -138,3 +138,13 @@ def test_raw_bytes_stream_in_pieces():
     assert b"".join(pieces) == content
     with pytest.raises(FormatError, match="does not fill its shape"):
         list(tensor_protos.from_proto(proto("float32", [3], tensor_content=bytes(8))).chunks())
+
+
+def test_an_array_of_too_many_axes_is_refused():
+    """NumPy has 64 at most; what says more is refused before an array is made."""
+    message = tensor_protos.header(FilledTensor(bytes(4), dtypes.named("float32"), (1,) * 64))
+
+    assert tensor_protos.from_proto(message).read().ndim == 64
+    message.tensor_shape.dim.add(size=1)
+    with pytest.raises(FormatError, match="65 axes"):
+        tensor_protos.from_proto(message)
