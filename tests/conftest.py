@@ -14,6 +14,14 @@ collect_ignore_glob = ["*_hammer.py", "killed_*.py"]
 _BESIDE = Path(__file__).parents[2] / "shared" / "fixtures"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what the contract measures as long; the plugins of others know no such mark."""
+    for item in items:
+        if item.name.startswith("test_many_weights_"):
+            item.add_marker("long")
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a cache and a user's registry of its own."""

@@ -12,6 +12,8 @@ from zoo import amounts, output
 from zoo.errors import LimitError
 
 VARIABLE = "ZOO_BUDGET"
+MOST_AXES = 64
+"""Axes that a numpy array has at most; TensorFlow counts to 254, and computes with 8."""
 _RATIO, _SPARE = 20, 1 << 30
 
 

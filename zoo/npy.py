@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import budget, dtypes
 from zoo.errors import AccessError, FormatError, UnsupportedError
-from zoo.tensors import MOST_AXES, Tensor, text_array
+from zoo.tensors import Tensor, text_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,7 +117,7 @@ def sizes(shape: object, itemsize: int) -> Shape:
     ValueError
         No array has it.
     """
-    if not isinstance(shape, list | tuple) or len(shape) > MOST_AXES:
+    if not isinstance(shape, list | tuple) or len(shape) > budget.MOST_AXES:
         raise ValueError(f"no shape: {str(shape)[:100]}")
     most = max(itemsize, 1)
     for size in shape:

@@ -13,9 +13,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes
+from zoo import budget, dtypes
 from zoo.errors import FormatError, ZooError
-from zoo.tensors import MOST_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -144,7 +143,7 @@ def array(packet: Packet) -> tuple[str, Any]:
         name, shape = packet.facts["name"], packet.facts["shape"]
         dtype = dtypes.named(packet.facts["dtype"])
         good = [type(size) is int and size >= 0 for size in shape]
-        if type(name) is not str or not all(good) or len(shape) > MOST_AXES:
+        if type(name) is not str or not all(good) or len(shape) > budget.MOST_AXES:
             raise ValueError(f"{name} {shape}")
         return name, _values(packet.data, dtype, tuple(shape))[()]
     except (LookupError, TypeError, ValueError, struct.error, ZooError) as error:

@@ -13,10 +13,10 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zoo import dtypes, protos, wire
+from zoo import budget, dtypes, protos, wire
 from zoo.errors import FormatError
 from zoo.mapped import CHUNK
-from zoo.tensors import MOST_AXES, FilledTensor, Shape, SpelledTensor, Tensor, afford
+from zoo.tensors import FilledTensor, Shape, SpelledTensor, Tensor, afford
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +181,7 @@ def shape_of(proto: protos.TensorShapeProto) -> Shape:
         A size is missing or negative, or there are more axes or elements than an array can have.
     """
     sizes = tuple([dim.size for dim in proto.dim])
-    if len(sizes) > MOST_AXES:
+    if len(sizes) > budget.MOST_AXES:
         raise FormatError("a stored tensor has too many axes", found=f"{len(sizes):,} axes")
     count = math.prod(sizes)
     if 0 < count <= _MOST_ELEMENTS and not proto.unknown_rank and min(sizes, default=0) >= 0:

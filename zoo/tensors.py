@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from zoo.dtypes import DType
 
 Shape = tuple[int, ...]
-MOST_AXES = 64
-"""Axes that a numpy array has at most; TensorFlow counts to 254, and computes with 8."""
 
 
 class Tensor(ABC):

@@ -71,6 +71,7 @@ def test_a_model_is_equal_to_itself_in_every_format(fixtures, tmp_path, name):
         assert found["equal"], found
 
 
+@pytest.mark.long
 def test_a_sample_of_many_graphs_is_equal_to_itself(fixtures, tmp_path):
     """Every seventh of some hundred small graphs, of all kinds of operations."""
     paths = sorted((fixtures / "dl4j-suite").rglob("*.pb"))[::7]
@@ -131,6 +132,7 @@ def test_a_changed_convolution_is_found_in_every_format(fixtures, tmp_path, name
         assert (one["kind"], one["a"], one["what"]) == ("attribute", changed.name, "strides")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["dl4j-lenet-frozen-pb", "mlperf-tiny-kws-savedmodel", "tf2onnx-gru", GRU]
 )

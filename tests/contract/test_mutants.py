@@ -21,6 +21,8 @@ from zoo.tensors import ArrayTensor, FilledTensor, LazyTensor
 from zoo.testing import FormatContract
 from zoo.weights import Weights
 
+pytestmark = pytest.mark.long
+
 SOUND = replace(zoo_frozen.zoo_formats()[0], options=())
 JUNK = b"\x0a\xff\xff\xff\xff"
 TESTS = sorted(name for name in dir(FormatContract) if name.startswith("test_"))

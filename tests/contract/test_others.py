@@ -115,6 +115,7 @@ def test_formats(fixtures, path):
             zoo.inspect(fixtures / path)
 
 
+@pytest.mark.long
 def test_every_entry_is_asked_for(fixtures):
     """No fixture is left out of the table above, and no path of theirs raises anything else."""
     folders = {path.name for path in fixtures.iterdir() if path.is_dir()} - {"dl4j-suite"}
@@ -176,6 +177,7 @@ def several(facts):
     return facts["tag_sets"] if len(facts["tag_sets"]) > 1 else []
 
 
+@pytest.mark.long
 def test_the_ends_of_693_graphs_are_found(fixtures):
     """The recorded inputs and outputs are among those found, on each graph of the suite."""
     graphs = sorted((fixtures / "dl4j-suite").rglob("frozen_model.pb"))

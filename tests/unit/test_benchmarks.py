@@ -234,6 +234,7 @@ def test_tools_that_are_not_installed_are_named(tmp_path):
     assert not found.has("pooch")
 
 
+@pytest.mark.long
 def test_a_tool_that_cannot_be_installed_is_named(monkeypatch):
     """With what pip said."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -289,6 +289,7 @@ def test_the_digest_is_of_what_is_learned():
     assert len({same, *(each.digest for each in others)}) == 8
 
 
+@pytest.mark.long
 def test_memory_stays_bounded(tmp_path):
     """Reading, choosing and judging a file of 400 MB takes a part of that."""
     import subprocess

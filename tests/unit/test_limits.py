@@ -213,6 +213,7 @@ def test_m05_an_array_is_as_long_as_its_header_says(tmp_path, shape):
         zoo.load(npz(tmp_path / "m.npz", w=data))
 
 
+@pytest.mark.long
 def test_m05_a_zip_bomb_of_arrays_is_not_unpacked(look, tmp_path, monkeypatch):
     """300 MB of zeros in 300 kB: told at once, read only where it may be."""
     zeros = io.BytesIO()
@@ -310,6 +311,7 @@ def test_m06_floods_inside_of_nodes_are_counted_too(monkeypatch):
     refuse_swollen(wire.field(1, payload), "GraphDef", Path("x"))
 
 
+@pytest.mark.long
 def test_m06_unknown_fields_are_no_graph(look, tmp_path):
     """Ten megabytes of fields that no message has are damage."""
     (tmp_path / "m.pb").write_bytes(NAMED + b"\xf8\x3e\x01" * 3_500_000)
@@ -418,6 +420,7 @@ class Harm:
         return os.mkdir, ("was-unpickled",)
 
 
+@pytest.mark.long
 def test_m18_pickles_are_never_loaded(tmp_path, monkeypatch):
     """An array of objects, in an archive or alone, and a file that is nothing but a pickle."""
     monkeypatch.chdir(tmp_path)

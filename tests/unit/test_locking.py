@@ -292,6 +292,7 @@ def test_k05_a_lock_is_replaced_in_one_step(project, monkeypatch):
     assert not [path for path in project.iterdir() if path.name.startswith(".zoo.lock")]
 
 
+@pytest.mark.long
 def test_c06_locks_beside_each_other_lose_no_pin(project):
     """Six processes that each pin a tag of their own: all six are pinned."""
     tags = [(f"t{n}", entry_of(project / f"{n}.pb", b"%d" % n)) for n in range(6)]
