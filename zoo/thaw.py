@@ -38,11 +38,6 @@ def lift(graph: protos.GraphDef, names: Iterable[str]) -> dict[str, Tensor]:
     return lifted
 
 
-def lifted_names(graph: protos.GraphDef, weights: Weights) -> list[str]:
-    """Return the constants of `graph` whose values are among `weights`."""
-    return [node.name for node in graph.node if node.op == "Const" and node.name in weights]
-
-
 def thaw(
     meta_graph: protos.MetaGraphDef, weights: Weights
 ) -> tuple[protos.MetaGraphDef, Weights, set[str]]:

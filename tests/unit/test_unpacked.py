@@ -1,7 +1,6 @@
 """Unpacked archives in the store: whole or not there, whoever dies or runs beside it."""
 
 import fcntl
-import itertools
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.killed_conversions import doomed
 from zoo import disk, unpacked
 from zoo.digests import file_digest
 from zoo.errors import DiskError, IntegrityError
@@ -156,29 +156,13 @@ def test_a_full_disk_leaves_nothing(archive, home, monkeypatch):
 
 
 def killed(work, step):
-    """Let a child do `work`, and end at its call number `step` that changes files; its exit code.
-
-    Nothing is tidied up in it, as after ``kill -9``.
-    """
+    """Let a child do `work`, and end at its call number `step` that changes files; its code."""
     child = os.fork()
     if child == 0:
-        steps = itertools.count(1)
-        for name in CHANGING:
-            setattr(os, name, counted(getattr(os, name), steps, step))
+        doomed(CHANGING, step)
         work()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def counted(real, steps, last):
-    """Return the function `real`, which takes one of `steps`, and ends the process at the last."""
-
-    def call(*arguments, **named):
-        if next(steps) == last:
-            os._exit(99)
-        return real(*arguments, **named)
-
-    return call
 
 
 @pytest.mark.long
