@@ -194,7 +194,7 @@ def shape_of(proto: protos.TensorShapeProto) -> Shape:
 
 def _element(proto: protos.TensorProto, dtype: DType) -> bytes:
     """Return the bytes of the first number in the list of `proto`, of 0 where it is empty."""
-    stored: Any = getattr(proto, _list_field(dtype))
+    stored = _stored(proto, dtype)
     if isinstance(stored, bytes):
         return stored or bytes(dtype.itemsize)
     try:
@@ -207,6 +207,12 @@ def _list_field(dtype: DType) -> str:
     if dtype.name.startswith("float8") or dtype.name.startswith("float4"):
         return "float8_val"
     return _LISTS.get(dtype.name, "int_val")
+
+
+def _stored(proto: protos.TensorProto, dtype: DType) -> Any:
+    """Return the list of `proto`, less half a complex number at its end, as TensorFlow reads it."""
+    stored = getattr(proto, _list_field(dtype))
+    return stored[: len(stored) // 2 * 2] if dtype.name in _COMPLEX else stored
 
 
 def _count(proto: protos.TensorProto, dtype: DType) -> int:
@@ -242,7 +248,7 @@ def _from_list(proto: protos.TensorProto, dtype: DType, shape: Shape) -> np.ndar
 def _numbers(proto: protos.TensorProto, dtype: DType) -> np.ndarray:
     import numpy as np
 
-    stored: Any = getattr(proto, _list_field(dtype))
+    stored = _stored(proto, dtype)
     if isinstance(stored, bytes):
         return np.frombuffer(stored, dtype.numpy)
     if dtype.name in _BITS_IN_HALF_VAL:
