@@ -5,6 +5,7 @@ Source: ``AssetFileDef`` in ``tensorflow/core/protobuf/meta_graph.proto``.
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
@@ -111,7 +112,7 @@ def paths(meta_graph: protos.MetaGraphDef, folder: Path) -> dict[str, Path]:
     homes = _homes(folder.parent)
     for asset in asset_files(meta_graph):
         path = folder / asset.filename
-        end = path if _leads_out(asset.filename) else path.resolve()
+        end = path if _leads_out(asset.filename) else _end(path)
         if end is path or not any(end.is_relative_to(home) for home in homes):
             told = f"asset {asset.filename!r}" + (f", a link to {end}" if end is not path else "")
             raise FormatError(f"{folder.parent} refers to a file outside of it", found=told)
@@ -122,12 +123,17 @@ def paths(meta_graph: protos.MetaGraphDef, folder: Path) -> dict[str, Path]:
 def links_out(folder: Path) -> dict[str, Path]:
     """Return where links in the ``assets`` of the SavedModel at `folder` lead that leave it."""
     homes = _homes(folder)
-    ends = {path: path.resolve() for path in sorted((folder / "assets").rglob("*"))}
+    ends = {path: _end(path) for path in sorted((folder / "assets").rglob("*"))}
     return {
         path.relative_to(folder).as_posix(): end
         for path, end in ends.items()
         if not any(end.is_relative_to(home) for home in homes)
     }
+
+
+def _end(path: Path) -> Path:
+    """Return where `path` leads; links in a circle lead nowhere."""
+    return Path(os.path.realpath(path))
 
 
 def _homes(folder: Path) -> set[Path]:

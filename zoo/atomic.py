@@ -83,10 +83,10 @@ def require_folder(path: Path) -> None:
 
 
 def _end_of(link: Path) -> Path:
-    try:
-        return link.resolve()
-    except RuntimeError as error:  # so Python calls links in a circle
-        raise WriteError(f"{link} leads to itself", found="links in a circle") from error
+    end = Path(os.path.realpath(link))
+    if end.is_symlink():
+        raise WriteError(f"{link} leads to itself", found="links in a circle")
+    return end
 
 
 def _publish(draft: Path, path: Path) -> None:

@@ -162,7 +162,7 @@ def _staged(found: Located, loaded: Loaded) -> Iterator[tuple[Located, list[Path
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(file)
         staged = stage if path == root else stage / path.name
-        ends = [file.resolve() for file in files]
+        ends = [Path(os.path.realpath(file)) for file in files]
         yield found.at(staged), [*files, *ends, stage]
 
 

@@ -10,9 +10,11 @@ import json
 import os
 import sqlite3
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 from zoo import home
@@ -65,6 +67,8 @@ class Index:
         self._name = f"{digest}-{_VERSION}"
         self._entries = entries
         self._base = self._found() or self._made()
+        weakref.finalize(self, self._base.close)
+        self._turn = Lock()
 
     def rows(self, prefix: str = "") -> list[Shown]:
         """Return what a list says of the models whose names begin with `prefix`."""
@@ -86,7 +90,8 @@ class Index:
         return str(answers[0][0]) if answers else None
 
     def _ask(self, query: str, *values: str) -> list[Any]:
-        return self._base.execute(query, values).fetchall()
+        with self._turn:
+            return self._base.execute(query, values).fetchall()
 
     def _found(self) -> sqlite3.Connection | None:
         """Return the index that was kept, if one was and every bit of it is as it was."""
@@ -101,13 +106,14 @@ class Index:
             try:
                 return _opened(_compile(self._entries, self._room, self._name))
             except (OSError, sqlite3.Error):  # no place for it costs time, nothing else
-                base = sqlite3.connect(":memory:", isolation_level=None)
+                base = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
                 _fill(base, self._entries)
                 return base
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    place = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(place, uri=True, check_same_thread=False)
 
 
 def _checksum(path: Path) -> str:

@@ -8,6 +8,7 @@ Plugins open URLs of other schemes.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def _file(url: str, base: Path) -> Path:
     path = Path(unquote(parts.path))
     if path.is_absolute():
         return path
-    inside = (base / path).resolve()
+    inside = Path(os.path.realpath(base / path))
     if not inside.is_relative_to(base.resolve()):
         raise FetchError(f"{shown(url)} lies outside the folder of its registry", found=str(inside))
     return inside
@@ -160,7 +161,7 @@ def _package(url: str, base: Path) -> Path:  # noqa: ARG001  (packages are where
         known = package if package.isidentifier() else "of such a name"
         raise FetchError(f"{shown(url)} cannot be read", found=f"no package {known} is installed")
     root = Path(spec.submodule_search_locations[0])
-    path = (root / inside).resolve()
+    path = Path(os.path.realpath(root / inside))
     if not path.is_relative_to(root.resolve()):
         raise FetchError(f"{shown(url)} lies outside of its package", found=str(path))
     return path

@@ -26,6 +26,8 @@ _TRAILER = 5
 _BLOCK_SIZE = 262144
 _RESTART_EVERY = 16
 _PLAIN, _SNAPPY = 0, 1
+_EXPANSION = 22
+"""Bytes of which snappy makes one at the best: a copy of 64 bytes takes three."""
 
 
 def recognises(tail: bytes) -> bool:
@@ -96,6 +98,9 @@ def _uncompressed(block: bytes, start: int) -> bytes:
     """Return what a snappy `block` holds; some builds of TensorFlow write such ones."""
     import cramjam
 
+    claimed, _ = wire.varint(block, 0, len(block))
+    if claimed > _EXPANSION * len(block):
+        raise wire.Damaged(f"a block of {len(block)} bytes claims to hold {claimed}", start)
     try:
         return bytes(cramjam.snappy.decompress_raw(block))
     except cramjam.DecompressionError as error:

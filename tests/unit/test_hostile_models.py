@@ -118,7 +118,7 @@ def test_m08_a_block_that_lies_about_its_size_takes_nothing(prefix):
     magic = index_of(prefix).read_bytes()[-8:]
     index_of(prefix).write_bytes(data + footer.ljust(FOOTER - 8, b"\0") + magic)
 
-    refused(prefix, "decompress", "at byte 0")
+    refused(prefix, "claims to hold 4294967295", "at byte 0")
 
 
 def of(key, **fields):

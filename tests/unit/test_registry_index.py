@@ -1,10 +1,12 @@
 """The compiled index of a registry: lost, damaged or shared, it answers what the file says."""
 
+import gc
 import json
 import random
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -36,6 +38,24 @@ def test_names_come_in_the_order_of_the_file(tmp_path):
     assert registry.names() == [f"m{n}" for n in range(12)]
     assert registry.names("m1") == ["m1", "m10", "m11"]
     assert [row.name for row in registry.rows("m1")] == ["m1", "m10", "m11"]
+
+
+@pytest.mark.parametrize("place", ["kept", "in memory"])
+def test_one_index_answers_many_threads(tmp_path, place):
+    """Whoever opened it; and it is closed with the registry."""
+    (tmp_path / "r.yaml").write_text(text_of("x"))
+    (tmp_path / "in memory").write_bytes(b"a file where the folder would be")
+    registries = [Registry(tmp_path / "r.yaml", tmp_path / place)]
+    expected, base = facts(registries[0]), registries[0]._index._base
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [*pool.map(lambda _: facts(registries[0]), range(100))]
+
+    assert answers == [expected] * 100
+    registries.clear()
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        base.execute("SELECT 1")
 
 
 @pytest.mark.parametrize("seed", range(30))

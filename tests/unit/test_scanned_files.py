@@ -142,6 +142,19 @@ def test_m04_a_file_that_may_not_be_read_and_a_pipe_are_unknown(tmp_path):
     assert (document["verdict"], len(document["unread"])) == ("unknown", 3)
 
 
+def test_links_in_a_circle_are_unknown(tmp_path):
+    """Beside a model that is clean without them, and no traceback."""
+    (tmp_path / "m" / "assets").mkdir(parents=True)
+    (tmp_path / "m" / "saved_model.pb").write_bytes(binary(hostile.saved_model(GOOD)))
+    assert zoo.scan(tmp_path / "m")["verdict"] == "clean"
+    for name, end in (("a", "b"), ("b", "a")):
+        (tmp_path / "m" / "assets" / name).symlink_to(end)
+
+    document = zoo.scan(tmp_path / "m")
+
+    assert (document["verdict"], len(document["unread"])) == ("unknown", 2)
+
+
 def test_what_is_not_there_is_an_error(tmp_path):
     """66, as everywhere."""
     with pytest.raises(UnknownNameError):

@@ -22,6 +22,8 @@ from zoo.store import Pin, Store
 DATA = b"weights" * 1000
 SHA = hashlib.sha256(DATA).hexdigest()
 PIN = Pin((("sha256", SHA),), len(DATA))
+_NOT_RUN = 127
+"""What a program that the system cannot start is said to end with."""
 UNPINNED = Pin((("sha256", SHA),))
 PUT = f"""
 import sys
@@ -110,7 +112,8 @@ def as_user(number, *arguments, group=None):
     user = [setpriv, f"--reuid={number}", "--clear-groups", f"--regid={group or number}"]
     command = [*user, sys.executable, "-c", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
-    if "ModuleNotFoundError" in done.stderr or done.stderr.startswith("setpriv:"):
+    begun = done.returncode != _NOT_RUN and not done.stderr.startswith("setpriv:")
+    if not begun or "ModuleNotFoundError" in done.stderr:
         pytest.skip(f"another user cannot use this Python: {done.stderr.strip()[-200:]}")
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout

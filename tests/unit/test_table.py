@@ -71,10 +71,25 @@ def test_compressed_blocks_are_read():
 
 def test_a_block_that_does_not_decompress_is_damaged():
     """Junk in place of a compressed block is an error of ours."""
-    junk = b"\xff\xff\xff\xff\x0fabc"
+    junk = b"\x20\xffabc"
 
     with pytest.raises(wire.Damaged, match="decompress"):
         list(table._block(stored(junk, 1), 0, len(junk)))
+
+
+def test_no_room_is_made_for_what_no_block_can_hold():
+    """Zeros shrink as far as anything does; what claims more is damaged before it is unpacked."""
+    builder = table._Builder(16)
+    builder.add(b"zeros", bytes(1 << 20))
+    packed = bytes(cramjam.snappy.compress_raw(builder.finished()))
+    more = wire.encode(22 * len(packed)) + packed[3:]
+
+    assert list(table._block(stored(packed, 1), 0, len(packed))) == [(b"zeros", bytes(1 << 20))]
+    with pytest.raises(wire.Damaged, match="decompress"):
+        list(table._block(stored(more, 1), 0, len(more)))
+    more = wire.encode(22 * len(packed) + 1) + packed[3:]
+    with pytest.raises(wire.Damaged, match="claims to hold"):
+        list(table._block(stored(more, 1), 0, len(more)))
 
 
 @given(st.integers(0, 2**32 - 1))
