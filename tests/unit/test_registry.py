@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -60,7 +61,8 @@ def test_a_damaged_index_is_made_anew(tmp_path):
     index.write_bytes(b"not a database at all" * 100)
 
     assert Registry(path, tmp_path).names() == ["one"]
-    assert sqlite3.connect(index).execute("SELECT count(*) FROM models").fetchone() == (1,)
+    with closing(sqlite3.connect(index)) as base:
+        assert base.execute("SELECT count(*) FROM models").fetchone() == (1,)
 
 
 def test_a_cache_that_cannot_be_written(tmp_path):
