@@ -29,9 +29,12 @@ def run(tmp_path, tf):
     return ran
 
 
+def command(*arguments):
+    return [sys.executable, "-m", "zoo", "run", *map(str, arguments)]
+
+
 def zoo_run(*arguments):
-    command = [sys.executable, "-m", "zoo", "run", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command(*arguments), capture_output=True, text=True)
 
 
 def after(tf, operation, x):
@@ -71,8 +74,8 @@ def test_a_home_is_not_read(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_nobody_is_called(run):
-    """A debugger's address is not asked; the call is given up in its time."""
+def test_nobody_is_called(run, tmp_path):
+    """A debugger's address is asked outside alone; inside the call is given up in its time."""
     asked = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -90,10 +93,15 @@ def test_nobody_is_called(run):
             )
 
         done = run(build, "--isolated", "--timeout", "0.5")
-
-    assert done.returncode == 65
-    assert "within 0.5 seconds" in done.stderr
-    assert not asked.is_set()
+        assert done.returncode == 65
+        assert "within 0.5 seconds" in done.stderr
+        assert not asked.is_set()
+        with subprocess.Popen(
+            command(tmp_path / "net.pb", "-i", "x=1", "--trust", "--no-isolated")
+        ) as outside:
+            was_asked = asked.wait(60)
+            outside.kill()
+        assert was_asked
 
 
 def test_m15_an_abort_is_one_error(run):

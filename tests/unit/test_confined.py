@@ -148,9 +148,16 @@ def test_it_ends_with_who_started_it():
     assert time.monotonic() - begin < 30
 
 
-def test_who_has_another_parent_ends():
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from zoo.process_limits import end_with\nend_with(1 << 22)",
+        "from zoo.confined import lock_in\nlock_in([], False, 1 << 22)",
+    ],
+)
+def test_who_has_another_parent_ends(program):
     """Whoever started it is no more, or was never this one."""
-    program = "from zoo.process_limits import end_with\nend_with(1 << 22)\nprint('here')"
+    program += "\nprint('here')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
 
     assert (done.returncode, done.stdout) == (1, b"")

@@ -5,6 +5,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+
+import zoo
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -19,6 +22,13 @@ def test_every_plugin_is_packaged_and_has_an_entry_point():
     entries = PROJECT["project"]["entry-points"]["zoo"].values()
     assert {entry.partition(".")[0] for entry in entries} == modules
     assert {Path(line).stem for line in wheel} == modules | {"zoo"}
+
+
+def test_there_is_one_version():
+    """Of the package, of what it says, and of what is cited."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]
+
+    assert PROJECT["project"]["version"] == zoo.__version__ == str(cited)
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
