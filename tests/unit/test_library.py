@@ -12,6 +12,7 @@ import zoo_saved_model
 from zoo.conversions import convert
 from zoo.cutting import Wanted
 from zoo.errors import (
+    FetchError,
     FormatError,
     UnknownNameError,
     UnsupportedError,
@@ -67,6 +68,14 @@ def test_a_tag_chooses_the_weights(registry):
     with pytest.raises(UnknownNameError) as caught:
         Library(registry).open("net:frist")
     assert "'first'" in caught.value.hint
+
+
+def test_a_source_that_is_links_in_a_circle_is_an_error(registry):
+    """As one that is not there."""
+    (registry.parent / "gone.pb").symlink_to("gone.pb")
+
+    with pytest.raises(FetchError):
+        Library(registry).open("net:second")
 
 
 def test_an_architecture_alone_is_a_model(registry):
