@@ -8,6 +8,7 @@ library, whether anything leads to them or not.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
@@ -210,10 +211,16 @@ def _beside(meta_graph: protos.MetaGraphDef, graph: protos.GraphDef) -> protos.M
 
 def _operations_in(message: bytes) -> set[str]:
     """Return the operations beyond computing of the nodes that seem to lie in `message`."""
-    found = set()
-    for op, said in table().items():
-        if said:
-            name = op.encode()
-            if _FIELD_OP + bytes([len(name)]) + name in message:
-                found.add(op)
+    found, at = set(), message.find(_FIELD_OP)
+    while 0 <= at < len(message) - 1:
+        start = at + 2
+        name = message[start : start + message[at + 1]]
+        if name in _beyond_computing():
+            found.add(name.decode())
+        at = message.find(_FIELD_OP, at + 1)
     return found
+
+
+@functools.cache
+def _beyond_computing() -> frozenset[bytes]:
+    return frozenset(op.encode() for op, said in table().items() if said)
