@@ -61,6 +61,7 @@ def converted(path, folder, forms):
     return [zoo.load(place) for place in (path, *made)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CONVERTED)
 def test_a_model_is_equal_to_itself_in_every_format(fixtures, tmp_path, name):
     """The source and what it is converted to, each with each."""
@@ -97,6 +98,7 @@ def test_a_model_that_was_frozen_by_others(fixtures):
         assert [one["name"] for one in found["weights"]["only_a"]] == ["Variable"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["dl4j-lenet-frozen-pb", "mlperf-tiny-kws-savedmodel"])
 def test_a_flipped_bit_is_found_in_every_format(fixtures, tmp_path, name):
     """Whatever formats the two are in, the weight is named."""

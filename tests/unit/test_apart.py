@@ -11,6 +11,8 @@ import pytest
 
 from zoo import apart
 
+pytestmark = pytest.mark.long  # processes are started and waited for
+
 
 def outcome(work):
     """Return what comes of `work` in a child of a process with neither threads nor TensorFlow."""

@@ -22,6 +22,8 @@ from zoo.mapped import CHUNK
 from zoo.patience import Manner, Patience
 from zoo.store import Pin, Store
 
+pytestmark = pytest.mark.long  # processes are started and waited for
+
 CHILDREN = Path(__file__).parents[1] / "fetching_children.py"
 DATA = os.urandom(8 * CHUNK)
 SHA = hashlib.sha256(DATA).hexdigest()

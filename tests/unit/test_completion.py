@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.long  # processes are started and waited for
+
 
 @pytest.fixture
 def offered(tmp_path):

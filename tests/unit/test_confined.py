@@ -10,6 +10,8 @@ import pytest
 
 from zoo import landlock, means, system_calls
 
+pytestmark = pytest.mark.long  # processes are started and waited for
+
 PROGRAM = """
 import concurrent.futures, json, os, socket, subprocess, sys, tempfile
 from pathlib import Path

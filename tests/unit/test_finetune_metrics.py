@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn import metrics as oracle
 
 from zoo_finetune import metrics
 
@@ -12,7 +11,16 @@ PROBABILITIES = GENERATOR.dirichlet([1, 1, 1, 1], 200)
 SAID = PROBABILITIES.argmax(axis=1)
 
 
-def test_a_classifier_is_measured_as_scikit_learn_does():
+@pytest.fixture(scope="module")
+def oracle():
+    """Return the measures of scikit-learn, whose import takes seconds where it is not wanted."""
+    from sklearn import metrics
+
+    return metrics
+
+
+@pytest.mark.long
+def test_a_classifier_is_measured_as_scikit_learn_does(oracle):
     """Accuracy, the confusion matrix, and three scores of each class."""
     found = metrics.measured("classification", LABELS, PROBABILITIES, ("a", "b", "c", "d"))
 
@@ -25,8 +33,9 @@ def test_a_classifier_is_measured_as_scikit_learn_does():
     assert [one["class"] for one in found["classes"]] == ["a", "b", "c", "d"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1, 3])
-def test_values_are_measured_as_scikit_learn_does(width):
+def test_values_are_measured_as_scikit_learn_does(oracle, width):
     """Mean absolute error, root mean square, R2; of one target or several."""
     true = GENERATOR.normal(size=(50, width)).astype(np.float32)
     said = true + GENERATOR.normal(size=(50, width)).astype(np.float32)

@@ -20,6 +20,8 @@ from zoo.located import Located
 from zoo.renaming import Wishes
 from zoo.samples import sample_model
 
+pytestmark = pytest.mark.long  # processes are started and waited for
+
 SAYS = """
 import json, os, signal, sys, time
 from zoo import packets

@@ -17,6 +17,8 @@ from zoo import fetching, inventory, leases, owners, pruning, removal, rooms, us
 from zoo.fetching import Wanted
 from zoo.store import Pin, Store
 
+pytestmark = pytest.mark.long  # processes are started and waited for
+
 DATA = b"weights" * 1000
 SHA = hashlib.sha256(DATA).hexdigest()
 PIN = Pin((("sha256", SHA),), len(DATA))

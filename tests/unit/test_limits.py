@@ -273,13 +273,17 @@ def in_function(nodes):
     )
 
 
+def named_nodes():
+    return b"".join(wire.field(1, b"\n\x04%04x\x12\x01A" % number) for number in range(900_000))
+
+
 BOMBS = {
-    "frozen": ("m.pb", NAMED + NODES * 5_000_000),
-    "named": ("m.pb", b"".join(wire.field(1, b"\n\x04%04x\x12\x01A" % n) for n in range(900_000))),
-    "function": ("m.pb", in_function(NODES * 5_000_000)),
-    "meta": ("m.meta", in_meta(NAMED + NODES * 5_000_000)),
-    "saved_model": ("m/saved_model.pb", in_saved_model(NAMED + NODES * 5_000_000)),
-    "text": ("m.pbtxt", b'node { name: "a" op: "A" }\n' + b"node{}" * 1_000_000),
+    "frozen": ("m.pb", lambda: NAMED + NODES * 5_000_000),
+    "named": ("m.pb", named_nodes),
+    "function": ("m.pb", lambda: in_function(NODES * 5_000_000)),
+    "meta": ("m.meta", lambda: in_meta(NAMED + NODES * 5_000_000)),
+    "saved_model": ("m/saved_model.pb", lambda: in_saved_model(NAMED + NODES * 5_000_000)),
+    "text": ("m.pbtxt", lambda: b'node { name: "a" op: "A" }\n' + b"node{}" * 1_000_000),
 }
 
 
@@ -290,7 +294,7 @@ def test_m06_ten_megabytes_of_nodes_are_refused_unparsed(look, tmp_path, bomb):
     name, data = BOMBS[bomb]
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
+    path.write_bytes(data())
 
     found = look(path.parent if path.parent != tmp_path else path)
 
