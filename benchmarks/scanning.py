@@ -14,7 +14,7 @@ from benchmarks.measure import in_turn
 from benchmarks.works import WORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from benchmarks.bench import Bench
     from benchmarks.rows import Row
@@ -38,15 +38,20 @@ def rows(bench: Bench) -> Iterator[Row]:
         bench.runs,
         lost=bench.missing,
     )
-    harm = sorted(path for path in room.iterdir() if path.name != _INNOCENT and not bench.quick)
+    facts = {} if bench.quick else _verdicts(commands, room)
+    ours, *theirs = found.values()
+    yield WORKS["scan"].row("MobileNetV2, a SavedModel of Keras of 1.6 MB", ours, theirs, facts)
+
+
+def _verdicts(commands: Mapping[str, list[str]], room: Path) -> dict[str, Any]:
+    """Return how many models that do harm each command passes, and whether it flags the net."""
+    harm = sorted(path for path in room.iterdir() if path.name != _INNOCENT)
     facts: dict[str, Any] = {}
     for label, command in commands.items():
         passed = sum(_says(command, path) == _CLEAN for path in harm)
-        if harm:
-            facts[f"{label} passes of {len(harm)} models that do harm"] = passed
+        facts[f"{label} passes of {len(harm)} models that do harm"] = passed
         facts[f"{label} flags the net"] = int(_says(command, room / _INNOCENT) != _CLEAN)
-    ours, *theirs = found.values()
-    yield WORKS["scan"].row("MobileNetV2, a SavedModel of Keras of 1.6 MB", ours, theirs, facts)
+    return facts
 
 
 def _of_others(bench: Bench) -> dict[str, list[str]]:
