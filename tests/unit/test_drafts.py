@@ -56,6 +56,7 @@ def test_the_room_of_a_living_process_stays(tmp_path):
     """Also while it is stopped."""
     process, room = begun(tmp_path, signal.SIGSTOP)
     try:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # or it stops after it went on
         replaced(tmp_path / "m")
         assert names(room / "new") == ["draft"]
     finally:
