@@ -84,6 +84,10 @@ def test_the_bundled_ones_are_imported_only_for_what_they_implement():
         assert set(loaded.hooks(one)) == {hook for hook in hooks if one.may_implement(hook)}
         assert not one.may_implement("zoo_sources")
 
+    asked = plugins.load(BUNDLED)
+    assert set(plugins.commands(asked)) == {"finetune", "rebuild"}
+    assert {one.name for one in asked._hooks} == {"finetune"}
+
 
 def test_a_strangers_format_comes_beside_them():
     """One more entry point, one more format."""
